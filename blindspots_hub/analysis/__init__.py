@@ -1,0 +1,1 @@
+"""Functions from measured tables to tables and figures."""

@@ -1,0 +1,1 @@
+"""The bundle: layout, schemas, manifest, reading, writing, validation."""

@@ -1,0 +1,1 @@
+"""Images to tokens to sparse concept codes."""

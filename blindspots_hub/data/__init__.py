@@ -1,0 +1,1 @@
+"""Pairs in, images out: where captions and images come from."""

@@ -1,0 +1,91 @@
+"""Writing files so that a kill, a full disk or two writers never leave half a file."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from blindspots_hub.errors import BlindspotsError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` that becomes `path` when the block ends well.
+
+    The file is complete or absent, never half there. A full disk or a folder that cannot be
+    written raises `BlindspotsError`; what stood at `path` before is untouched.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with open(partial, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.chmod(partial, 0o644)  # safetensors writes 0600, which other users cannot read
+        os.replace(partial, path)
+    except OSError as error:
+        raise _told(error, path) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _told(error: OSError, path: Path) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return BlindspotsError(
+            f"The disk is full while writing {path}: free some space and run the same command "
+            "again; everything written so far is kept."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
+        return BlindspotsError(
+            f"{path} cannot be written ({error.strerror}): choose an output folder that you own."
+        )
+    return error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` atomically."""
+    with atomic(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys, atomically."""
+    write_bytes(path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """Canonical JSON: sorted keys, two spaces, UTF-8, a final newline."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a file that is missing or no JSON object raises `BlindspotsError`."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BlindspotsError(f"{path} is missing: check the folder's name.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise BlindspotsError(f"{path} is not valid JSON ({error}): fetch it again.") from None
+    if not isinstance(value, dict):
+        raise BlindspotsError(f"{path} does not hold a JSON object: fetch it again.")
+    return value
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint(value: Any) -> str:
+    """Hex sha256 of a JSON-able value: the identity of a configuration."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Concept energies, the two δ, and how sure they are."""

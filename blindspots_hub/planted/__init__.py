@@ -1,0 +1,1 @@
+"""The planted world: a small world whose blindspots are known, and its benchmark."""

@@ -1,0 +1,79 @@
+"""Long work as a generator of events: whoever drives it shows progress, or stops it.
+
+A stage is written as a generator that yields an `Event` after every piece of work and *returns* its
+result. Ceasing to iterate cancels it; what it wrote stays. The terminal drives it with `tqdm`, the
+app with `gr.Progress`; both see the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of long work.
+
+    `stage` is a short phrase a user can read ("generate images"), `done` of `total` pieces are
+    finished, `detail` carries what a page may want to show of it (an image, a count).
+    """
+
+    stage: str
+    done: int
+    total: int
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+Work = Generator[Event, None, T]
+"""A stage: yields events, returns a `T`."""
+
+
+def drive(work: Work[T], show: Callable[[Event], None] | None = None) -> T:
+    """Run `work` to its end, hand every event to `show`, and return its result."""
+    while True:
+        try:
+            event = next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if show is not None:
+            show(event)
+
+
+class TerminalProgress:
+    """Shows events as one `tqdm` bar a stage; a context manager, so that bars are closed."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: Any = None
+        self._stage: str | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        if self._quiet:
+            return
+        if event.stage != self._stage:
+            from tqdm import tqdm
+
+            self.close()
+            self._bar = tqdm(total=event.total, desc=event.stage, unit="", dynamic_ncols=True)
+            self._stage = event.stage
+        self._bar.total = event.total
+        self._bar.update(event.done - self._bar.n)
+
+    def close(self) -> None:
+        """Close the bar that is open, if any."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+            self._stage = None
+
+    def __enter__(self) -> TerminalProgress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
