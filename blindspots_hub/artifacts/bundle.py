@@ -1,0 +1,204 @@
+"""Reading a bundle: `load_bundle` and what it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from blindspots_hub.artifacts.heatmaps import Heatmaps
+from blindspots_hub.artifacts.layout import (
+    MANIFEST,
+    NATURAL,
+    energies_path,
+    heatmaps_path,
+    table_path,
+)
+from blindspots_hub.artifacts.schema import (
+    CONCEPTS,
+    DELTAS,
+    GENERATIONS,
+    PAIR_DISTANCES,
+    PAIRS,
+    THUMBNAILS,
+    TableSpec,
+)
+from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import read_json, sha256_file
+from blindspots_hub.measure.energies import ImageEnergies
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small webp and the caption it belongs to."""
+
+    image: bytes
+    caption: str
+
+
+class Bundle:
+    """A validated bundle on disk; tables are read when first asked for, and kept.
+
+    Everything is read-only. `sources` are "natural" and the models' names.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.manifest = read_json(root / MANIFEST)
+
+    @property
+    def name(self) -> str:
+        """The bundle's name."""
+        return str(self.manifest["name"])
+
+    @property
+    def version(self) -> str:
+        """The bundle's version."""
+        return str(self.manifest["version"])
+
+    @cached_property
+    def sha256(self) -> str:
+        """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
+        return sha256_file(self.root / MANIFEST)
+
+    @property
+    def concept_space(self) -> dict[str, Any]:
+        """Backbone, preprocessing, token layout, SAE: what makes two bundles comparable."""
+        space: dict[str, Any] = self.manifest["concept_space"]
+        return space
+
+    @property
+    def n_concepts(self) -> int:
+        """Number of concepts."""
+        return int(self.concept_space["n_concepts"])
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Patches of an image as (rows, columns)."""
+        rows, columns = self.concept_space["layout"]["grid"]
+        return int(rows), int(columns)
+
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """The manifest's entry of every model, by name, in the manifest's order."""
+        return {model["name"]: model for model in self.manifest["models"]}
+
+    def model(self, name: str) -> dict[str, Any]:
+        """The manifest's entry of one model; an unknown one raises `BlindspotsError`."""
+        if name not in self.models:
+            raise BlindspotsError(
+                f"The bundle {self.name} has no model {name!r}: it has {', '.join(self.models)}."
+            )
+        return self.models[name]
+
+    @cached_property
+    def concepts(self) -> pa.Table:
+        """Table CONCEPTS: map coordinates, labels, neighbours."""
+        return self._read(CONCEPTS)
+
+    @cached_property
+    def pairs(self) -> pa.Table:
+        """Table PAIRS, images included."""
+        return self._read(PAIRS)
+
+    @lru_cache(maxsize=64)  # noqa: B019 - bundles live as long as the process
+    def deltas(self, model: str) -> pa.Table:
+        """Table DELTAS of a model."""
+        self.model(model)
+        return self._read(DELTAS, model)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def distances(self, model: str) -> pa.Table:
+        """Table PAIR_DISTANCES of a model."""
+        self.model(model)
+        return self._read(PAIR_DISTANCES, model)
+
+    def generations(self, model: str) -> pa.Table:
+        """Table GENERATIONS of a model, images included."""
+        self.model(model)
+        return self._read(GENERATIONS, model)
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def energies(self, source: str) -> ImageEnergies:
+        """Per-image energies of a source; rows follow `image_ids(source)`."""
+        return ImageEnergies.load(energies_path(self.root, source))
+
+    def image_ids(self, source: str) -> list[str]:
+        """Ids of the images of a source, in the order of its energies."""
+        ids: list[str] = list(self._rows(source))
+        return ids
+
+    def heatmap(self, source: str, concept: int, pair_id: str) -> np.ndarray | None:
+        """Codes of `concept` on the patches of one image, float32 `grid`; None where not kept.
+
+        An image that a card shows and that has no heatmap is one in which the concept is silent.
+        """
+        row = self._rows(source).get(pair_id)
+        return None if row is None else self._heatmaps(source).grid(concept, row, self.grid)
+
+    def thumbnail(self, source: str, pair_id: str) -> Thumbnail | None:
+        """Small image of a source, or None where the bundle does not hold it."""
+        row = self._thumbnail_rows.get((source, pair_id))
+        if row is None:
+            return None
+        image, caption = self._thumbnails["image"][row], self._thumbnails["caption"][row]
+        return Thumbnail(image["bytes"].as_py(), caption.as_py())
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _heatmaps(self, source: str) -> Heatmaps:
+        return Heatmaps.load(heatmaps_path(self.root, source))
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def _rows(self, source: str) -> dict[str, int]:
+        if source == NATURAL:
+            path = table_path(self.root, PAIRS)
+        else:
+            self.model(source)
+            path = table_path(self.root, PAIR_DISTANCES, source)
+        ids = pq.read_table(path, columns=["pair_id"])["pair_id"].to_pylist()
+        return {pair_id: row for row, pair_id in enumerate(ids)}
+
+    @cached_property
+    def _thumbnails(self) -> pa.Table:
+        return self._read(THUMBNAILS)
+
+    @cached_property
+    def _thumbnail_rows(self) -> dict[tuple[str, str], int]:
+        keys = zip(
+            self._thumbnails["source"].to_pylist(),
+            self._thumbnails["pair_id"].to_pylist(),
+            strict=True,
+        )
+        return {key: row for row, key in enumerate(keys)}
+
+    def _read(self, spec: TableSpec, model: str | None = None) -> pa.Table:
+        return pq.read_table(table_path(self.root, spec, model)).combine_chunks()
+
+    def captions(self, pair_ids: list[str]) -> list[str]:
+        """Captions of pairs, in the order asked."""
+        table = pq.read_table(table_path(self.root, PAIRS), columns=["pair_id", "caption"])
+        index = pc.index_in(pa.array(pair_ids, pa.string()), value_set=table["pair_id"])
+        captions: list[str] = table["caption"].take(index).to_pylist()
+        return captions
+
+
+def load_bundle(path: str | Path) -> Bundle:
+    """Open the bundle at `path` after checking it whole.
+
+    Raises `BlindspotsError` with every fault found: nothing of a faulty bundle is loaded.
+    """
+    root = Path(path).expanduser()
+    found = faults(root)
+    if found:
+        shown = "; ".join(found[:20]) + (f"; and {len(found) - 20} more" if found[20:] else "")
+        raise BlindspotsError(
+            f"{root} is not a whole bundle: {shown}. Fetch it again, or name another folder."
+        )
+    return Bundle(root)

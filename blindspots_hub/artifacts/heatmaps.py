@@ -1,0 +1,80 @@
+"""Heatmaps of the images that cards show: patch codes by (concept, image)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import atomic
+
+Entry = tuple[int, int, np.ndarray, np.ndarray]
+"""(concept, row of the image, patch indices ascending, codes)."""
+
+
+@dataclass(frozen=True)
+class Heatmaps:
+    """CSR of patch codes; row j belongs to `keys[j]` = (concept, image row), keys ascending.
+
+    `indptr` int64 (rows + 1,), `patches` uint16 (nnz,), `values` float16 (nnz,).
+    """
+
+    keys: np.ndarray
+    indptr: np.ndarray
+    patches: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def build(cls, entries: list[Entry]) -> Heatmaps:
+        """Sort `entries` by key and stack them; entries without patches are left out."""
+        kept = sorted((e for e in entries if len(e[2])), key=lambda entry: entry[:2])
+        indptr = np.zeros(len(kept) + 1, np.int64)
+        np.cumsum([len(e[2]) for e in kept], out=indptr[1:])
+        return cls(
+            np.array([e[:2] for e in kept], np.int32).reshape(-1, 2),
+            indptr,
+            np.concatenate([e[2] for e in kept] or [np.zeros(0)]).astype(np.uint16),
+            np.concatenate([e[3] for e in kept] or [np.zeros(0)]).astype(np.float16),
+        )
+
+    def grid(self, concept: int, row: int, shape: tuple[int, int]) -> np.ndarray | None:
+        """Codes of `concept` on the patches of image `row`, float32 `shape`; None if not kept."""
+        first = np.searchsorted(self.keys[:, 0], concept, "left")
+        last = np.searchsorted(self.keys[:, 0], concept, "right")
+        j = first + np.searchsorted(self.keys[first:last, 1], row)
+        if j >= last or self.keys[j, 1] != row:
+            return None
+        flat = np.zeros(shape[0] * shape[1], np.float32)
+        span = slice(self.indptr[j], self.indptr[j + 1])
+        flat[self.patches[span]] = self.values[span]
+        return flat.reshape(shape)
+
+    def save(self, path: Path) -> None:
+        """Write as safetensors, atomically."""
+        from safetensors.numpy import save_file
+
+        tensors = {name: np.ascontiguousarray(getattr(self, name)) for name in _NAMES}
+        with atomic(path) as partial:
+            save_file(tensors, partial)
+
+    @classmethod
+    def load(cls, path: Path) -> Heatmaps:
+        """Read what `save` wrote; anything else raises `BlindspotsError`."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            tensors = load_file(path)
+            loaded = cls(*(tensors[name] for name in _NAMES))
+        except (SafetensorError, OSError, KeyError) as error:
+            raise BlindspotsError(
+                f"{path} is not a file of heatmaps ({error}): fetch the bundle again."
+            ) from error
+        if len(loaded.indptr) != len(loaded.keys) + 1 or loaded.indptr[-1] != len(loaded.patches):
+            raise BlindspotsError(f"{path} is damaged (lengths disagree): fetch the bundle again.")
+        return loaded
+
+
+_NAMES = ("keys", "indptr", "patches", "values")

@@ -1,0 +1,216 @@
+"""The bundle's tables, normatively: every column with its type, unit and meaning.
+
+`SPEC.md` beside this file is rendered from here (`python -m blindspots_hub.artifacts.schema`), and
+a test holds the two together. Changing a column's name, type or meaning raises `SCHEMA_VERSION`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from blindspots_hub.measure.delta import STATES
+
+SCHEMA_VERSION = 1
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""The Hub's Image feature, as `datasets` and the dataset viewer read it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type, its unit ("" where it has none) and what it means."""
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """One table: where it lies in a bundle, what a row is, and its columns."""
+
+    path: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, with the metadata by which `datasets` decodes images."""
+        features = {column.name: _feature(column.type) for column in self.columns}
+        metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+        return pa.schema([(c.name, c.type) for c in self.columns], metadata=metadata)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(column.name for column in self.columns)
+
+
+def _feature(kind: pa.DataType) -> dict[str, object]:
+    if kind == IMAGE:
+        return {"_type": "Image"}
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    name = {pa.float64(): "float64", pa.float32(): "float32"}.get(kind, str(kind))
+    return {"dtype": name, "_type": "Value"}
+
+
+def _interval(name: str, what: str, unit: str) -> tuple[Column, ...]:
+    return (
+        Column(name, pa.float64(), unit, what),
+        Column(f"{name}_low", pa.float64(), unit, f"lower end of the 95 % interval of {name}"),
+        Column(f"{name}_high", pa.float64(), unit, f"upper end of the 95 % interval of {name}"),
+    )
+
+
+PAIRS = TableSpec(
+    "pairs/pairs.parquet",
+    "one caption with its natural image; rows ascend by pair_id",
+    (
+        Column("pair_id", pa.string(), "", "stable hash of caption and natural image"),
+        Column("caption", pa.string(), "", "the text that the image came with"),
+        Column("url", pa.string(), "", "where the image was fetched, or null"),
+        Column("image", IMAGE, "", "the natural image, or null where it is not redistributed"),
+        Column("image_sha256", pa.string(), "", "sha256 of the natural image's file"),
+        Column("image_size", pa.int64(), "bytes", "size of the natural image's file"),
+    ),
+)
+
+GENERATIONS = TableSpec(
+    "generations/{model}.parquet",
+    "one generated image; rows ascend by pair_id",
+    (
+        Column("pair_id", pa.string(), "", "the pair whose caption was drawn"),
+        Column("seed", pa.int64(), "", "seed of the generator; null for images made elsewhere"),
+        Column("image", IMAGE, "", "the generated image, or null where it can be made again"),
+        Column("image_sha256", pa.string(), "", "sha256 of the generated image's PNG file"),
+        Column("flags", pa.list_(pa.string()), "", "blank, caption_truncated; empty if none"),
+        Column("status", pa.string(), "", "ok, or the cause that took the pair out"),
+    ),
+)
+
+CONCEPTS = TableSpec(
+    "deltas/concepts.parquet",
+    "one concept of the SAE; row k is concept k",
+    (
+        Column("concept", pa.int32(), "", "index of the concept, from 0"),
+        Column("x", pa.float32(), "", "first UMAP coordinate of the concept's atom"),
+        Column("y", pa.float32(), "", "second UMAP coordinate"),
+        Column("cluster", pa.int32(), "", "cluster on the map; -1 is none"),
+        Column("label", pa.string(), "", "name of the concept; empty where it has none"),
+        Column("images", pa.int32(), "images", "natural images in which the concept fires"),
+        Column("frequency", pa.float64(), "share", "images / natural images looked at"),
+        Column("nearest", pa.list_(pa.int32()), "", "concepts of nearest atoms, nearest first"),
+        Column("nearest_cosine", pa.list_(pa.float32()), "cosine", "of those atoms"),
+        Column("often_with", pa.list_(pa.int32()), "", "concepts that fire in the same images"),
+        Column("often_with_cosine", pa.list_(pa.float32()), "cosine", "of those image sets"),
+    ),
+)
+
+DELTAS = TableSpec(
+    "deltas/models/{model}.parquet",
+    "one concept under one model; row k is concept k",
+    (
+        Column("concept", pa.int32(), "", "index of the concept, from 0"),
+        Column("images_natural", pa.int32(), "images", "natural images in which it fires"),
+        Column("images_generated", pa.int32(), "images", "generated images in which it fires"),
+        Column("support", pa.int32(), "pairs", "pairs in which it fires on either side"),
+        Column("energy_natural", pa.float64(), "energy/image", "E: mean energy, natural"),
+        Column("energy_generated", pa.float64(), "energy/image", "E': mean energy, generated"),
+        *_interval("gap", "g = E' - E", "energy/image"),
+        *_interval("delta", "δ = σ(g / τ), Definition 2", "probability"),
+        *_interval("relative_gap", "r = (E' - E) / (E' + E)", "ratio"),
+        *_interval("relative_delta", "relative δ = σ(r / 0.4)", "probability"),
+        Column("delta_bound", pa.float64(), "probability", "Theorem 4: 95 % bound on |δ̂ - δ|"),
+        Column("p", pa.float64(), "probability", "p-value of the difference of energies"),
+        Column("q", pa.float64(), "probability", "Benjamini-Hochberg q over supported concepts"),
+        Column("state", pa.string(), "", "state under δ: " + ", ".join(STATES)),
+        Column("certain", pa.bool_(), "", "the whole interval of δ lies beyond the threshold"),
+        Column("relative_state", pa.string(), "", "state under relative δ"),
+        Column("relative_certain", pa.bool_(), "", "likewise for relative δ"),
+        Column("top_natural", pa.list_(pa.string()), "", "pair_ids, highest natural energy first"),
+        Column("top_generated", pa.list_(pa.string()), "", "ids, highest generated energy first"),
+    ),
+)
+
+PAIR_DISTANCES = TableSpec(
+    "deltas/pairs/{model}.parquet",
+    "one measured image of a model; rows ascend by pair_id, aligned with its energies",
+    (
+        Column("pair_id", pa.string(), "", "the pair, or the image's own id where unpaired"),
+        Column("distance", pa.float64(), "energy", "‖ξ(x') - ξ(x)‖₂; null where unpaired"),
+        Column("mean_delta", pa.float64(), "probability", "mean over concepts of σ(d/τ); or null"),
+        Column("duplicates", pa.int32(), "images", "generated images with the same energies"),
+    ),
+)
+
+THUMBNAILS = TableSpec(
+    "deltas/thumbnails.parquet",
+    "one small image that some concept's card shows",
+    (
+        Column("source", pa.string(), "", "natural, or the model's name"),
+        Column("pair_id", pa.string(), "", "the pair, or the image's own id where unpaired"),
+        Column("caption", pa.string(), "", "its caption; empty where it has none"),
+        Column("image", IMAGE, "", "small webp"),
+    ),
+)
+
+TABLES = (PAIRS, GENERATIONS, CONCEPTS, DELTAS, PAIR_DISTANCES, THUMBNAILS)
+
+_SPARSE = """\
+## Sparse files
+
+`deltas/energies/natural.safetensors` and `deltas/energies/{model}.safetensors`: per-image concept
+energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascending within an image),
+`energies` float32 (nnz), all in energy units; metadata `n_concepts`. Rows of `natural` follow
+`pairs/pairs.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
+`deltas/models/` can be recomputed from these without a network.
+
+`deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
+patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in the
+energies file, ascending; `indptr` int64 (rows + 1), `patches` uint16 (row-major index into the
+patch grid), `values` float16 (the code).
+
+## bundle.json
+
+`schema_version`, `name`, `version`, `created_with`; `concept_space` (`backbone`,
+`preprocessing`, `layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be
+compared concept by concept); `models`, each with its `name`, `title`, `design` (paired or
+unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, `run` (pipeline, revision,
+seed, sampler), `counts` of states, `null`; `packages`; `files` with the sha256 and size of every
+other file.
+
+## Folders that hold no table
+
+`sae/`: `config.json` and `model.safetensors` of the RA-SAE. `backbone/`: a transformers checkpoint,
+present only where the backbone is not on the Hub.
+"""
+
+
+def spec_markdown() -> str:
+    """The whole specification as Markdown."""
+    lines = [
+        "# The bundle",
+        "",
+        f"Schema version {SCHEMA_VERSION}. Rendered from `schema.py`; change that, not this.",
+        "A bundle is a folder; `bundle.json` at its top names every file with its sha256.",
+        "",
+        "## Tables",
+        "",
+    ]
+    for table in TABLES:
+        lines += [f"### `{table.path}`", "", f"Row: {table.row}.", ""]
+        lines += ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
+        for c in table.columns:
+            kind = "image" if c.type == IMAGE else str(c.type)
+            lines.append(f"| {c.name} | {kind} | {c.unit} | {c.meaning} |")
+        lines.append("")
+    return "\n".join(lines) + _SPARSE
+
+
+if __name__ == "__main__":
+    print(spec_markdown(), end="")

@@ -1,0 +1,139 @@
+"""Validation of a bundle: all faults at once, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from blindspots_hub.artifacts.heatmaps import Heatmaps
+from blindspots_hub.artifacts.layout import (
+    MANIFEST,
+    NATURAL,
+    SAE,
+    energies_path,
+    heatmaps_path,
+    table_path,
+)
+from blindspots_hub.artifacts.schema import (
+    CONCEPTS,
+    DELTAS,
+    GENERATIONS,
+    PAIR_DISTANCES,
+    PAIRS,
+    SCHEMA_VERSION,
+    THUMBNAILS,
+    TableSpec,
+)
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import read_json, sha256_file
+from blindspots_hub.measure.energies import ImageEnergies
+
+REQUIRED = ("schema_version", "name", "version", "concept_space", "models", "files", "packages")
+
+
+def faults(root: Path) -> list[str]:
+    """Everything that is wrong with the bundle at `root`, a sentence each; empty if it is whole.
+
+    Checks the manifest, the sha256 and size of every file, the schema of every table, and that
+    tables and sparse files agree with one another.
+    """
+    if not root.is_dir():
+        return [f"{root} is not a folder"]
+    try:
+        manifest = read_json(root / MANIFEST)
+    except BlindspotsError as error:
+        return [str(error)]
+    found = list(_manifest_faults(manifest))
+    if found:
+        return found
+    found += _file_faults(root, manifest["files"])
+    if not found:  # contents are read only where the bytes are what the manifest says
+        found += _content_faults(root, manifest)
+    return found
+
+
+def _manifest_faults(manifest: dict[str, Any]) -> Iterator[str]:
+    for key in REQUIRED:
+        if key not in manifest:
+            yield f"{MANIFEST} lacks {key!r}"
+    if manifest.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
+        yield (
+            f"{MANIFEST} has schema version {manifest['schema_version']!r}, this program reads "
+            f"{SCHEMA_VERSION}: use the version of blindspots_hub that wrote it"
+        )
+    for name in manifest.get("files", {}):
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or "\\" in name:
+            yield f"{MANIFEST} names {name!r}, which lies outside the bundle"
+    for model in manifest.get("models", []):
+        if not isinstance(model, dict) or not isinstance(model.get("name"), str):
+            yield f"{MANIFEST} has a model without a name"
+        elif model["name"] == NATURAL or "/" in model["name"] or model["name"].startswith("."):
+            yield f"{MANIFEST} has a model called {model['name']!r}, which is not allowed"
+
+
+def _file_faults(root: Path, files: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for name, expected in sorted(files.items()):
+        path = root / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif (size := path.stat().st_size) != expected["bytes"]:
+            yield f"{name} has {size:,} bytes instead of {expected['bytes']:,}"
+        elif sha256_file(path) != expected["sha256"]:
+            yield f"{name} was altered: its sha256 is not the manifest's"
+    listed = {f"{SAE}/config.json", PAIRS.path, CONCEPTS.path, THUMBNAILS.path}
+    for name in sorted(listed - set(files)):
+        yield f"{name} is not in the manifest"
+
+
+def _content_faults(root: Path, manifest: dict[str, Any]) -> Iterator[str]:
+    n_concepts = manifest["concept_space"].get("n_concepts")
+    models = [model["name"] for model in manifest["models"]]
+    rows: dict[tuple[str, str | None], int] = {}
+    tables: list[tuple[TableSpec, str | None]] = [(t, None) for t in (PAIRS, CONCEPTS, THUMBNAILS)]
+    tables += [(t, m) for m in models for t in (GENERATIONS, DELTAS, PAIR_DISTANCES)]
+    for spec, model in tables:
+        path = table_path(root, spec, model)
+        name = path.relative_to(root).as_posix()
+        if not path.is_file():
+            yield f"{name} is missing, though {MANIFEST} lists model {model!r}"
+            continue
+        try:
+            file = pq.ParquetFile(path)
+        except (pa.ArrowException, OSError) as error:
+            yield f"{name} is not a parquet file ({error})"
+            continue
+        yield from _schema_faults(name, spec, file.schema_arrow)
+        rows[spec.path, model] = file.metadata.num_rows
+        if spec in (CONCEPTS, DELTAS) and file.metadata.num_rows != n_concepts:
+            yield f"{name} has {file.metadata.num_rows} rows for {n_concepts} concepts"
+    for source in [NATURAL, *models]:
+        key = (PAIRS.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
+        yield from _sparse_faults(root, source, n_concepts, rows.get(key))
+
+
+def _schema_faults(name: str, spec: TableSpec, schema: pa.Schema) -> Iterator[str]:
+    for column in spec.columns:
+        index = schema.get_field_index(column.name)
+        if index < 0:
+            yield f"{name} lacks the column {column.name!r}"
+        elif schema.field(index).type != column.type:
+            kind = schema.field(index).type
+            yield f"{name}: column {column.name!r} is {kind} instead of {column.type}"
+
+
+def _sparse_faults(root: Path, source: str, n_concepts: int, rows: int | None) -> Iterator[str]:
+    try:
+        energies = ImageEnergies.load(energies_path(root, source))
+        Heatmaps.load(heatmaps_path(root, source))
+    except BlindspotsError as error:
+        yield str(error)
+        return
+    if energies.n_concepts != n_concepts:
+        yield f"energies of {source} have {energies.n_concepts} concepts instead of {n_concepts}"
+    if rows is not None and energies.n_images != rows:
+        yield f"energies of {source} have {energies.n_images} images for {rows} rows of its table"

@@ -1,0 +1,91 @@
+"""Writing a bundle: tables by schema, then the manifest that names every file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import blindspots_hub
+from blindspots_hub.artifacts.layout import MANIFEST, table_path
+from blindspots_hub.artifacts.schema import IMAGE, SCHEMA_VERSION, TableSpec
+from blindspots_hub.files import atomic, sha256_file, write_json
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "safetensors",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "pillow",
+)
+"""Packages whose version a result may depend on; recorded in the manifest."""
+
+
+def image_cell(content: bytes | None, name: str) -> dict[str, Any] | None:
+    """An image as the Hub's Image feature stores it; `name` tells viewers its format."""
+    return None if content is None else {"bytes": content, "path": name}
+
+
+def write_table(
+    root: Path,
+    spec: TableSpec,
+    columns: Mapping[str, Sequence[Any] | Any],
+    model: str | None = None,
+) -> None:
+    """Write `columns` as the table `spec`; a missing or extra column is a `ValueError`."""
+    if set(columns) != set(spec.names):
+        raise ValueError(f"{spec.path}: columns differ: {sorted(set(columns) ^ set(spec.names))}")
+    arrays = [pa.array(columns[c.name], type=c.type, from_pandas=False) for c in spec.columns]
+    table = pa.Table.from_arrays(arrays, schema=spec.schema)
+    # The Hub stores chunks that it has seen before once; images are compressed already.
+    images = [c.name for c in spec.columns if c.type == IMAGE]
+    codec = {c.name: "none" if c.name in images else "zstd" for c in spec.columns}
+    codec |= {f"{name}.bytes": "none" for name in images} | {f"{n}.path": "zstd" for n in images}
+    codec |= {f"{c.name}.list.element": "zstd" for c in spec.columns if pa.types.is_list(c.type)}
+    with atomic(table_path(root, spec, model)) as partial:
+        pq.write_table(
+            table,
+            partial,
+            compression=codec,
+            use_content_defined_chunking=True,
+            write_page_index=True,
+        )
+
+
+def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
+    """Write `bundle.json`: `fields` and the sha256 and size of every file under `root`.
+
+    Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
+    in progress) do not belong to a bundle.
+    """
+    files = {}
+    for path in sorted(root.rglob("*")):
+        name = path.relative_to(root)
+        if path.is_file() and name.as_posix() != MANIFEST and not _hidden(name):
+            files[name.as_posix()] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "created_with": f"blindspots_hub {blindspots_hub.__version__}",
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "files": files,
+        **fields,
+    }
+    write_json(root / MANIFEST, manifest)
+
+
+def _hidden(name: Path) -> bool:
+    return any(part.startswith(".") for part in name.parts)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

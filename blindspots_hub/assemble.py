@@ -1,0 +1,190 @@
+"""From energies to a bundle: measures every model and writes tables, images and manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
+from blindspots_hub.artifacts.layout import NATURAL, energies_path, heatmaps_path
+from blindspots_hub.artifacts.schema import (
+    CONCEPTS,
+    DELTAS,
+    GENERATIONS,
+    PAIR_DISTANCES,
+    PAIRS,
+    THUMBNAILS,
+)
+from blindspots_hub.artifacts.writer import image_cell, write_manifest, write_table
+from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.images import (
+    duplicates,
+    pair_distances,
+    pair_mean_delta,
+    top_images,
+)
+from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.table import MeasureSettings, count_states, measure
+from blindspots_hub.progress import Event, Work
+
+Columns = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Measured images of one source: ids ascending, energies row by row, and what cards show.
+
+    `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
+    """
+
+    ids: list[str]
+    captions: list[str]
+    energies: ImageEnergies
+    heat: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
+    thumbnail: Callable[[int], bytes | None]
+
+
+@dataclass(frozen=True)
+class ModelSide:
+    """The generated images of one model.
+
+    Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
+    where it is None the two sets are unpaired.
+    """
+
+    name: str
+    title: str
+    side: Side
+    natural_rows: np.ndarray | None
+    generations: Columns
+    run: Mapping[str, Any]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class _Shown:
+    """What cards of all models show of one source: heatmap entries and thumbnail rows."""
+
+    heat: dict[tuple[int, int], Entry] = field(default_factory=dict)
+    rows: set[int] = field(default_factory=set)
+
+    def add(self, side: Side, concept: int, row: int) -> None:
+        self.rows.add(row)
+        if (concept, row) not in self.heat:
+            self.heat[concept, row] = (concept, row, *side.heat(row, concept))
+
+
+def assemble(
+    root: Path,
+    identity: Mapping[str, Any],
+    pairs: Columns,
+    concepts: Columns,
+    natural: Side,
+    models: list[ModelSide],
+    settings: MeasureSettings,
+    null_from: ImageEnergies | None = None,
+) -> Work[None]:
+    """Write the tables of a bundle at `root`, then its manifest.
+
+    `identity` holds the manifest's name, version and concept_space; `pairs` and `concepts` are the
+    columns of those tables; `null_from` are the natural energies that the natural-against-natural
+    null is drawn from (those of `natural` unless there are more). `sae/` and `backbone/` must lie
+    in `root` already.
+    """
+    write_table(root, PAIRS, pairs)
+    write_table(root, CONCEPTS, concepts)
+    natural.energies.save(energies_path(root, NATURAL))
+    shown = {NATURAL: _Shown()} | {model.name: _Shown() for model in models}
+    entries = []
+    for done, model in enumerate(models):
+        yield Event("compute tables", done, len(models), {"model": model.name})
+        entries.append(_measure(root, natural, model, settings, shown, null_from))
+    sides = {NATURAL: natural} | {model.name: model.side for model in models}
+    for source, side in sides.items():
+        Heatmaps.build(list(shown[source].heat.values())).save(heatmaps_path(root, source))
+        if source != NATURAL:
+            side.energies.save(energies_path(root, source))
+    write_table(root, THUMBNAILS, _thumbnails(sides, shown))
+    write_manifest(root, {**identity, "models": entries})
+    yield Event("compute tables", len(models), len(models))
+
+
+def _measure(
+    root: Path,
+    natural: Side,
+    model: ModelSide,
+    settings: MeasureSettings,
+    shown: dict[str, _Shown],
+    null_from: ImageEnergies | None,
+) -> dict[str, Any]:
+    paired = model.natural_rows is not None
+    rows = np.arange(len(natural.ids)) if model.natural_rows is None else model.natural_rows
+    reference, generated = natural.energies.take(rows), model.side.energies
+    table = measure(reference, generated, settings, paired)
+    tops = {NATURAL: top_images(reference), model.name: top_images(generated)}
+    sides = {NATURAL: (natural, rows), model.name: (model.side, np.arange(len(model.side.ids)))}
+    for source, top in tops.items():
+        # Where images are paired, a card shows every top image beside its counterpart.
+        for target in sides if paired else [source]:
+            side, index = sides[target]
+            for concept, images in enumerate(top):
+                for image in images:
+                    shown[target].add(side, concept, int(index[image]))
+    ids = {NATURAL: [natural.ids[row] for row in rows], model.name: model.side.ids}
+    named = {
+        f"top_{kind}": [[ids[source][image] for image in images] for images in tops[source]]
+        for kind, source in (("natural", NATURAL), ("generated", model.name))
+    }
+    write_table(root, DELTAS, {**table, **named}, model.name)
+    write_table(root, GENERATIONS, model.generations, model.name)
+    write_table(
+        root,
+        PAIR_DISTANCES,
+        {
+            "pair_id": model.side.ids,
+            "distance": pair_distances(reference, generated) if paired else _nulls(generated),
+            "mean_delta": (
+                pair_mean_delta(reference, generated, settings.tau) if paired else _nulls(generated)
+            ),
+            "duplicates": duplicates(generated),
+        },
+        model.name,
+    )
+    size = min(reference.n_images, generated.n_images)
+    return {
+        "name": model.name,
+        "title": model.title,
+        "design": "paired" if paired else "unpaired",
+        "pairs": generated.n_images,
+        "natural_images": reference.n_images,
+        "dropped": dict(model.dropped),
+        "settings": settings.to_dict(),
+        "run": dict(model.run),
+        "counts": {
+            "delta": count_states(table["state"], table["certain"]),
+            "relative": count_states(table["relative_state"], table["relative_certain"]),
+        },
+        "null": null_share(null_from or natural.energies, size, settings),
+    }
+
+
+def _nulls(energies: ImageEnergies) -> list[None]:
+    return [None] * energies.n_images
+
+
+def _thumbnails(sides: Mapping[str, Side], shown: Mapping[str, _Shown]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
+    for source, side in sides.items():
+        for row in sorted(shown[source].rows):
+            image = side.thumbnail(row)
+            if image is None:
+                continue
+            columns["source"].append(source)
+            columns["pair_id"].append(side.ids[row])
+            columns["caption"].append(side.captions[row])
+            columns["image"].append(image_cell(image, f"{side.ids[row]}.webp"))
+    return columns

@@ -1,0 +1,142 @@
+"""Codes of many images on disk, in shards that survive a kill and never mix configurations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.layout import TokenLayout
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import atomic, fingerprint
+from blindspots_hub.measure.energies import ImageEnergies
+
+TOKENS = ("patches", "all")
+"""Which tokens an energy sums: `patches` (default) or `all` (parity with the authors)."""
+
+
+@dataclass(frozen=True)
+class CodedImages:
+    """Codes of images that could be read, in the order of `ids`; `failed` names the others."""
+
+    ids: list[str]
+    codes: list[SparseCodes]
+    failed: dict[str, str]
+    layout: TokenLayout
+    n_concepts: int
+
+    def energies(self, tokens: str) -> ImageEnergies:
+        """Concept energies ξ of every image over its `tokens` (METHOD: section 3)."""
+        if tokens not in TOKENS:
+            raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {tokens!r}.")
+        chosen = self.layout.patches if tokens == "patches" else None
+        return ImageEnergies.stack((c.energies(chosen) for c in self.codes), self.n_concepts)
+
+    def heat(self, row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
+        """Patches (indices, ascending) on which `concept` fires in image `row`, and the codes."""
+        codes = self.codes[row]
+        here = np.flatnonzero(codes.concepts == concept)
+        tokens = np.searchsorted(codes.indptr, here, side="right") - 1
+        patches = tokens - self.layout.patches.start
+        return patches[patches >= 0], codes.values[here][patches >= 0]
+
+    def take(self, ids: Sequence[str]) -> CodedImages:
+        """Keep the images named, in that order."""
+        row = {image_id: i for i, image_id in enumerate(self.ids)}
+        kept = [self.codes[row[image_id]] for image_id in ids]
+        return CodedImages(list(ids), kept, self.failed, self.layout, self.n_concepts)
+
+
+class CodeStore:
+    """Shards of codes below `folder`, one file a run of `shard_size` ids.
+
+    The shards of one configuration (concept space and ids) lie in a folder named by its hash: a
+    changed configuration starts anew and never reads old shards. A shard is complete or absent.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ids: Sequence[str],
+        space: str,
+        layout: TokenLayout,
+        n_concepts: int,
+        shard_size: int,
+    ) -> None:
+        self.ids = list(ids)
+        self.layout = layout
+        self.n_concepts = n_concepts
+        self.shard_size = shard_size
+        configuration = {"space": space, "ids": self.ids, "shard_size": shard_size}
+        self.folder = folder / f"codes-{fingerprint(configuration)[:16]}"
+
+    @property
+    def shards(self) -> list[list[str]]:
+        """The ids of every shard."""
+        step = self.shard_size
+        return [self.ids[i : i + step] for i in range(0, len(self.ids), step)]
+
+    def has(self, shard: int) -> bool:
+        """Whether shard number `shard` is written and readable."""
+        try:
+            self._read(shard)
+        except (OSError, ValueError, KeyError):
+            return False
+        return True
+
+    def write(
+        self, shard: int, codes: Mapping[str, SparseCodes], failed: Mapping[str, str]
+    ) -> None:
+        """Write one shard: codes of the images that could be read, causes of the others."""
+        from safetensors.numpy import save_file
+
+        ids = [image_id for image_id in self.shards[shard] if image_id in codes]
+        if ids:
+            stacked = SparseCodes.concatenate([codes[image_id] for image_id in ids])
+        else:
+            empty = np.zeros(0)
+            stacked = SparseCodes(
+                np.zeros(1, np.int64), empty.astype(np.int32), empty.astype(np.float32), 0
+            )
+        tensors = {
+            "indptr": np.ascontiguousarray(stacked.indptr),
+            "concepts": np.ascontiguousarray(stacked.concepts),
+            "values": np.ascontiguousarray(stacked.values),
+        }
+        metadata = {"ids": json.dumps(ids), "failed": json.dumps(dict(failed))}
+        with atomic(self._path(shard)) as partial:
+            save_file(tensors, partial, metadata=metadata)
+
+    def load(self, shards: Sequence[int] | None = None) -> CodedImages:
+        """Codes of `shards` (all unless said otherwise), in the order of the ids."""
+        ids: list[str] = []
+        codes: list[SparseCodes] = []
+        failed: dict[str, str] = {}
+        for shard in range(len(self.shards)) if shards is None else shards:
+            shard_ids, stacked, shard_failed = self._read(shard)
+            step = self.layout.tokens
+            codes += [stacked.rows(i * step, (i + 1) * step) for i in range(len(shard_ids))]
+            ids += shard_ids
+            failed |= shard_failed
+        return CodedImages(ids, codes, failed, self.layout, self.n_concepts)
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"shard-{shard:05d}.safetensors"
+
+    def _read(self, shard: int) -> tuple[list[str], SparseCodes, dict[str, str]]:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self._path(shard), framework="np") as file:
+                metadata = file.metadata()
+                parts = [file.get_tensor(name) for name in ("indptr", "concepts", "values")]
+        except SafetensorError as error:
+            raise ValueError(f"{self._path(shard)}: {error}") from error
+        ids, failed = json.loads(metadata["ids"]), json.loads(metadata["failed"])
+        if set(ids) | set(failed) != set(self.shards[shard]):
+            raise ValueError(f"{self._path(shard)} holds other images")
+        return ids, SparseCodes(*parts, self.n_concepts), failed

@@ -1,0 +1,82 @@
+"""Top images, distances and duplicates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from energy_worlds import correlated, from_dense
+from safetensors.numpy import load_file, save_file
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.delta import delta
+from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.images import (
+    duplicates,
+    pair_distances,
+    pair_mean_delta,
+    top_images,
+)
+
+RATES, SHIFT = np.full(30, 0.2), np.linspace(0, 3, 30)
+
+
+def test_top_images_are_the_highest_and_ties_go_to_the_lower_row() -> None:
+    dense = np.array([[1, 0, 5], [3, 0, 5], [2, 0, 0], [3, 0, 1]], np.float64)
+    assert [rows.tolist() for rows in top_images(from_dense(dense), 3)] == [
+        [1, 3, 2],
+        [],
+        [0, 1, 3],
+    ]
+
+
+def test_distances_against_dense() -> None:
+    x, y = correlated(50, RATES, SHIFT, seed=1)
+    d = y.astype(np.float64) - x
+    a, b = from_dense(x), from_dense(y)
+    assert pair_distances(a, b) == pytest.approx(np.linalg.norm(d, axis=1))
+    assert pair_mean_delta(a, b, 0.8) == pytest.approx(delta(d, 0.8).mean(axis=1))
+
+
+def test_duplicates_are_counted_and_empty_images_are_none() -> None:
+    rng = np.random.default_rng(2)
+    dense = rng.gamma(1.0, 1.0, (700, 40)) * (rng.random((700, 40)) < 0.4)
+    dense[[3, 300, 650]] = dense[3]
+    dense[10] = 0
+    counts = duplicates(from_dense(dense))
+    assert np.flatnonzero(counts).tolist() == [3, 300, 650]
+    assert counts[3] == 2
+
+
+def test_take_reorders_and_save_round_trips(tmp_path: Path) -> None:
+    x, _ = correlated(40, RATES, SHIFT, seed=3)
+    energies = from_dense(x)
+    rows = np.array([7, 0, 39, 7])
+    assert np.array_equal(energies.take(rows).matrix.toarray(), x[rows].astype(np.float64))
+    energies.save(tmp_path / "e.safetensors")
+    loaded = ImageEnergies.load(tmp_path / "e.safetensors")
+    assert np.array_equal(loaded.matrix.toarray(), energies.matrix.toarray())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("indptr", lambda a: a[::-1]),
+        ("concepts", lambda a: a + 100),
+        ("energies", lambda a: -a),
+        ("energies", lambda a: a[:-1]),
+    ],
+)
+def test_damaged_energies_are_refused(tmp_path: Path, name: str, change) -> None:
+    x, _ = correlated(20, RATES, SHIFT, seed=4)
+    path = tmp_path / "e.safetensors"
+    from_dense(x).save(path)
+    tensors = load_file(path)
+    tensors[name] = np.ascontiguousarray(change(tensors[name]))
+    save_file(tensors, path, metadata={"n_concepts": "30"})
+    with pytest.raises(BlindspotsError, match="damaged"):
+        ImageEnergies.load(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(BlindspotsError, match="fetch the bundle again"):
+        ImageEnergies.load(path)
