@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from blindspots_hub import paper
+from blindspots_hub.measure.settings import MeasureSettings
 
 STATES = ("dead", "undetermined", "aligned", "leaning", "suppressed", "exaggerated")
 """What a concept can be under one δ; a state's index is its byte in the explorer's map."""
@@ -43,22 +44,21 @@ def states(
     high: np.ndarray,
     q: np.ndarray,
     support: np.ndarray,
-    min_support: int,
-    alpha: float,
+    settings: MeasureSettings,
 ) -> States:
     """Name the state of every concept.
 
-    `dead` fires nowhere; `undetermined` has fewer than `min_support` pairs; of the rest, q ≥
-    `alpha` is `aligned`, and what differs is `suppressed` or `exaggerated` beyond the paper's
-    thresholds and `leaning` between them. A blindspot is `certain` when its whole interval lies
-    beyond.
+    `dead` fires nowhere; `undetermined` has fewer than `settings.min_support` pairs; of the rest,
+    q ≥ `settings.alpha` is `aligned`, and what differs is `suppressed` or `exaggerated` beyond the
+    paper's thresholds, `leaning` between them. A blindspot is `certain` when its whole interval
+    lies beyond.
     """
     state = np.full(value.shape, "aligned", object)
-    differs = q < alpha
+    differs = q < settings.alpha
     state[differs] = "leaning"
     state[differs & (value < paper.SUPPRESSED_BELOW)] = "suppressed"
     state[differs & (value > paper.EXAGGERATED_ABOVE)] = "exaggerated"
-    state[support < min_support] = "undetermined"
+    state[support < settings.min_support] = "undetermined"
     state[support == 0] = "dead"
     certain = ((state == "suppressed") & (high < paper.SUPPRESSED_BELOW)) | (
         (state == "exaggerated") & (low > paper.EXAGGERATED_ABOVE)

@@ -102,7 +102,7 @@ class CodeStore:
             stacked = SparseCodes(
                 np.zeros(1, np.int64), empty.astype(np.int32), empty.astype(np.float32), 0
             )
-        tensors = {
+        tensors: dict[str, np.ndarray] = {
             "indptr": np.ascontiguousarray(stacked.indptr),
             "concepts": np.ascontiguousarray(stacked.concepts),
             "values": np.ascontiguousarray(stacked.values),
@@ -133,10 +133,12 @@ class CodeStore:
         try:
             with safe_open(self._path(shard), framework="np") as file:
                 metadata = file.metadata()
-                parts = [file.get_tensor(name) for name in ("indptr", "concepts", "values")]
+                indptr, concepts, values = (
+                    file.get_tensor(name) for name in ("indptr", "concepts", "values")
+                )
         except SafetensorError as error:
             raise ValueError(f"{self._path(shard)}: {error}") from error
         ids, failed = json.loads(metadata["ids"]), json.loads(metadata["failed"])
         if set(ids) | set(failed) != set(self.shards[shard]):
             raise ValueError(f"{self._path(shard)} holds other images")
-        return ids, SparseCodes(*parts, self.n_concepts), failed
+        return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 
-from blindspots_hub import paper
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import (
     delta,
@@ -18,24 +14,12 @@ from blindspots_hub.measure.delta import (
 )
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.intervals import gap_interval, moments, relative_interval
+from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import benjamini_hochberg, paired_p, unpaired_p
 
+__all__ = ["Columns", "MeasureSettings", "count_states", "measure"]
+
 Columns = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class MeasureSettings:
-    """What a table depends on besides the energies; recorded with every table."""
-
-    tau: float = paper.TAU
-    min_support: int = 20
-    alpha: float = 0.05
-    confidence: float = 0.95
-    tokens: str = "patches"
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
 
 
 def measure(
@@ -60,14 +44,8 @@ def measure(
     r_low, r_high = relative_interval(m, settings.confidence)
     value, low, high = (delta(g, settings.tau) for g in (gap, gap_low, gap_high))
     r_value, r_delta_low, r_delta_high = (relative_delta(g) for g in (r, r_low, r_high))
-    judge = {
-        "q": q,
-        "support": support,
-        "min_support": settings.min_support,
-        "alpha": settings.alpha,
-    }
-    absolute = states(value, low, high, **judge)
-    relative = states(r_value, r_delta_low, r_delta_high, **judge)
+    absolute = states(value, low, high, q, support, settings)
+    relative = states(r_value, r_delta_low, r_delta_high, q, support, settings)
     largest = np.maximum(_largest(natural), _largest(generated))
     images = min(natural.n_images, generated.n_images)
     return {

@@ -1,0 +1,5 @@
+"""`python -m blindspots_hub`."""
+
+from blindspots_hub.cli import main
+
+main()

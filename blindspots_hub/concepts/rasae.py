@@ -1,0 +1,180 @@
+"""The relaxed archetypal sparse autoencoder: tokens to sparse concept codes and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import nn
+from torch.nn import functional
+
+from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.rasae_config import RASAEConfig
+from blindspots_hub.concepts.select import at_least, top_k
+from blindspots_hub.concepts.source import model_folder, open_safetensors
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import atomic, json_bytes, read_json, write_json
+
+__all__ = ["RASAE", "RASAEConfig"]
+
+_WEIGHTS = "model.safetensors"
+_CONFIG = "config.json"
+_DENSE_BYTES = 64 << 20
+"""How large the dense codes of one chunk of tokens may become while encoding."""
+
+
+class RASAE(nn.Module, PyTorchModelHubMixin):
+    """A trained RA-SAE for inference (METHOD section 2; the paper's section 4, appendix B).
+
+    encoder: Linear d → n, LayerNorm over the n concepts, ReLU; dictionary (n, d): the fused atoms.
+    Fresh weights are Xavier/Glorot, as the paper's are before training.
+    """
+
+    def __init__(self, config: RASAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = nn.Linear(config.d, config.n_concepts)
+        self.norm = nn.LayerNorm(config.n_concepts, eps=config.layer_norm_eps)
+        self.dictionary: torch.Tensor
+        self.register_buffer("dictionary", torch.zeros(config.n_concepts, config.d))
+        nn.init.xavier_uniform_(self.encoder.weight)
+        nn.init.zeros_(self.encoder.bias)
+
+    def pre_codes(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Codes before sparsity, ReLU(LayerNorm(W a + b)): dense (T, n) of `tokens` (T, d)."""
+        return functional.relu(self.norm(self.encoder(tokens)))
+
+    @torch.no_grad()
+    def encode(self, tokens: torch.Tensor) -> SparseCodes:
+        """Sparse codes of `tokens` (T, d), in memory bounded whatever T is.
+
+        `topk` keeps the k largest codes of a token, equal ones by the lower concept id, and only
+        positive ones; `batch_topk` keeps the codes that are at least the threshold. Matrix products
+        round differently for different numbers of rows: hand over one image's tokens at a time (or
+        use `encode_images`), and an image's codes are the same to the bit in whatever company.
+        """
+        tokens = self._checked(tokens)
+        rows = max(1, _DENSE_BYTES // (4 * self.config.n_concepts))
+        chunks = [self._sparse(self.pre_codes(chunk)) for chunk in tokens.split(rows)]
+        return SparseCodes.concatenate(chunks)
+
+    def encode_images(self, tokens: torch.Tensor) -> list[SparseCodes]:
+        """Sparse codes of each image of `tokens` (B, T, d), independent of the batch."""
+        return [self.encode(image) for image in tokens]
+
+    @torch.no_grad()
+    def decode(self, codes: SparseCodes) -> torch.Tensor:
+        """Reconstructed tokens z D: (T, d) float32, on this model's device."""
+        device = self.dictionary.device
+        return functional.embedding_bag(
+            torch.from_numpy(codes.concepts).to(device, torch.int64),
+            self.dictionary,
+            offsets=torch.from_numpy(codes.indptr[:-1]).to(device),
+            per_sample_weights=torch.from_numpy(codes.values).to(device),
+            mode="sum",
+        )
+
+    def _checked(self, tokens: torch.Tensor) -> torch.Tensor:
+        if tokens.ndim != 2 or tokens.shape[1] != self.config.d:
+            raise BlindspotsError(
+                f"This RA-SAE reads tokens of width {self.config.d}, not {tuple(tokens.shape)}: "
+                f"use the backbone that it was trained on ({self.config.backbone})."
+            )
+        tokens = tokens.to(self.dictionary.device, torch.float32)
+        if not torch.isfinite(tokens).all():
+            raise BlindspotsError(
+                "Tokens hold NaN or infinity, so they have no codes: check the image and the "
+                "backbone that they come from."
+            )
+        return tokens
+
+    def _sparse(self, pre: torch.Tensor) -> SparseCodes:
+        if self.config.threshold is not None and self.config.sparsity == "batch_topk":
+            return at_least(pre, self.config.threshold)
+        return top_k(pre, self.config.k)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex sha256 of the configuration and the weights as they are stored; hashes them anew."""
+        digest = hashlib.sha256(json_bytes(self.config.to_json()))
+        for name, tensor in sorted(self._stored(self.config).items()):
+            digest.update(name.encode())
+            digest.update(tensor.numpy().data)
+        return digest.hexdigest()
+
+    def stored_as(self, weights_dtype: Literal["float32", "float16"]) -> RASAE:
+        """This model with its two matrices rounded to `weights_dtype`.
+
+        Rounded at once, so that what is measured before saving is what is loaded afterwards.
+        """
+        config = replace(self.config, weights_dtype=weights_dtype)
+        return RASAE.from_weights(config, self._stored(config))
+
+    def _stored(self, config: RASAEConfig) -> dict[str, torch.Tensor]:
+        """The tensors as model.safetensors holds them under `config`."""
+        tensors = {name: tensor.detach().cpu() for name, tensor in self.state_dict().items()}
+        for name in ("encoder.weight", "dictionary"):
+            tensors[name] = tensors[name].to(getattr(torch, config.weights_dtype))
+        return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+    @classmethod
+    def from_weights(cls, config: RASAEConfig, weights: Mapping[str, torch.Tensor]) -> RASAE:
+        """A model in eval mode and fp32 from its tensors; `BlindspotsError` where they don't fit.
+
+        The names: encoder.weight (n, d), encoder.bias (n,), norm.weight (n,), norm.bias (n,),
+        dictionary (n, d).
+        """
+        with torch.device("meta"):
+            model = cls(config)
+        own = {}
+        for name, expected in model.state_dict().items():
+            found = tuple(weights[name].shape) if name in weights else "nothing"
+            if found != tuple(expected.shape):
+                raise BlindspotsError(
+                    f"The RA-SAE's weights hold {found} for {name} where its config.json asks for "
+                    f"{tuple(expected.shape)}: take the two files that belong together."
+                )
+            own[name] = weights[name].to(torch.float32)
+        model.load_state_dict(own, assign=True)
+        return model.eval().requires_grad_(False)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        from safetensors.torch import save_file
+
+        with atomic(save_directory / _WEIGHTS) as partial:
+            save_file(self._stored(self.config), partial, metadata={"format": "pt"})
+        write_json(save_directory / _CONFIG, self.config.to_json())
+
+    def save_pretrained(self, save_directory: str | Path, **_hub: Any) -> None:
+        """Write config.json and model.safetensors to `save_directory`, and nothing else.
+
+        What the Hub mixin passes besides is for the card, which is written elsewhere.
+        """
+        self._save_pretrained(Path(save_directory))
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        revision: str | None = None,
+        token: str | bool | None = None,
+    ) -> RASAE:
+        """Load a model from a folder or, by its id, from the Hub, on the CPU.
+
+        Raises `BlindspotsError` for missing or damaged files, a configuration that is not this
+        model's (a batch_topk model without its threshold among them), weights of other shapes, and
+        where the Hub is needed and cannot be reached.
+        """
+        files = (_CONFIG, _WEIGHTS)
+        folder = model_folder(
+            pretrained_model_name_or_path, revision, needed=files, allow=files, token=token
+        )
+        config = RASAEConfig.from_json(read_json(folder / _CONFIG))
+        with open_safetensors(folder / _WEIGHTS) as tensors:
+            weights = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+        return cls.from_weights(config, weights)

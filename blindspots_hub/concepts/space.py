@@ -1,0 +1,67 @@
+"""A concept space: a backbone with the RA-SAE that was trained on its tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from PIL import Image
+
+from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.rasae import RASAE
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import fingerprint
+
+
+@dataclass(frozen=True)
+class ConceptSpace:
+    """Turns an image into concept codes; two spaces with one fingerprint give the same codes."""
+
+    backbone: Backbone
+    sae: RASAE
+
+    def __post_init__(self) -> None:
+        config = self.sae.config
+        if config.d != self.backbone.width:
+            raise BlindspotsError(
+                f"The RA-SAE reads tokens of width {config.d}, the backbone {self.backbone.source} "
+                f"gives {self.backbone.width}: use the backbone named in the RA-SAE's config.json."
+            )
+        expected = config.backbone_fingerprint
+        if expected is not None and expected != self.backbone.fingerprint:
+            raise BlindspotsError(
+                f"The RA-SAE was trained on another version of {self.backbone.source}: use the "
+                "weights and the preprocessing named in the RA-SAE's config.json."
+            )
+
+    def encode(self, image: Image.Image) -> SparseCodes:
+        """Codes of all tokens of one RGB image: (layout.tokens, n_concepts), sparse."""
+        pixels = self.backbone.preprocess(image)
+        tokens = self.backbone.tokens(pixels[None])[0]
+        return self.sae.encode(tokens)
+
+    def describe(self) -> dict[str, Any]:
+        """The manifest's `concept_space`: everything that codes depend on, as JSON."""
+        layout = self.backbone.layout
+        return {
+            "backbone": {
+                "source": str(self.sae.config.backbone),
+                "revision": self.sae.config.backbone_revision,
+                "fingerprint": self.backbone.fingerprint,
+            },
+            "preprocessing": self.backbone.preprocessing.to_config(),
+            "layout": {
+                "cls": layout.cls,
+                "registers": layout.registers,
+                "grid": list(layout.grid),
+            },
+            "sae": {"fingerprint": self.sae.fingerprint, "sparsity": self.sae.config.sparsity},
+            "n_concepts": self.sae.config.n_concepts,
+        }
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hex sha256 of `describe()`."""
+        return fingerprint(self.describe())

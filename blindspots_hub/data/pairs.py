@@ -1,0 +1,229 @@
+"""Caption-image pairs from a user's own images, a table, or a Hub dataset."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from blindspots_hub.data.identity import (
+    MAX_CAPTION,
+    CaptionError,
+    check_caption,
+    choose_pairs,
+    pair_id,
+    pair_seed,
+)
+from blindspots_hub.data.images import MAX_BYTES, image_size
+from blindspots_hub.data.matching import Matched, match_folders
+from blindspots_hub.data.pair_rows import Row, rows_of
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.paper import PAIRS
+from blindspots_hub.progress import Event, Work, drive
+
+__all__ = [
+    "MAX_CAPTION",
+    "CaptionError",
+    "Matched",
+    "Pair",
+    "PairSource",
+    "SkipCause",
+    "check_caption",
+    "choose_pairs",
+    "match_folders",
+    "pair_id",
+    "pair_seed",
+    "read_pairs",
+    "reading_pairs",
+]
+
+SkipCause = Literal[
+    "caption_empty",
+    "caption_too_long",
+    "caption_not_text",
+    "image_missing",
+    "image_unreadable",
+    "duplicate",
+]
+"""Why a row of a source is no pair. `image_missing` covers paths that lead out of the source."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A caption with its natural image (the encoded file), or with the URL of it, or both."""
+
+    pair_id: str
+    caption: str
+    image: bytes | None
+    url: str | None
+
+
+class PairSource:
+    """The pairs of a source, in its order, and what was left out of it.
+
+    Images stay on disk: in the user's own files, or in an unnamed temporary file that vanishes
+    with the process.
+    """
+
+    def __init__(self) -> None:
+        self.skipped: dict[SkipCause, int] = {}
+        """Rows that are no pair, counted by cause."""
+        self._captions: dict[str, str] = {}
+        self._urls: dict[str, str] = {}
+        self._files: dict[str, Path] = {}
+        self._spool = _Spool()
+
+    @property
+    def ids_and_captions(self) -> tuple[tuple[str, str], ...]:
+        """(pair id, caption) of every pair, in the source's order."""
+        return tuple(self._captions.items())
+
+    def __len__(self) -> int:
+        return len(self._captions)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return (self.pair(name) for name in self._captions)
+
+    def image(self, pair_id: str) -> bytes:
+        """The encoded natural image of a pair.
+
+        Only its header has been checked: decode it with `images.open_image`. Raises
+        `BlindspotsError` where the pair is unknown or its file has changed since it was read.
+        """
+        self._known(pair_id)
+        if pair_id not in self._files:
+            return self._spool.read(pair_id)
+        path = self._files[pair_id]
+        content = _read(path)
+        if content is None or _id(self._captions[pair_id], content) != pair_id:
+            raise BlindspotsError(
+                f"{path} has changed or gone since the run began: leave the images alone while "
+                "they are measured, and start again."
+            )
+        return content
+
+    def pair(self, pair_id: str) -> Pair:
+        """The whole pair, its image read; raises as `image` does."""
+        image = self.image(pair_id)
+        return Pair(pair_id, self._captions[pair_id], image, self._urls.get(pair_id))
+
+    def _known(self, name: str) -> None:
+        if name not in self._captions:
+            raise BlindspotsError(
+                f"There is no pair {name} in this source: give the id of one that it holds."
+            )
+
+    def _add(self, row: Row) -> None:
+        """Take a row in as a pair, or count why it is none."""
+        cause = self._take(row)
+        if cause is not None:
+            self.skipped[cause] = self.skipped.get(cause, 0) + 1
+
+    def _take(self, row: Row) -> SkipCause | None:
+        try:
+            caption = check_caption(row.caption)
+        except CaptionError as error:
+            return error.cause
+        content = _read(row.image) if isinstance(row.image, Path) else row.image
+        if content is None:
+            return "image_missing"
+        try:
+            image_size(content)
+        except BlindspotsError:
+            return "image_unreadable"
+        name = _id(caption, content)
+        if name in self._captions:
+            return "duplicate"
+        self._captions[name] = caption
+        if row.url is not None:
+            self._urls[name] = row.url
+        if isinstance(row.image, Path):
+            self._files[name] = row.image
+        else:
+            self._spool.add(name, content)
+        return None
+
+
+def read_pairs(source: str | Path, limit: int | None = None) -> PairSource:
+    """Read the pairs of a folder, a table file or a Hub dataset ("org/name[@revision]").
+
+    A folder holds images with a metadata.csv, .jsonl or .parquet (columns file_name, and caption,
+    text or prompt), or a .txt beside each image, or only parquet shards. A .parquet, .csv or
+    .jsonl file has a caption column and an image column (bytes, datasets' Image struct, or a path
+    below its own folder). A Hub dataset is streamed. At most `limit` pairs are taken, in the
+    source's order: all there are, and of a Hub dataset `paper.PAIRS`, unless set.
+
+    Rows that are no pair are counted in `skipped`. Raises `BlindspotsError` where the source
+    cannot be read, no pair is left, or the Hub does not answer (within some 2 s).
+    """
+    return drive(reading_pairs(source, limit))
+
+
+def reading_pairs(source: str | Path, limit: int | None = None) -> Work[PairSource]:
+    """`read_pairs` as a stage: an event every 100 rows."""
+    if limit is not None and limit < 1:
+        raise BlindspotsError(f"{limit} pairs were asked for: ask for at least 1.")
+    if limit is None and not Path(source).expanduser().exists():
+        limit = PAIRS
+    pairs = PairSource()
+    for number, row in enumerate(rows_of(source), start=1):
+        pairs._add(row)
+        if number % 100 == 0:
+            yield Event("read pairs", len(pairs), limit or len(pairs))
+        if len(pairs) == limit:
+            break
+    if not pairs:
+        causes = ", ".join(f"{count} {cause}" for cause, count in Counter(pairs.skipped).items())
+        raise BlindspotsError(
+            f"{source} has no usable pair ({causes or 'it is empty'}): give images that can be "
+            "read, each with a caption."
+        )
+    yield Event("read pairs", len(pairs), len(pairs))
+    return pairs
+
+
+def _id(caption: str, content: bytes) -> str:
+    return pair_id(caption, content)
+
+
+def _read(path: Path) -> bytes | None:
+    """Content of an image file, cut just above the bound that `image_size` refuses."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(MAX_BYTES + 1)
+    except OSError:
+        return None
+
+
+class _Spool:
+    """Images by pair id in one unnamed temporary file; memory holds only where each lies."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the source)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._lock = threading.Lock()
+        self._end = 0
+
+    def add(self, name: str, content: bytes) -> None:
+        try:
+            with self._lock:
+                self._file.seek(self._end)
+                self._file.write(content)
+                self._file.flush()
+        except OSError as error:
+            raise BlindspotsError(
+                f"The images cannot be kept in {tempfile.gettempdir()} ({error.strerror}): free "
+                "some space there, or set TMPDIR to a folder that has it."
+            ) from error
+        self._places[name] = (self._end, len(content))
+        self._end += len(content)
+
+    def read(self, name: str) -> bytes:
+        start, length = self._places[name]
+        with self._lock:
+            self._file.seek(start)
+            return self._file.read(length)

@@ -1,0 +1,45 @@
+"""What a generation is asked for, apart from its caption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from blindspots_hub.errors import BlindspotsError
+
+DType = Literal["float32", "float16", "bfloat16"]
+"""Number formats that a pipeline can run in on a CUDA device."""
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """Size, steps, guidance and number format of a generation; None is the pipeline's own default.
+
+    `height` and `width` are pixels, `steps` the denoising steps, `guidance` the classifier-free
+    guidance scale. `dtype` holds on CUDA devices; everywhere else float32 is used, because half
+    precision is slow on CPUs and gives black images on MPS. The paper generates at 512×512 with
+    the steps and guidance that each pipeline has (section 4). A value out of range raises
+    `BlindspotsError`.
+    """
+
+    height: int | None = None
+    width: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    dtype: DType = "float16"
+
+    def __post_init__(self) -> None:
+        for name, size in (("height", self.height), ("width", self.width)):
+            if size is not None and not (8 <= size <= 4096 and size % 8 == 0):
+                raise BlindspotsError(
+                    f"{name} {size} is no size that pipelines can draw: "
+                    "use a multiple of 8 from 8 to 4096."
+                )
+        if self.steps is not None and not 1 <= self.steps <= 1000:
+            raise BlindspotsError(f"steps {self.steps} is out of range: use 1 to 1000.")
+        if self.guidance is not None and not 0 <= self.guidance <= 100:
+            raise BlindspotsError(f"guidance {self.guidance} is out of range: use 0 to 100.")
+        if self.dtype not in ("float32", "float16", "bfloat16"):
+            raise BlindspotsError(
+                f"dtype {self.dtype!r} is unknown: use float32, float16 or bfloat16."
+            )

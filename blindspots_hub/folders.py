@@ -1,0 +1,196 @@
+"""`measure_folders`: natural and generated images of one's own, with no text-to-image model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import MANIFEST
+from blindspots_hub.artifacts.schema import CONCEPTS
+from blindspots_hub.assemble import ModelSide, assemble
+from blindspots_hub.data.generate import pick_device
+from blindspots_hub.data.identity import pair_id
+from blindspots_hub.data.images import open_image
+from blindspots_hub.data.matching import Matched, match_folders
+from blindspots_hub.data.models import slug
+from blindspots_hub.encoding import code_store, coded_side, encode_all, open_space
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.evaluate import WORK, copy_space
+from blindspots_hub.files import fingerprint, sha256_file
+from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.table import MeasureSettings
+from blindspots_hub.progress import Event, Work, drive
+
+
+def measure_folders(
+    natural: str | Path,
+    generated: str | Path,
+    out: str | Path,
+    *,
+    bundle: Bundle | None = None,
+    device: str | None = None,
+    settings: MeasureSettings | None = None,
+    show: Callable[[Event], None] | None = None,
+) -> Bundle:
+    """Measure generated against natural images and return the bundle written to `out`.
+
+    Images whose file names agree but for the ending are pairs; where hardly any do, the two sets
+    are compared unpaired. The concepts are those of `bundle` (the embedded default). The images
+    themselves are not copied into the bundle, only thumbnails. Run again it goes on where it
+    stopped.
+    """
+    work = measuring_folders(
+        Path(natural),
+        Path(generated),
+        Path(out),
+        bundle=bundle,
+        device=device,
+        settings=settings,
+    )
+    return drive(work, show)
+
+
+def measuring_folders(
+    natural: Path,
+    generated: Path,
+    out: Path,
+    *,
+    bundle: Bundle | None = None,
+    device: str | None = None,
+    settings: MeasureSettings | None = None,
+) -> Work[Bundle]:
+    """`measure_folders` as a generator of events."""
+    base = bundle or load_bundle(planted.BUNDLE)
+    settings = settings or MeasureSettings()
+    matched = match_folders(natural, generated)
+    files = _by_id(matched)
+    request = _request(files, base, settings)
+    if (out / MANIFEST).is_file():
+        found = load_bundle(out)
+        if found.manifest.get("request") != request:
+            raise BlindspotsError(
+                f"{out} holds another bundle ({found.name}): choose another folder."
+            )
+        return found
+
+    yield Event("load the concept space", 0, 1)
+    space = open_space(base, pick_device(device))
+    coded = {}
+    for side, paths in files.items():
+        images = {i: partial(open_image, path) for i, path in paths.items()}
+        store = code_store(out / WORK / f"{side}-{request[:16]}", list(images), space)
+        coded[side] = yield from encode_all(store, space, images, f"encode {side} images")
+    dropped = _dropped(coded, matched)
+    if matched.paired:
+        both = sorted(set(coded["natural"].ids) & set(coded["generated"].ids))
+        coded = {side: images.take(both) for side, images in coded.items()}
+    copy_space(base, out)
+    yield from _write(out, base, settings, request, matched, files, coded, dropped)
+    shutil.rmtree(out / WORK)
+    return load_bundle(out)
+
+
+def _request(files: dict[str, dict[str, Path]], base: Bundle, settings: MeasureSettings) -> str:
+    return fingerprint(
+        {
+            "files": {
+                side: {image_id: sha256_file(path) for image_id, path in paths.items()}
+                for side, paths in files.items()
+            },
+            "space": base.concept_space,
+            "settings": settings.to_dict(),
+        }
+    )
+
+
+def _by_id(matched: Matched) -> dict[str, dict[str, Path]]:
+    """Files of both sides by image id, ascending; a pair's two images share an id."""
+    files = {}
+    for side, paths in (("natural", matched.natural), ("generated", matched.generated)):
+        named = zip(matched.natural if matched.paired else paths, paths, strict=True)
+        files[side] = dict(sorted((pair_id(i.stem, i.read_bytes()), path) for i, path in named))
+    return files
+
+
+def _dropped(coded: dict[str, CodedImages], matched: Matched) -> dict[str, int]:
+    counts = {f"{side}_unreadable": len(images.failed) for side, images in coded.items()}
+    if matched.paired:
+        counts["natural_unmatched"] = matched.unmatched_natural
+        counts["generated_unmatched"] = matched.unmatched_generated
+    return {cause: n for cause, n in sorted(counts.items()) if n}
+
+
+def _write(
+    out: Path,
+    base: Bundle,
+    settings: MeasureSettings,
+    request: str,
+    matched: Matched,
+    files: dict[str, dict[str, Path]],
+    coded: dict[str, CodedImages],
+    dropped: dict[str, int],
+) -> Work[None]:
+    for side, images in coded.items():
+        if len(images.ids) < 2:
+            reasons = next(iter(images.failed.values()), "they have no counterpart")
+            raise BlindspotsError(
+                f"Only {len(images.ids)} {side} images can be measured, for example: {reasons}"
+            )
+    captions = {
+        side: {image_id: path.stem for image_id, path in paths.items()}
+        for side, paths in files.items()
+    }
+    openers = {
+        side: {image_id: partial(open_image, path) for image_id, path in paths.items()}
+        for side, paths in files.items()
+    }
+    sides = {
+        side: coded_side(coded[side], captions[side], openers[side], settings.tokens)
+        for side in coded
+    }
+    folder = matched.generated[0].parent
+    name = slug(folder.resolve().name)
+    model = ModelSide(
+        name=name if name != "natural" else "generated",
+        title=folder.resolve().name,
+        side=sides["generated"],
+        natural_rows=np.arange(len(coded["natural"].ids)) if matched.paired else None,
+        generations=_image_columns(coded["generated"], files["generated"])
+        | {
+            "seed": [None] * len(coded["generated"].ids),
+            "flags": [[] for _ in coded["generated"].ids],
+            "status": ["ok"] * len(coded["generated"].ids),
+        },
+        run={"source": "folders"},
+        dropped=dropped,
+    )
+    natural = coded["natural"]
+    sizes = [files["natural"][image_id].stat().st_size for image_id in natural.ids]
+    pairs = _image_columns(natural, files["natural"]) | {
+        "caption": [captions["natural"][image_id] for image_id in natural.ids],
+        "url": [None] * len(natural.ids),
+        "image_size": sizes,
+    }
+    identity = {
+        "name": f"{model.name}-measured",
+        "version": "1.0.0",
+        "concept_space": base.concept_space,
+        "request": request,
+    }
+    concepts = {name: base.concepts[name] for name in CONCEPTS.names}
+    yield from assemble(out, identity, pairs, concepts, sides["natural"], [model], settings)
+
+
+def _image_columns(coded: CodedImages, files: dict[str, Path]) -> dict[str, Any]:
+    return {
+        "pair_id": coded.ids,
+        "image": [None] * len(coded.ids),
+        "image_sha256": [sha256_file(files[image_id]) for image_id in coded.ids],
+    }

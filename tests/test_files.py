@@ -1,0 +1,56 @@
+"""Atomic writing and told errors."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import atomic, read_json, write_bytes, write_json
+from blindspots_hub.progress import Event, Work, drive
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+    with pytest.raises(RuntimeError), atomic(path) as partial:
+        partial.write_bytes(b"half")
+        raise RuntimeError
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_bytes(path, b"old")
+    with pytest.raises(BlindspotsError, match=r"disk is full while writing .*run the same"):
+        with atomic(path) as partial:
+            partial.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BlindspotsError, match="cannot be written"):
+        write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_json_that_is_no_object_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[1]")
+    with pytest.raises(BlindspotsError, match="does not hold a JSON object"):
+        read_json(tmp_path / "x.json")
+
+
+def test_drive_shows_every_event_and_returns_the_result() -> None:
+    def work() -> Work[str]:
+        yield Event("a", 0, 2)
+        yield Event("a", 1, 2)
+        return "done"
+
+    seen: list[Event] = []
+    assert drive(work(), seen.append) == "done"
+    assert [event.done for event in seen] == [0, 1]
