@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from blindspots_hub.artifacts.cards import write_sae_card
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.rasae_config import Sparsity
 from blindspots_hub.concepts.train import TrainConfig, evaluate_sae, train_sae
@@ -68,7 +69,9 @@ def training(
     width = network.width
     sae = yield from train_sae(tokens[~held_out].reshape(-1, width), config, seed)
     sae.save_pretrained(out)
-    return evaluate_sae(sae, tokens[held_out].reshape(-1, width))
+    quality = evaluate_sae(sae, tokens[held_out].reshape(-1, width))
+    write_sae_card(out, f"RA-SAE, {n_concepts:,} concepts", sae.config.to_json(), quality)
+    return quality
 
 
 def image_tokens(network: Backbone, path: Path) -> NDArray[np.float32]:

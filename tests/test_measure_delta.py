@@ -16,6 +16,7 @@ from blindspots_hub.measure.delta import (
     relative_gap,
     states,
 )
+from blindspots_hub.measure.settings import MeasureSettings
 
 gaps = arrays(
     np.float64, st.integers(2, 30), elements=st.floats(-20, 20).map(lambda g: round(g, 3))
@@ -56,7 +57,7 @@ def test_states_need_support_significance_and_size() -> None:
     high = np.array([0.09, 0.12, 0.09, 0.09, 0.4, 0.99, 0.99])
     q = np.array([0.01, 0.01, 0.20, np.nan, 0.01, 0.01, 0.01])
     support = np.array([50, 50, 50, 0, 50, 50, 19])
-    found = states(value, low, high, q, support, min_support=20, alpha=0.05)
+    found = states(value, low, high, q, support, MeasureSettings())
     assert found.state.tolist() == [
         "suppressed",
         "suppressed",

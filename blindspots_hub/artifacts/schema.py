@@ -171,8 +171,8 @@ energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascendin
 `deltas/models/` can be recomputed from these without a network.
 
 `deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
-patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in the
-energies file, ascending; `indptr` int64 (rows + 1), `patches` uint16 (row-major index into the
+patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in
+the energies file, ascending; `indptr` int64 (rows + 1), `patches` uint16 (row-major index into the
 patch grid), `values` float16 (the code).
 
 ## bundle.json
@@ -186,8 +186,8 @@ other file.
 
 ## Folders that hold no table
 
-`sae/`: `config.json` and `model.safetensors` of the RA-SAE. `backbone/`: a transformers checkpoint,
-present only where the backbone is not on the Hub.
+`README.md`: the bundle's card. `sae/`: `config.json` and `model.safetensors` of the RA-SAE.
+`backbone/`: a transformers checkpoint, present only where the backbone is not on the Hub.
 """
 
 

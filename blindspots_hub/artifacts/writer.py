@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import blindspots_hub
+from blindspots_hub.artifacts.cards import write_bundle_card
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.schema import IMAGE, SCHEMA_VERSION, TableSpec
 from blindspots_hub.files import atomic, sha256_file, write_json
@@ -60,11 +61,13 @@ def write_table(
 
 
 def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
-    """Write `bundle.json`: `fields` and the sha256 and size of every file under `root`.
+    """Write the card and `bundle.json`: `fields`, and sha256 and size of every file under `root`.
 
     Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
     in progress) do not belong to a bundle.
     """
+    created_with = f"blindspots_hub {blindspots_hub.__version__}"
+    write_bundle_card(root, fields, created_with)
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
@@ -72,7 +75,7 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
             files[name.as_posix()] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     manifest = {
         "schema_version": SCHEMA_VERSION,
-        "created_with": f"blindspots_hub {blindspots_hub.__version__}",
+        "created_with": created_with,
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "files": files,
         **fields,

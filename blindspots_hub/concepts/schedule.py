@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 
 
-def learning_rate(
-    step: int, steps: int, warmup_share: float, peak: float, final: float
-) -> float:
+def learning_rate(step: int, steps: int, warmup_share: float, peak: float, final: float) -> float:
     """Rate of `step` (from 0) of `steps`: up to `peak` in the first `warmup_share`, then a cosine.
 
     The last step has exactly the `final` rate.

@@ -200,9 +200,7 @@ def _decode(kept: Kept, atoms: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _match_scale(
-    x: torch.Tensor, encoder: SparseEncoder, dictionary: ArchetypalDictionary
-) -> None:
+def _match_scale(x: torch.Tensor, encoder: SparseEncoder, dictionary: ArchetypalDictionary) -> None:
     """Give the first reconstructions the tokens' scale; otherwise R² starts far below zero."""
     first = _decode(encoder(x), dictionary.fuse())
     dictionary.rescale(float(x.norm() / first.norm().clamp_min(1e-12)))

@@ -149,6 +149,7 @@ class TextToImage:
             "scheduler": None if scheduler is None else type(scheduler).__name__,
             "unet": None if self.model.unet is None else _public(self.model.unet),
             "unet_revision": self._loaded.unet_revision,
+            "joined": self._loaded.joined,
             "variant_of": self.model.variant_of,
             "licence": self.model.licence,
             "settings": {**asdict(self.model.settings), "dtype": self._loaded.dtype},

@@ -35,12 +35,14 @@ class LoadedPipeline:
     """A pipeline in memory, and what exactly it was loaded from.
 
     `revision` is the commit sha of a Hub pipeline, or "sha256:…" over the files of a folder;
-    `unet_revision` likewise for the UNet that was put in, where there is one.
+    `unet_revision` likewise for the UNet that was put in, where there is one, and `joined` for
+    the pipelines it is joined with (Kandinsky's prior), by Hub id.
     """
 
     pipe: Any
     revision: str
     unet_revision: str | None
+    joined: dict[str, str]
     dtype: str
 
 
@@ -54,6 +56,7 @@ def load(model: KnownModel, device: str) -> LoadedPipeline:
             raise BlindspotsError(
                 f"{model.source} is incomplete ({missing} is missing): copy or save it again."
             )
+        joined = _join(cls, folder)
         modules: dict[str, Any] = {}
         unet_revision = None
         if model.unet is not None:
@@ -63,7 +66,7 @@ def load(model: KnownModel, device: str) -> LoadedPipeline:
         )
         pipe.to(device)
     pipe.set_progress_bar_config(disable=True)
-    return LoadedPipeline(pipe, revision_of(folder), unet_revision, dtype)
+    return LoadedPipeline(pipe, revision_of(folder), unet_revision, joined, dtype)
 
 
 def check_text_to_image(cls: type, source: str, settings: GenerationSettings) -> None:
@@ -144,7 +147,7 @@ def _fetch(model: KnownModel) -> tuple[Any, Path]:
 
 
 def _download(cls: Any, source: str, revision: str | None) -> Path:
-    """Folder of a Hub pipeline, and of the pipelines it is joined with, all in the cache."""
+    """Folder of a Hub pipeline, whole and in the cache."""
 
     def attempt(local: bool) -> Path:
         folder = Path(
@@ -154,14 +157,22 @@ def _download(cls: Any, source: str, revision: str | None) -> Path:
             raise FileNotFoundError(missing_file(folder))
         return folder
 
-    folder = local_first(source, attempt)
-    if cls._load_connected_pipes:
-        from diffusers import DiffusionPipeline
-        from huggingface_hub import ModelCard
+    return local_first(source, attempt)
 
-        for prior in getattr(ModelCard.load(folder / "README.md").data, "prior", None) or ():
-            check_safe(_download(DiffusionPipeline, prior, None), prior)
-    return folder
+
+def _join(cls: Any, folder: Path) -> dict[str, str]:
+    """Put the pipelines that `cls` joins with `folder` into the cache; their ids and revisions."""
+    if not cls._load_connected_pipes:
+        return {}
+    from diffusers import DiffusionPipeline
+    from huggingface_hub import ModelCard
+
+    joined = {}
+    for prior in getattr(ModelCard.load(folder / "README.md").data, "prior", None) or ():
+        part = _download(DiffusionPipeline, prior, None)
+        check_safe(part, prior)
+        joined[prior] = revision_of(part)
+    return joined
 
 
 def _pipeline_class(index: Path, model: KnownModel) -> Any:

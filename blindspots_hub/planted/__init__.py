@@ -1,1 +1,36 @@
-"""The planted world: a small world whose blindspots are known, and its benchmark."""
+"""The planted world: a small world whose blindspots are known, and its benchmark.
+
+Nothing outside this package knows that it is a toy: it runs through the code that real models run
+through. This file imports no network, so that the app can name its models at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+BUNDLE = Path(__file__).parent / "bundle"
+"""The embedded bundle: what the app shows when nothing else is named."""
+
+MODEL_FOLDER = Path(__file__).parent / "models"
+"""The five planted models as diffusers folders."""
+
+TITLES = {
+    "alder-1": "Alder 1",
+    "alder-1-tuned": "Alder 1, tuned",
+    "alder-2": "Alder 2",
+    "cedar": "Cedar",
+    "willow": "Willow",
+}
+"""The planted models by name; `planted/NAME` evaluates one."""
+
+
+def register() -> None:
+    """Make `planted/NAME` known as models, and their pipeline class loadable."""
+    from blindspots_hub.data.models import KnownModel, register, register_pipeline_class
+    from blindspots_hub.planted.pipelines import PlantedPipeline
+
+    register_pipeline_class(PlantedPipeline)
+    for name, title in TITLES.items():
+        variant_of = "alder-1" if name == "alder-1-tuned" else None
+        source = str(MODEL_FOLDER / name)
+        register(KnownModel(name, source, title, variant_of=variant_of), under="planted")

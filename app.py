@@ -1,0 +1,49 @@
+"""The explorer on a bundle: `python app.py [--bundle DIR]`. The same file runs on a Space."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+
+from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.errors import BlindspotsError
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "blindspots_hub"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, default=planted.BUNDLE, help="folder of a bundle")
+    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+    parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
+    parser.add_argument(
+        "--evaluations",
+        type=Path,
+        default=cache / "evaluations",
+        help="folder in which evaluations keep their files",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Serve the page until it is stopped; 2 where the user has to mend something."""
+    asked = arguments()
+    try:
+        bundle = load_bundle(asked.bundle)
+    except BlindspotsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    from blindspots_hub.explorer.app import build_app, serve
+
+    known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
+    serve(build_app(bundle, asked.evaluations, known), asked.host, asked.port)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

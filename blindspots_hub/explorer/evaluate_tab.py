@@ -1,0 +1,274 @@
+"""The tab Evaluate my model: three lines, a running page, and the way to the result."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from blindspots_hub.analysis.summary import headline
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.estimate import estimate
+from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
+from blindspots_hub.explorer.explore import AT_ONCE, PRIVATE, Explore, Updates, View, first_concept
+from blindspots_hub.explorer.format import duration
+from blindspots_hub.explorer.reading import KINDS
+from blindspots_hub.explorer.running import RunningPage, notice
+from blindspots_hub.files import fingerprint
+from blindspots_hub.progress import Work
+
+INTERVAL = 0.25
+"""Seconds between two pictures of the running page."""
+
+SLOT = "evaluation"
+"""One evaluation at a time on this server; others see their place in the queue."""
+
+IDLE = notice(
+    "idle",
+    "Nothing is running.",
+    "The model draws the captions of natural images; both sides become concepts, and the map shows "
+    "where they differ. A run that you stop goes on where it was when you run it again.",
+)
+
+
+def result_folder(root: Path, home: Bundle, model: str, pairs: int, seed: int) -> Path:
+    """Where an evaluation keeps its files: the same request finds them again."""
+    readable = re.sub(r"[^\w.-]+", "-", model).strip("-.")[-60:] or "model"
+    request = fingerprint([bundle_id(home), model, pairs, seed])[:8]
+    return root / f"{readable}-{pairs}-{seed}-{request}"
+
+
+class EvaluateTab:
+    """The tab's components; its results go to `explore` through the session's list `own`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        explore: Explore,
+        own: gr.State,
+        folder: Path,
+        known_models: Sequence[tuple[str, str]],
+    ) -> None:
+        self._catalog, self._explore, self._own = catalog, explore, own
+        self._folder = folder
+        self._known = list(known_models)
+        self._busy = threading.Lock()
+        self._build(len(catalog.home.image_ids(NATURAL)))
+
+    def _build(self, most: int) -> None:
+        with gr.Row(elem_id="evaluate"):
+            with gr.Column(scale=2, min_width=320, elem_id="form"):
+                gr.HTML(
+                    "<h2>Evaluate a text-to-image model</h2><p>Known models, a diffusers folder on "
+                    "this machine, or the id of a model on the Hugging Face Hub.</p>"
+                )
+                self.model = gr.Dropdown(
+                    self._known,
+                    value=self._known[0][1] if self._known else None,
+                    label="Model",
+                    info="name, path of a folder, or org/name",
+                    allow_custom_value=True,
+                    elem_id="eval-model",
+                )
+                self.pairs = gr.Slider(
+                    min(20, most),
+                    most,
+                    value=min(200, most),
+                    step=1,
+                    label="Pairs",
+                    info="captions that the model draws; more pairs show smaller gaps",
+                    elem_id="eval-pairs",
+                )
+                self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="eval-seed")
+                self.estimate = gr.HTML(elem_id="estimate")
+                with gr.Row():
+                    self.run = gr.Button("Run", variant="primary", elem_id="run")
+                    self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
+            with gr.Column(scale=3, min_width=320, elem_id="progress"):
+                self.status = gr.HTML(IDLE, elem_id="status")
+                with gr.Row(visible=False, elem_id="result") as self.result:
+                    self.explore_it = gr.Button(
+                        "Explore it", variant="primary", elem_id="explore-it"
+                    )
+                    self.download = gr.DownloadButton("Download the bundle", elem_id="download")
+        self.finished = gr.State("")
+
+    def wire(self, tabs: gr.Tabs, explore_tab: str, tab: gr.Tab) -> None:
+        """Attach the listeners, once the tabs exist that they lead to."""
+        form = [self.model, self.pairs, self.seed]
+        progress = [
+            self.status, self.run, self.cancel, self.result, self.download, self.finished,
+            self._own, self._explore.model,
+        ]  # fmt: skip
+        running = self.run.click(
+            self._run,
+            [*form, self._own, self._explore.model],
+            progress,
+            api_visibility="private",
+            show_progress="minimal",
+            show_progress_on=self.status,
+            concurrency_limit=1,
+            concurrency_id=SLOT,
+        )
+        self.cancel.click(
+            self._stopped, self.finished, [self.status, self.run, self.cancel],
+            cancels=[running], **AT_ONCE,
+        )  # fmt: skip
+        for event in (tab.select, self.model.change, self.pairs.release):
+            event(self._estimate, [self.model, self.pairs], self.estimate, **PRIVATE)
+        self.explore_it.click(
+            self._show,
+            [self.finished, self._own, self._explore.lean_open],
+            [tabs, *self._explore.changing],
+            **AT_ONCE,
+        )
+        self._tabs, self._explore_tab = tabs, explore_tab
+
+    def _estimate(self, model: str, pairs: float) -> str:
+        from blindspots_hub.estimate import estimate
+
+        try:
+            found = estimate(_spec(model), int(pairs), self._catalog.home)
+        except BlindspotsError as error:
+            return notice("error", "This can’t be estimated.", str(error))
+        low, high = duration(found.seconds_low), duration(found.seconds_high)
+        time_words = f"about {low}" if low == high else f"{low} to {high}"
+        return notice("idle", f"Takes {time_words}.", found.sentence)
+
+    def _run(
+        self, model: str, pairs: float, seed: float, own: list[str], current: str
+    ) -> Iterator[Updates]:
+        """The evaluation as what the page shows of it; closing this stops the work."""
+        yield {
+            self.status: notice("idle", "Getting ready.", "Loading what the evaluation needs."),
+            self.run: gr.Button(interactive=False),
+            self.cancel: gr.Button(interactive=True),
+            self.result: gr.Row(visible=False),
+            self.finished: "",
+        }
+        try:
+            spec = _spec(model)
+            from blindspots_hub.analysis.summary import headline
+            from blindspots_hub.evaluate import evaluation
+
+            while not self._busy.acquire(timeout=INTERVAL):
+                yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
+            try:
+                folder = result_folder(
+                    self._folder, self._catalog.home, spec, int(pairs), int(seed or 0)
+                )
+                work = evaluation(
+                    spec, folder, pairs=int(pairs), seed=int(seed or 0), bundle=self._catalog.home
+                )
+                page = RunningPage(f"{self._title(spec)} · {int(pairs):,} pairs · seed {int(seed or 0)}")
+                bundle = yield from self._watch(work, page)
+            finally:
+                self._busy.release()
+            identity = self._catalog.add(bundle.root)
+            own = [*own, identity] if identity not in own else own
+            entry = Entry(bundle, next(iter(bundle.models)))
+            sentence = headline(bundle, entry.model)
+        except BlindspotsError as error:
+            yield {
+                self.status: notice("error", "The evaluation stopped.", str(error)),
+                **self._at_rest(),
+            }
+            return
+        except Exception:
+            yield {
+                self.status: notice(
+                    "error",
+                    "The evaluation failed.",
+                    "This is a fault of the program, told in the server’s log; what was done is "
+                    "kept, run again to go on.",
+                ),
+                **self._at_rest(),
+            }
+            raise
+        yield {
+            self.status: notice("done", f"{entry.title} is evaluated.", sentence)
+            + page.html("finished"),
+            self.result: gr.Row(visible=True),
+            self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),
+            self.finished: self._catalog.entry(f"{identity}/{entry.model}").key,
+            self._own: own,
+            self._explore.model: gr.Dropdown(
+                choices=menu(self._catalog.entries(own)), value=current
+            ),
+            **self._at_rest(),
+        }
+
+    def _watch(
+        self, work: Work[Bundle], page: RunningPage
+    ) -> Generator[Updates, None, Bundle]:
+        """Drive `work`, yielding a picture of it at most every `INTERVAL` seconds."""
+        shown = 0.0
+        try:
+            while True:
+                try:
+                    event = next(work)
+                except StopIteration as end:
+                    return end.value
+                page.take(event)
+                if time.monotonic() - shown >= INTERVAL:
+                    shown = time.monotonic()
+                    yield {self.status: page.html()}
+        finally:
+            work.close()
+
+    def _at_rest(self) -> Updates:
+        return {
+            self.run: gr.Button(interactive=True),
+            self.cancel: gr.Button(interactive=False),
+        }
+
+    def _stopped(self, finished: str) -> Updates:
+        if finished:  # it ended before the click arrived
+            return self._at_rest()
+        return {
+            self.status: notice(
+                "idle", "Stopped.", "What was done is kept: run the same again to go on."
+            ),
+            **self._at_rest(),
+        }
+
+    def _show(self, key: str, own: list[str], lean_open: bool) -> Updates:
+        entry = self._catalog.entry(key)
+        concept = first_concept(entry, KINDS[0])
+        view = View(entry, KINDS[0], "all", concept)
+        return {
+            self._tabs: gr.Tabs(selected=self._explore_tab),
+            **self._explore.arrive(view, own, lean_open),
+        }
+
+    def _title(self, spec: str) -> str:
+        return next((title for title, known in self._known if known == spec), spec)
+
+
+def _spec(model: str | None) -> str:
+    spec = (model or "").strip()
+    if not spec:
+        raise BlindspotsError("No model is named: choose one, or give a folder or a Hub id.")
+    return spec
+
+
+def zip_bundle(bundle: Bundle) -> Path:
+    """The bundle as one file to download; parquet is compressed already, so it is only joined.
+
+    It lies in a new temporary folder, from where Gradio serves a copy under a name by content: no
+    visitor can guess another's.
+    """
+    path = Path(tempfile.mkdtemp(prefix="bundle-")) / f"{bundle.name}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in (MANIFEST, *sorted(bundle.manifest["files"])):
+            archive.write(bundle.root / name, f"{bundle.name}/{name}")
+    return path

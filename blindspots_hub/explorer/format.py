@@ -1,0 +1,95 @@
+"""Numbers and words as the page shows them: two significant digits, and never untrusted HTML."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+TERMS = {
+    "δ": "δ compares the model with the natural images: 0.5 is equal, below 0.1 suppressed, "
+    "above 0.9 exaggerated.",
+    "energy": "Energy is how strongly a concept shows in an image, summed over its patches.",
+    "q": "q is the share of false alarms to expect among the concepts with a q this small.",
+    "interval": "The true value lies in a 95 % interval for 95 of 100 concepts.",
+    "null": "What the method flags when natural images meet other natural images: its false "
+    "alarms.",
+    "relative": "Relative δ compares by ratio, so that rare concepts count as much as common ones.",
+    "absolute": "Absolute δ compares by difference of energies: common concepts weigh more.",
+    "cosine": "1 is the same direction or the same images, 0 has nothing in common.",
+}
+"""The words that need one line of explanation; `term` puts it on hover."""
+
+
+def term(word: str, shown: str | None = None) -> str:
+    """`shown` (or `word`) as HTML that explains itself on hover and on focus."""
+    return f'<abbr title="{escape(TERMS[word])}" tabindex="0">{escape(shown or word)}</abbr>'
+
+
+def count(n: int) -> str:
+    """A whole number with thousands separators."""
+    return f"{n:,}"
+
+
+def number(value: float) -> str:
+    """Two significant digits, without an exponent between 0.0001 and 100,000."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if -5 < size < 5:
+        rounded = round(value, 1 - size)
+        return f"{rounded:,.{max(1 - math.floor(math.log10(abs(rounded))), 0)}f}"
+    return power(value)
+
+
+def probability(value: float) -> str:
+    """δ: two significant digits, or two decimals above 0.1; its ends as `<0.001` and `>0.99`."""
+    if not math.isfinite(value):
+        return "–"
+    if value < 0.001:
+        return "<0.001"
+    if value > 0.99:
+        return ">0.99"
+    return f"{value:.2f}" if value >= 0.0995 else number(value)
+
+
+def power(value: float) -> str:
+    """One digit and a power of ten: 3×10⁻¹²."""
+    digit, exponent = f"{value:.0e}".split("e")
+    return f"{digit}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def q_value(q: float) -> str:
+    """q in powers of ten; from 0.01 on with two digits."""
+    if not math.isfinite(q):
+        return "–"
+    if q >= 0.01:
+        return number(q)
+    return power(q) if q > 1e-300 else "<10⁻³⁰⁰"
+
+
+def interval(low: float, high: float) -> str:
+    """The ends of an interval of δ in brackets."""
+    return f"[{probability(low)}, {probability(high)}]"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: two significant digits, 0 % only for exactly 0."""
+    return f"{number(100 * share)} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would use."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{number(seconds / 3600)} h"
+
+
+def name(concept: int, label: str) -> str:
+    """#id and label, escaped: how the page names a concept everywhere."""
+    return f"#{concept} {escape(label)}".strip()

@@ -1,0 +1,39 @@
+"""The line above the tabs: what this is, which bundle it shows, light or dark."""
+
+from __future__ import annotations
+
+from html import escape
+
+import gradio as gr
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.explorer.catalog import bundle_id
+
+SCRIPT = """
+const button = element.querySelector("[data-theme]");
+button.onclick = () => {
+  const dark = document.body.classList.toggle("dark");
+  try { localStorage.setItem("blindspots-theme", dark ? "dark" : "light"); } catch {}
+};
+try {
+  const kept = localStorage.getItem("blindspots-theme");
+  if (kept) document.body.classList.toggle("dark", kept === "dark");
+} catch {}
+"""
+
+
+def header(bundle: Bundle) -> gr.HTML:
+    """The header of the page that shows `bundle`."""
+    return gr.HTML(
+        '<header class="top"><div class="brand"><h1>blindspots</h1>'
+        "<p>What does a text-to-image model fail to draw, and what does it add? Each point is a "
+        "visual concept: blue is drawn less than in natural images of the same captions, orange "
+        "more.</p></div>"
+        f'<div class="bundle" title="The bundle of results on this page; the hex digits are the '
+        f'start of its sha256"><b>{escape(bundle.name)}</b> {escape(bundle.version)} '
+        f"<code>{bundle_id(bundle)[:8]}</code></div>"
+        '<button type="button" data-theme aria-label="Switch between light and dark" '
+        'title="Light or dark">◐</button></header>',
+        js_on_load=SCRIPT,
+        elem_id="top",
+    )

@@ -1,0 +1,43 @@
+"""The search box: suggestions as one types, outside the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+HERE = Path(__file__).parent
+
+TEMPLATE = """
+<div class="search" role="combobox" aria-expanded="false" aria-haspopup="listbox">
+  <label for="concept-search">Search</label>
+  <input id="concept-search" type="search" autocomplete="off" spellcheck="false"
+    aria-autocomplete="list" aria-controls="search-hits"
+    placeholder="Concept, number or a word of a caption…">
+  <ul id="search-hits" role="listbox" hidden></ul>
+</div>
+"""
+
+
+def search_box(
+    find: Callable[[str, str], list[dict[str, Any]]], key: str, elem_id: str = "search"
+) -> gr.HTML:
+    """Build the box; `find(text, key)` answers with `i`, `label`, `reason` a suggestion.
+
+    `key` says to the server which model is searched; keep it up to date as a property. Choosing a
+    suggestion raises `.found` with `i`.
+    """
+
+    def suggest(asked: list[str]) -> list[dict[str, Any]]:
+        return find(str(asked[0])[:200], str(asked[1])[:512])
+
+    return gr.HTML(
+        value="",
+        html_template=TEMPLATE,
+        js_on_load=(HERE / "search_box.js").read_text(encoding="utf-8"),
+        server_functions=[suggest],
+        elem_id=elem_id,
+        key_of_model=key,
+    )

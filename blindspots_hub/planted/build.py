@@ -1,0 +1,189 @@
+"""The embedded bundle, made from nothing: train the two networks, evaluate the five models."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blindspots_hub import planted
+from blindspots_hub.analysis.atlas import atlas
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.cards import CARD, render, write_sae_card
+from blindspots_hub.artifacts.layout import BACKBONE, SAE
+from blindspots_hub.artifacts.writer import image_cell
+from blindspots_hub.assemble import ModelSide, Side, assemble
+from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.rasae import RASAE
+from blindspots_hub.concepts.space import ConceptSpace
+from blindspots_hub.concepts.train import TrainConfig, evaluate_sae, train_sae
+from blindspots_hub.data.images import encode_webp
+from blindspots_hub.encoding import THUMBNAIL, THUMBNAIL_QUALITY
+from blindspots_hub.files import write_bytes
+from blindspots_hub.measure.table import MeasureSettings
+from blindspots_hub.planted.measured import (
+    Drawn,
+    Natural,
+    draw_model,
+    encode_natural,
+    natural_pairs,
+)
+from blindspots_hub.planted.models import MODELS, planted_pipeline
+from blindspots_hub.planted.standing import labels
+from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
+from blindspots_hub.planted.world import world_pairs
+from blindspots_hub.progress import Event, Work
+
+CONCEPTS = 768
+"""Concepts of the small RA-SAE."""
+
+TRAINING_IMAGES = 4000
+"""Images whose tokens the small RA-SAE is trained on."""
+
+TRAINING_WORLD, BUNDLE_WORLD = 7, 0
+"""Seeds of the worlds that the RA-SAE is trained on and that the bundle shows: disjoint."""
+
+PAIRS = 1000
+"""Pairs of the embedded bundle."""
+
+LABEL_IMAGES = 2000
+"""Images of the training world by which concepts are named."""
+
+
+def training(out: Path) -> Work[str]:
+    """Train the small DINOv2 and the small RA-SAE into `out`/backbone and `out`/sae."""
+    report = yield from train_backbone(out / BACKBONE)
+    _backbone_card(out / BACKBONE, report)
+    quality = yield from training_sae(out)
+    worst = min(report["auroc"].items(), key=lambda item: item[1])
+    return (
+        f"backbone: patch AUROC ≥ {worst[1]:.3f} ({worst[0]}); RA-SAE: R² {quality['r2']:.3f}, "
+        f"{quality['l0']:.1f} codes a token, {quality['dead_share']:.1%} dead"
+    )
+
+
+def training_sae(out: Path) -> Work[dict[str, float]]:
+    """Train the small RA-SAE on the tokens of `out`/backbone; it never sees a label."""
+    backbone = Backbone.load(out / BACKBONE)
+    tokens = np.empty((TRAINING_IMAGES, backbone.layout.tokens, backbone.width), np.float32)
+    for done, pair in enumerate(world_pairs(TRAINING_IMAGES, TRAINING_WORLD)):
+        tokens[done] = backbone.tokens(backbone.preprocess(pair.image)[None])[0].numpy()
+        if done % 50 == 0:
+            yield Event("tokens to train on", done, TRAINING_IMAGES)
+    config = TrainConfig(
+        n_concepts=CONCEPTS,
+        n_centroids=CONCEPTS,
+        steps=3000,
+        peak_rate=2e-3,
+        backbone="planted/backbone",
+        backbone_fingerprint=backbone.fingerprint,
+        origin="trained on the planted world; stands in for RA-SAE-DINOv2-32k",
+    )
+    held_out = TRAINING_IMAGES // 20
+    sae = yield from train_sae(tokens[held_out:].reshape(-1, backbone.width), config, seed=0)
+    sae = sae.stored_as("float16")
+    sae.save_pretrained(out / SAE)
+    quality = evaluate_sae(sae, tokens[:held_out].reshape(-1, backbone.width))
+    write_sae_card(out / SAE, "RA-SAE of the planted world", sae.config.to_json(), quality)
+    return quality
+
+
+def _backbone_card(folder: Path, report: dict[str, Any]) -> None:
+    factor, auroc = min(report["auroc"].items(), key=lambda item: item[1])
+    fields = {
+        "title": "DINOv2 of the planted world",
+        "steps": report["steps"],
+        "parameters": f"{report['parameters']:,}",
+        "image": IMAGE,
+        "patch": PATCH,
+        "worst_auroc": f"{auroc:.3f} ({factor})",
+    }
+    front = {"library_name": "transformers", "license": "apache-2.0", "tags": ["planted"]}
+    write_bytes(folder / CARD, render("model_card/backbone.md", front, fields))
+
+
+def load_space(folder: Path) -> ConceptSpace:
+    """The concept space that `training` wrote to `folder`."""
+    backbone = Backbone.load(folder / BACKBONE)
+    return ConceptSpace(backbone, RASAE.from_pretrained(folder / SAE))
+
+
+def building(trained: Path, out: Path) -> Work[Bundle]:
+    """Evaluate the five planted models on `PAIRS` pairs and write the bundle to `out`."""
+    space = load_space(trained)
+    for name in (BACKBONE, SAE):
+        if trained.resolve() != out.resolve():
+            shutil.copytree(trained / name, out / name, dirs_exist_ok=True)
+    for name in MODELS:
+        planted_pipeline(name).save_pretrained(planted.MODEL_FOLDER / name)
+    natural = yield from natural_pairs(PAIRS, BUNDLE_WORLD)
+    coded = yield from encode_natural(natural, space)
+    drawn = []
+    for name in planted.TITLES:
+        drawn.append((yield from draw_model(name, natural, space, seed=0)))
+    named = yield from _labels(space)
+    settings = MeasureSettings()
+    energies = coded.energies(settings.tokens)
+    yield Event("lay out the map", 0, 1)
+    concepts = atlas(space.sae.dictionary.numpy(), energies, named)
+    captions = list(natural.captions.values())
+    side = Side(natural.ids, captions, energies, coded.heat, partial(_thumbnail, natural))
+    identity = {
+        "name": "planted",
+        "version": "1.0.0",
+        "concept_space": space.describe(),
+        "note": "The embedded default: a small world with known blindspots, not a real model.",
+    }
+    models = [_model_side(item, captions, settings) for item in drawn]
+    yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings)
+    return load_bundle(out)
+
+
+def _labels(space: ConceptSpace) -> Work[list[str]]:
+    named = yield from natural_pairs(LABEL_IMAGES, TRAINING_WORLD)
+    coded = yield from encode_natural(named, space)
+    return labels(coded.energies("patches"), named.factors)
+
+
+def _thumbnail(natural: Natural, row: int) -> bytes:
+    image = natural.pairs[row].image
+    return encode_webp(image, lossless=False, quality=THUMBNAIL_QUALITY, size=THUMBNAIL)
+
+
+def _pairs(natural: Natural) -> dict[str, Any]:
+    return {
+        "pair_id": natural.ids,
+        "caption": list(natural.captions.values()),
+        "url": [None] * len(natural.ids),
+        "image": [
+            image_cell(file, f"{i}.webp")
+            for i, file in zip(natural.ids, natural.files, strict=True)
+        ],
+        "image_sha256": [sha256(file).hexdigest() for file in natural.files],
+        "image_size": [len(file) for file in natural.files],
+    }
+
+
+def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) -> ModelSide:
+    ids = drawn.coded.ids
+    energies = drawn.coded.energies(settings.tokens)
+    return ModelSide(
+        name=drawn.name,
+        title=planted.TITLES[drawn.name],
+        side=Side(ids, captions, energies, drawn.coded.heat, drawn.thumbnails.__getitem__),
+        natural_rows=np.arange(len(ids)),
+        generations={
+            "pair_id": ids,
+            "seed": drawn.seeds,
+            # Left out: `evaluate planted/NAME` draws the same images again from the seeds.
+            "image": [None] * len(ids),
+            "image_sha256": drawn.hashes,
+            "flags": [[] for _ in ids],
+            "status": ["ok"] * len(ids),
+        },
+        run={**drawn.run, "seed": 0},
+    )

@@ -1,0 +1,94 @@
+"""The real page on a synthetic bundle, and a real browser to look at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = os.environ.get("BLINDSPOTS_CHROMIUM") or next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)
+WEBGL = "--enable-unsafe-swiftshader"
+FLAT = "--disable-3d-apis"
+
+
+@contextmanager
+def browser(flag: str = WEBGL) -> Iterator[Browser]:
+    """A headless Chromium of this machine; the test is skipped where there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=[flag])
+        try:
+            yield opened
+        finally:
+            opened.close()
+
+
+@contextmanager
+def served(root: Path, evaluations: Path) -> Iterator[str]:
+    """The app on the bundle `root`, as `app.py` serves it; yields its address."""
+    from blindspots_hub.artifacts.bundle import load_bundle
+    from blindspots_hub.explorer.app import build_app, serve
+
+    page = build_app(load_bundle(root), evaluations, [("Known", "known/model")])
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    serve(page, port=port, block=False)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        page.close(verbose=False)
+
+
+class Watched:
+    """A page of the browser that keeps what it asked for, and every fault it met."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        self.outside: list[str] = []
+        self.received = 0
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("console", self._console)
+        page.on("request", self._request)
+        wire = page.context.new_cdp_session(page)
+        wire.send("Network.enable")
+        wire.on("Network.loadingFinished", self._loaded)
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error":
+            self.faults.append(message.text)
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
+            self.outside.append(request.url)
+
+    def _loaded(self, event: dict[str, Any]) -> None:
+        self.received += int(event.get("encodedDataLength", 0))
+
+    def open(self, address: str) -> Watched:
+        """Go to `address` and wait until map and card stand."""
+        self.page.goto(address)
+        self.page.wait_for_selector(".card")
+        self.page.wait_for_selector("#map .loading[data-done]", state="attached")
+        return self
+
+
+def shown_concept(page: Page) -> str | None:
+    """The concept whose card is open."""
+    return page.locator(".card").get_attribute("data-concept")
