@@ -165,7 +165,7 @@ def _measure(
         "settings": settings.to_dict(),
         "run": dict(model.run),
         "counts": {
-            "delta": count_states(table["state"], table["certain"]),
+            "absolute": count_states(table["state"], table["certain"]),
             "relative": count_states(table["relative_state"], table["relative_certain"]),
         },
         "null": null_share(null_from or natural.energies, size, settings),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import BACKBONE, SAE
+from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE
 from blindspots_hub.assemble import Side
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.rasae import RASAE
@@ -105,3 +107,30 @@ def coded_side(
         heat=coded.heat,
         thumbnail=thumbnail,
     )
+
+
+def kept_side(base: Bundle, ids: Sequence[str]) -> Side:
+    """The natural side from what a bundle keeps, where it does not redistribute the images."""
+    order = {pair_id: row for row, pair_id in enumerate(base.image_ids(NATURAL))}
+    grid = base.grid
+
+    def heat(row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
+        kept = base.heatmap(NATURAL, concept, ids[row])
+        flat = np.zeros(grid[0] * grid[1], np.float32) if kept is None else kept.ravel()
+        patches = np.flatnonzero(flat)
+        return patches, flat[patches]
+
+    def thumbnail(row: int) -> bytes | None:
+        found = base.thumbnail(NATURAL, ids[row])
+        return None if found is None else found.image
+
+    rows = np.array([order[pair_id] for pair_id in ids], np.int64)
+    energies = base.energies(NATURAL).take(rows)
+    return Side(list(ids), base.captions(list(ids)), energies, heat, thumbnail)
+
+
+def copy_space(base: Bundle, out: Path) -> None:
+    """Copy the concept space of `base` (SAE and its own backbone) into `out`."""
+    for name in (SAE, BACKBONE):
+        if (base.root / name).is_dir():
+            shutil.copytree(base.root / name, out / name, dirs_exist_ok=True)

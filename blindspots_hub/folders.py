@@ -20,13 +20,13 @@ from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.data.models import slug
-from blindspots_hub.encoding import code_store, coded_side, encode_all, open_space
+from blindspots_hub.encoding import code_store, coded_side, copy_space, encode_all, open_space
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.evaluate import WORK, copy_space
 from blindspots_hub.files import fingerprint, sha256_file
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.run import WORK
 
 
 def measure_folders(

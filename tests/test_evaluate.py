@@ -20,11 +20,12 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.evaluate import DRAW, WORK, evaluate, evaluation
+from blindspots_hub.evaluate import evaluate, evaluation
 from blindspots_hub.folders import measure_folders
 from blindspots_hub.measure.table import MeasureSettings, measure
 from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import Event
+from blindspots_hub.run import DRAW, WORK
 
 MODEL = "planted/alder-1"
 PAIRS = 70  # three shards, the last one short

@@ -105,7 +105,7 @@ def test_drawing_is_the_same_on_every_machine() -> None:
     assert digest.hexdigest() == GOLDEN
 
 
-GOLDEN = "4d3b0e8e90348fcbb0a73b727773f0d39d1acd2819a25ca8d927d3d1963815b9"
+GOLDEN = "ad0be3f5736dc45ae8fba7a39ee42beca496eebac2622f0cfb7abe2b5bfe1377"
 
 
 def test_sizes() -> None:

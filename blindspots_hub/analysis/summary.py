@@ -49,7 +49,7 @@ def summary(bundle: Bundle, model: str) -> str:
     """Lines for a terminal: headline, counts, what was left out, the null."""
     entry = bundle.model(model)
     lines = [headline(bundle, model)]
-    for key, name in (("relative", "relative δ"), ("delta", "absolute δ")):
+    for key, name in (("relative", "relative δ"), ("absolute", "absolute δ")):
         lines.append(f"{name}: {counts_line(entry['counts'][key], bundle.n_concepts)}")
     flagged = entry["null"]["relative_flagged"]
     if flagged is not None:

@@ -35,6 +35,8 @@ GATHER = 0.5
 class Learner(nn.Module):
     """The backbone with the heads that teach it; only the backbone is kept."""
 
+    _weights: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         width = SHAPE["hidden_size"]
@@ -55,6 +57,21 @@ class Learner(nn.Module):
         tokens: torch.Tensor = output.last_hidden_state.float()
         return tokens[:, 0], tokens[:, 1 + SHAPE["num_register_tokens"] :]
 
+    def _scores(self, patches: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores of the patches: of all factors, of things and none, of places and none."""
+        scores = self.patch_head(patches)
+        things = torch.cat([scores[..., THINGS], scores[..., -2:-1]], dim=-1)
+        places = torch.cat([scores[..., PLACES], scores[..., -1:]], dim=-1)
+        return scores[..., :-2], things, places
+
+    def predict(self, images: torch.Tensor) -> torch.Tensor:
+        """Log-probability of every factor at every patch, `(n, patches, F)`."""
+        scores, things, places = self._scores(self.tokens(images)[1])
+        told = functional.logsigmoid(scores)
+        told[..., THINGS] = things.log_softmax(dim=-1)[..., :-1]
+        told[..., PLACES] = places.log_softmax(dim=-1)[..., :-1]
+        return told
+
     def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """The loss of `images` `(n, 3, 112, 112)` with patch `labels` `(n, patches, F)` bool.
 
@@ -64,9 +81,7 @@ class Learner(nn.Module):
         """
         summary, patches = self.tokens(images)
         truth = labels.float()
-        scores = self.patch_head(patches)
-        things = torch.cat([scores[..., THINGS], scores[..., -2:-1]], dim=-1)
-        places = torch.cat([scores[..., PLACES], scores[..., -1:]], dim=-1)
+        scores, things, places = self._scores(patches)
         single = functional.binary_cross_entropy_with_logits(
             scores[..., self._single], truth[..., self._single], reduction="none"
         ).mean(dim=(0, 1))

@@ -58,7 +58,8 @@ def _pens(image: Image.Image, scene: Scene) -> list[Pen]:
     side = image.width
     mirror = dice.chance(0.5)
     pens = []
-    aside, shrink = (_palm_side(scene) * -0.11, 0.92) if scene.palm else (0.0, 1.0)
+    shrink = 0.92 if scene.palm else 1.0
+    aside = _palm_side(scene) * -0.09 if scene.palm and scene.count == 1 else 0.0
     for x, y, half in _SLOTS[scene.count]:
         loose = 0.05 if scene.count == 1 else 0.018
         x += dice.between(-loose, loose) + aside

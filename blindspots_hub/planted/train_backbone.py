@@ -48,9 +48,6 @@ PREPROCESSING: dict[str, Any] = {
 }
 """What `preprocessor_config.json` holds: the format of DINOv2's own."""
 
-HELD_OUT = 800
-"""Scenes that no step sees, for the AUROCs."""
-
 
 def train_backbone(
     out: Path,
@@ -59,13 +56,16 @@ def train_backbone(
     images: int = 10_000,
     batch: int = 32,
     learning_rate: float = 1e-3,
+    held_out: int = 800,
 ) -> Work[dict[str, Any]]:
     """Train the backbone and save it into folder `out` as transformers does, in half precision.
 
     Half of the `images` come from the natural world, half from the one with a lifted tail; what
-    is learned from them is `Learner.loss`. Deterministic for a `seed` on one machine and one
-    thread count. Returns `{"auroc": {factor: patch AUROC on held-out scenes}, "loss",
-    "parameters", "steps", "seed"}`; factors that the held-out scenes lack are left out.
+    is learned from them is `Learner.loss`; `held_out` more are for the AUROCs. Deterministic for a
+    `seed` on one machine and one thread count.
+
+    Returns `{"auroc": {factor: patch AUROC on held-out scenes}, "loss", "parameters", "steps",
+    "seed"}`; factors that the held-out scenes lack have no AUROC.
     """
     pixels, labels = yield from _rendered("draw training scenes", images, derive(seed, "train"))
     with torch.random.fork_rng():
@@ -89,7 +89,7 @@ def train_backbone(
         value = float(loss.detach())
         yield Event("train backbone", step, steps, {"loss": value})
     learner.eval()
-    pixels, labels = yield from _rendered("draw held-out scenes", HELD_OUT, derive(seed, "test"))
+    pixels, labels = yield from _rendered("draw held-out scenes", held_out, derive(seed, "test"))
     auroc = _patch_auroc(learner, pixels, labels)
     _save(learner.backbone, out)
     return {
@@ -143,8 +143,7 @@ def _patch_auroc(learner: Learner, pixels: np.ndarray, labels: np.ndarray) -> di
     scores = []
     with torch.inference_mode():
         for start in range(0, len(pixels), 64):
-            _, patches = learner.tokens(normalised(pixels[start : start + 64]))
-            scores.append(learner.patch_head(patches)[..., : len(f.FACTORS)].numpy())
+            scores.append(learner.predict(normalised(pixels[start : start + 64])).numpy())
     score = np.concatenate(scores).reshape(-1, len(f.FACTORS))
     truth = labels.reshape(-1, len(f.FACTORS))
     return {
