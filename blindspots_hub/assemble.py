@@ -177,14 +177,18 @@ def _nulls(energies: ImageEnergies) -> list[None]:
 
 
 def _thumbnails(sides: Mapping[str, Side], shown: Mapping[str, _Shown]) -> dict[str, list[Any]]:
+    """Rows by pair, then source: models that drew the same picture lie side by side, which
+    compresses well."""
+    wanted = sorted(
+        (side.ids[row], source, row) for source, side in sides.items() for row in shown[source].rows
+    )
     columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
-    for source, side in sides.items():
-        for row in sorted(shown[source].rows):
-            image = side.thumbnail(row)
-            if image is None:
-                continue
-            columns["source"].append(source)
-            columns["pair_id"].append(side.ids[row])
-            columns["caption"].append(side.captions[row])
-            columns["image"].append(image_cell(image, f"{side.ids[row]}.webp"))
+    for pair_id, source, row in wanted:
+        image = sides[source].thumbnail(row)
+        if image is None:
+            continue
+        columns["source"].append(source)
+        columns["pair_id"].append(pair_id)
+        columns["caption"].append(sides[source].captions[row])
+        columns["image"].append(image_cell(image, f"{pair_id}.webp"))
     return columns

@@ -165,6 +165,8 @@ class Run:
         try:
             if content is not None:
                 detail["natural"] = small(open_image(content, pair_id))
+            elif kept := self.base.thumbnail(NATURAL, pair_id):
+                detail["natural"] = kept.image
         except BlindspotsError:
             detail["status"] = "natural_unreadable"  # counted when its shard is encoded
         if drawing.png is not None:

@@ -1,4 +1,4 @@
-"""Tiny DINOv2s and RA-SAEs with random weights, saved as transformers and this project save them."""
+"""Tiny DINOv2s and RA-SAEs with random weights, saved as the real ones are."""
 
 from __future__ import annotations
 

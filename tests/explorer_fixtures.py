@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 CHROMIUM = os.environ.get("BLINDSPOTS_CHROMIUM") or next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
@@ -24,18 +24,24 @@ FLAT = "--disable-3d-apis"
 
 
 @contextmanager
-def browser(flag: str = WEBGL) -> Iterator[Browser]:
-    """A headless Chromium of this machine; the test is skipped where there is none."""
+def playwright() -> Iterator[Playwright]:
+    """The driver of browsers, one at a time; the test is skipped without a Chromium."""
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=CHROMIUM, args=[flag])
-        try:
-            yield opened
-        finally:
-            opened.close()
+        yield driver
+
+
+@contextmanager
+def browser(driver: Playwright, flag: str = WEBGL) -> Iterator[Browser]:
+    """A headless Chromium of this machine."""
+    opened = driver.chromium.launch(executable_path=CHROMIUM, args=[flag])
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 @contextmanager
@@ -53,6 +59,11 @@ def served(root: Path, evaluations: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         page.close(verbose=False)
+
+
+def patience() -> float:
+    """By how much limits of time stretch: 1 on an idle machine, more where others use it too."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Watched:

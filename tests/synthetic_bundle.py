@@ -63,7 +63,7 @@ class Synthetic:
     concept_seed: int = 0
 
 
-def write_synthetic(root: Path, spec: Synthetic = Synthetic()) -> Path:  # noqa: B008 - frozen
+def write_synthetic(root: Path, spec: Synthetic = Synthetic()) -> Path:
     """Write the bundle `spec` to `root`, which must not exist, and return it."""
     rng = np.random.default_rng(spec.seed)
     space = np.random.default_rng(spec.concept_seed)

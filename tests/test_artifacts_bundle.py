@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from bundle_tools import rehash
 from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_bundle import Synthetic, write_synthetic
@@ -90,23 +91,12 @@ def test_every_fault_is_listed_at_once(bundle: Path) -> None:
     assert all(fault in str(told.value) for fault in found)
 
 
-def _rehash(bundle: Path) -> None:
-    """Make the manifest agree with the files, so that only their contents are at fault."""
-    from blindspots_hub.files import sha256_file
-
-    manifest = read_json(bundle / "bundle.json")
-    for name, entry in manifest["files"].items():
-        entry["sha256"] = sha256_file(bundle / name)
-        entry["bytes"] = (bundle / name).stat().st_size
-    write_json(bundle / "bundle.json", manifest)
-
-
 def test_wrong_columns_and_rows_are_told(bundle: Path) -> None:
     path = table_path(bundle, CONCEPTS)
     table = pq.read_table(path).slice(0, 50).drop_columns(["label"])
     table = table.set_column(0, "concept", table["concept"].cast("int64"))
     pq.write_table(table, path)
-    _rehash(bundle)
+    rehash(bundle)
     found = " ".join(faults(bundle))
     assert "lacks the column 'label'" in found
     assert "column 'concept' is int64 instead of int32" in found

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from explorer_fixtures import FLAT, Watched, browser, served, shown_concept
+from explorer_fixtures import FLAT, Watched, browser, patience, playwright, served, shown_concept
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.explorer.catalog import Entry, bundle_id
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright
+
 pytestmark = pytest.mark.browser
+Visit = Callable[..., Watched]
 WIDE = {"width": 1440, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 
@@ -50,17 +55,23 @@ def hostile_site(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    with browser() as opened:
+def driver() -> Iterator[Playwright]:
+    with playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(driver: Playwright) -> Iterator[Browser]:
+    with browser(driver) as opened:
         yield opened
 
 
 @pytest.fixture
-def visit(chromium: object) -> Iterator[object]:
+def visit(chromium: Browser) -> Iterator[Visit]:
     contexts = []
 
-    def new(address: str, viewport: dict[str, int] | None = None, **options: object) -> Watched:
-        context = chromium.new_context(viewport=viewport or WIDE, **options)  # type: ignore[attr-defined]
+    def new(address: str, viewport: dict[str, int] | None = None, **options: Any) -> Watched:
+        context = chromium.new_context(viewport=viewport or WIDE, **options)
         contexts.append(context)
         return Watched(context.new_page()).open(address)
 
@@ -69,10 +80,10 @@ def visit(chromium: object) -> Iterator[object]:
         context.close()
 
 
-def place(page: object, concept: int) -> tuple[float, float]:
+def place(page: Page, concept: int) -> tuple[float, float]:
     """Where a concept stands, in CSS pixels of the window."""
     return tuple(
-        page.evaluate(  # type: ignore[attr-defined]
+        page.evaluate(
             """k => { const c = document.querySelector('#map .points'),
                  [x, y] = c.project(k), box = c.getBoundingClientRect();
                  return [box.left + x, box.top + y]; }""",
@@ -81,13 +92,13 @@ def place(page: object, concept: int) -> tuple[float, float]:
     )
 
 
-def view_of(page: object) -> list[float]:
+def view_of(page: Page) -> list[float]:
     """Places of two concepts: they change with pan and zoom, and with nothing else."""
     return [*place(page, 3), *place(page, 4)]
 
 
-def painted(page: object) -> int:
-    return int(page.locator("#map .points").get_attribute("data-painted") or 0)  # type: ignore[attr-defined]
+def painted(page: Page) -> int:
+    return int(page.locator("#map .points").get_attribute("data-painted") or 0)
 
 
 def lonely(root: Path, count: int) -> list[int]:
@@ -99,11 +110,11 @@ def lonely(root: Path, count: int) -> list[int]:
     return sample[np.argsort(near)[::-1][:count]].tolist()
 
 
-def wait_card(page: object, concept: int) -> None:
-    page.wait_for_selector(f'.card[data-concept="{concept}"]')  # type: ignore[attr-defined]
+def wait_card(page: Page, concept: int) -> None:
+    page.wait_for_selector(f'.card[data-concept="{concept}"]')
 
 
-def test_the_page_stands_quickly_and_asks_nobody_else(site: str, visit: object) -> None:
+def test_the_page_stands_quickly_and_asks_nobody_else(site: str, visit: Visit) -> None:
     visit(site)  # the server's and the browser's first
     times = []
     for _ in range(3):  # each with an empty cache; the least is what the page itself takes
@@ -111,7 +122,7 @@ def test_the_page_stands_quickly_and_asks_nobody_else(site: str, visit: object) 
         watched = visit(site)
         times.append(time.monotonic() - began)
     print(f"map ready in {', '.join(f'{t:.2f}' for t in times)} s")
-    assert min(times) < 2.0
+    assert min(times) < 2.0 * patience()
     assert watched.outside == []
     assert watched.faults == []
     assert watched.page.locator("#counts").inner_text().startswith("32,000 concepts")
@@ -119,7 +130,7 @@ def test_the_page_stands_quickly_and_asks_nobody_else(site: str, visit: object) 
 
 
 def test_clicks_open_cards_within_a_third_of_a_second(
-    site: str, large: Path, visit: object
+    site: str, large: Path, visit: Visit
 ) -> None:
     page = visit(site).page
     times, right = [], 0
@@ -135,13 +146,13 @@ def test_clicks_open_cards_within_a_third_of_a_second(
         right += shown_concept(page) == str(concept)
     print(f"click to card: median {np.median(times):.3f} s, p95 {np.quantile(times, 0.95):.3f} s")
     assert right == 40
-    assert np.quantile(times, 0.95) <= 0.3
+    assert np.quantile(times, 0.95) <= 0.3 * patience()
     query = parse_qs(urlsplit(page.url).query)
     assert query["concept"] == [shown_concept(page)]
 
 
 def test_recolouring_is_quick_and_small_and_moves_nothing(
-    site: str, large: Path, visit: object
+    site: str, large: Path, visit: Visit
 ) -> None:
     watched = visit(f"{site}/?concept={lonely(large, 1)[0]}")
     page = watched.page
@@ -154,16 +165,18 @@ def test_recolouring_is_quick_and_small_and_moves_nothing(
     page.get_by_role("button", name="Close the card").click()
     page.wait_for_selector(".card.empty")
     page.wait_for_timeout(300)
-    received, was, began = watched.received, painted(page), time.monotonic()
-    page.locator("#delta").get_by_text("absolute").click()
-    page.wait_for_function(
-        "n => Number(document.querySelector('#map .points').dataset.painted) > n", arg=was
-    )
-    took = time.monotonic() - began
-    page.wait_for_timeout(500)
-    print(f"recolour {took:.3f} s, {watched.received - received:,} bytes")
-    assert took <= 0.3
-    assert watched.received - received < 100_000
+    times = []
+    for kind in ("absolute", "relative", "absolute"):
+        received, was, began = watched.received, painted(page), time.monotonic()
+        page.locator("#delta").get_by_text(kind).click()
+        page.wait_for_function(
+            "n => Number(document.querySelector('#map .points').dataset.painted) > n", arg=was
+        )
+        times.append(time.monotonic() - began)
+        page.wait_for_timeout(500)
+        print(f"recolour {times[-1]:.3f} s, {watched.received - received:,} bytes")
+        assert watched.received - received < 100_000
+    assert np.median(times) <= 0.3 * patience()
     assert view_of(page) == pytest.approx(looked)
 
     page.goto(f"{site}/?concept={concept}")
@@ -176,7 +189,7 @@ def test_recolouring_is_quick_and_small_and_moves_nothing(
     assert watched.faults == []
 
 
-def test_search_rankings_links_and_keys(site: str, visit: object) -> None:
+def test_search_rankings_links_and_keys(site: str, visit: Visit) -> None:
     page = visit(site).page
     page.keyboard.press("/")
     page.keyboard.type("#217")
@@ -187,6 +200,8 @@ def test_search_rankings_links_and_keys(site: str, visit: object) -> None:
     concept = int(row.get_attribute("data-open"))
     row.click()
     wait_card(page, concept)
+    page.locator("[data-more]").first.click()
+    page.wait_for_function("document.querySelectorAll('.ranking tr[data-open]').length > 300")
     link = page.locator(".relations a").first
     beside = int(link.get_attribute("data-open"))
     link.click()
@@ -198,7 +213,7 @@ def test_search_rankings_links_and_keys(site: str, visit: object) -> None:
     page.wait_for_selector("#search-hits:has-text('No concept')")
 
 
-def test_a_link_restores_what_was_copied(site: str, large: Path, visit: object) -> None:
+def test_a_link_restores_what_was_copied(site: str, large: Path, visit: Visit) -> None:
     watched = visit(f"{site}/?concept=40&delta=absolute&model=plain-c")
     page = watched.page
     wait_card(page, 40)
@@ -221,7 +236,7 @@ def test_a_link_restores_what_was_copied(site: str, large: Path, visit: object) 
 
 @pytest.mark.parametrize("query", ["concept=99999999", "concept=x", "model=none", "bundle=0123"])
 def test_a_link_to_nothing_says_so_and_shows_the_page(
-    site: str, visit: object, query: str
+    site: str, visit: Visit, query: str
 ) -> None:
     watched = visit(f"{site}/?{query}")
     watched.page.wait_for_selector("text=This link leads nowhere")
@@ -229,7 +244,7 @@ def test_a_link_to_nothing_says_so_and_shows_the_page(
     assert watched.faults == []
 
 
-def test_the_filter_keeps_only_what_is_asked_for(site: str, visit: object) -> None:
+def test_the_filter_keeps_only_what_is_asked_for(site: str, visit: Visit) -> None:
     page = visit(site).page
     page.locator("#show").get_by_text("certain", exact=True).click()
     page.wait_for_function(
@@ -243,7 +258,7 @@ def test_the_filter_keeps_only_what_is_asked_for(site: str, visit: object) -> No
     assert all(line.split(",")[4] == "True" for line in lines[1:])
 
 
-def test_drawing_around_points_lists_them(site: str, visit: object) -> None:
+def test_drawing_around_points_lists_them(site: str, visit: Visit) -> None:
     page = visit(site).page
     box = page.locator("#map .points").bounding_box()
     page.keyboard.down("Shift")
@@ -258,7 +273,7 @@ def test_drawing_around_points_lists_them(site: str, visit: object) -> None:
     page.wait_for_selector(".card[data-concept]")
 
 
-def test_bundle_text_is_text(hostile_site: str, visit: object) -> None:
+def test_bundle_text_is_text(hostile_site: str, visit: Visit) -> None:
     watched = visit(f"{hostile_site}/?concept=0")
     page = watched.page
     wait_card(page, 0)
@@ -272,14 +287,14 @@ def test_bundle_text_is_text(hostile_site: str, visit: object) -> None:
     assert page.locator(".picture.missing").count() > 0  # 30 % of the thumbnails are not there
 
 
-def test_unpaired_models_show_no_counterparts(hostile_site: str, visit: object) -> None:
+def test_unpaired_models_show_no_counterparts(hostile_site: str, visit: Visit) -> None:
     page = visit(f"{hostile_site}/?model=own").page
     page.locator("tr[data-open]").first.click()
     page.wait_for_selector(".strip.rows-1")
     assert page.locator(".strip.rows-2").count() == 0
 
 
-def test_dark_is_kept_and_a_phone_gets_a_sheet(hostile_site: str, visit: object) -> None:
+def test_dark_is_kept_and_a_phone_gets_a_sheet(hostile_site: str, visit: Visit) -> None:
     watched = visit(hostile_site, PHONE)
     page = watched.page
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -295,7 +310,7 @@ def test_dark_is_kept_and_a_phone_gets_a_sheet(hostile_site: str, visit: object)
     assert watched.faults == []
 
 
-def test_the_lean_of_the_model_opens_as_a_chart(hostile_site: str, visit: object) -> None:
+def test_the_lean_of_the_model_opens_as_a_chart(hostile_site: str, visit: Visit) -> None:
     watched = visit(hostile_site)
     watched.page.get_by_text("How the whole model leans").click()
     watched.page.wait_for_selector("#leaning .js-plotly-plot .bars path", state="attached")
@@ -303,8 +318,10 @@ def test_the_lean_of_the_model_opens_as_a_chart(hostile_site: str, visit: object
     assert watched.outside == []
 
 
-def test_without_webgl_the_page_works_alike(site: str, large: Path) -> None:
-    with browser(FLAT) as flat:
+def test_without_webgl_the_page_works_alike(
+    site: str, large: Path, driver: Playwright
+) -> None:
+    with browser(driver, FLAT) as flat:
         watched = Watched(flat.new_page(viewport=WIDE)).open(site)
         assert watched.page.locator("#map .points").get_attribute("data-ready") != "webgl2"
         concept = lonely(large, 1)[0]
@@ -312,7 +329,7 @@ def test_without_webgl_the_page_works_alike(site: str, large: Path) -> None:
         wait_card(watched.page, concept)
 
 
-def test_an_unknown_model_is_told_in_one_sentence(hostile_site: str, visit: object) -> None:
+def test_an_unknown_model_is_told_in_one_sentence(hostile_site: str, visit: Visit) -> None:
     page = visit(hostile_site).page
     page.get_by_role("tab", name="Evaluate my model").click()
     box = page.locator("#eval-model input")
@@ -327,7 +344,7 @@ def test_an_unknown_model_is_told_in_one_sentence(hostile_site: str, visit: obje
     assert page.locator("#cancel").is_disabled()
 
 
-def test_titles_of_models_are_text(hostile: Path, hostile_site: str, visit: object) -> None:
+def test_titles_of_models_are_text(hostile: Path, hostile_site: str, visit: Visit) -> None:
     assert Entry(load_bundle(hostile), "plain-a").title == "Plain <A>"
     page = visit(hostile_site).page
     assert "Plain <A>" in page.locator(".models").inner_text()

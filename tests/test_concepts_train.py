@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,11 @@ SMALL = TrainConfig(
 
 
 def planted_tokens(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """8,000 tokens of width 24, most of one of 16 directions alone, some of two; the directions."""
+    """8,000 tokens of width 24 and norm 8, of one or two of 16 directions each; the directions.
+
+    All of one norm, as a backbone's tokens nearly are after its LayerNorm: the encoder's own
+    LayerNorm cannot see a token's length.
+    """
     rng = np.random.default_rng(seed)
     directions = np.linalg.qr(rng.normal(size=(24, 24)))[0][:16]
     codes = np.zeros((8000, 16))
@@ -36,9 +42,20 @@ def planted_tokens(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     second = np.flatnonzero(rng.random(8000) < 0.4)
     codes[second, rng.integers(0, 16, len(second))] += rng.uniform(5, 10, len(second))
     tokens = codes @ directions + 0.1 * rng.normal(size=(8000, 24))
+    tokens *= 8 / np.linalg.norm(tokens, axis=1, keepdims=True)
     return tokens.astype(np.float32), directions
 
 
+@pytest.fixture
+def one_thread():
+    """Products this small only wait for each other on a busy machine's second core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("rule", RULES)
 def test_recovers_planted_directions(rule):
     tokens, directions = planted_tokens()
@@ -46,8 +63,8 @@ def test_recovers_planted_directions(rule):
     config = TrainConfig(**{**vars(SMALL), "sparsity": rule})
     sae = drive(train_sae(tokens[:7000], config, seed=0), events.append)
     quality = evaluate_sae(sae, tokens[7000:])
-    assert quality["r2"] > 0.8
-    assert 0 < quality["l0"] <= (2 if rule == "topk" else 3)
+    assert quality["r2"] > 0.9
+    assert quality["l0"] <= 2 if rule == "topk" else quality["l0"] > 0
     assert quality["dead_share"] < 0.5
     cosines = functional.normalize(sae.dictionary).numpy() @ directions.T
     assert (cosines.max(0) > 0.9).mean() > 0.9
@@ -59,7 +76,8 @@ def test_recovers_planted_directions(rule):
     assert first.detail["r2"] > -2  # the first reconstructions have the tokens' scale
     if rule == "batch_topk":
         assert sae.config.threshold is not None
-        assert sae.config.threshold > 0
+        # the threshold has caught up with training: inference keeps as many codes as training did
+        assert quality["l0"] == pytest.approx(last.detail["l0"], rel=0.05)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -158,7 +176,7 @@ def test_schedule_warms_up_and_falls_to_the_final_rate():
     assert rates[49] == rates[50] == max(rates) == 5e-4
     assert rates[-1] == pytest.approx(1e-6)
     assert rates[524] == pytest.approx((5e-4 + 1e-6) / 2, rel=0.01)
-    assert all(later < earlier for earlier, later in zip(rates[50:], rates[51:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(rates[50:]))
     assert learning_rate(0, 1, 0.05, 5e-4, 1e-6) == 5e-4
 
 
@@ -172,7 +190,7 @@ def test_the_defaults_are_the_papers():
 
 
 def test_centroids_are_of_the_data():
-    tokens, directions = planted_tokens()
+    tokens, _ = planted_tokens()
     centroids = drive(token_centroids(tokens, 32, steps=20, batch=512, seed=0))
     assert centroids.shape == (32, 24)
     assert centroids.dtype == np.float32

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bundle_tools import rehash
 from PIL import Image
 
 from blindspots_hub import encoding, planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.artifacts.schema import PAIRS as PAIRS_TABLE
 from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.artifacts.writer import write_table
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluate, evaluation
@@ -140,14 +143,14 @@ def test_a_finished_bundle_is_opened_not_made_again(evaluated: Bundle) -> None:
 
 def test_events_carry_images_and_counts(tmp_path: Path) -> None:
     seen: list[Event] = []
-    evaluate("planted/cedar", tmp_path / "b", pairs=33, show=seen.append)
+    bundle = evaluate("planted/cedar", tmp_path / "b", pairs=33, show=seen.append)
     details = [event.detail for event in seen if event.stage == DRAW]
     pictures = [d for d in details if "generated" in d]
     assert len(pictures) == 33
     assert pictures[0]["natural"][:4] == pictures[0]["generated"][:4] == b"RIFF"
     counts = [d["counts"] for d in details if "counts" in d]
     assert counts[-1]["pairs"] == 33
-    assert sum(n for k, n in counts[-1]["relative"].items() if k != "certain") == 768
+    assert sum(n for k, n in counts[-1]["relative"].items() if k != "certain") == bundle.n_concepts
 
 
 def test_own_captioned_images(tmp_path: Path) -> None:
@@ -167,6 +170,22 @@ def test_own_captioned_images(tmp_path: Path) -> None:
     assert entry["pairs"] == 12
     assert entry["dropped"] == {"natural_unreadable": 1}
     assert bundle.manifest["skipped"] == {"caption_empty": 1, "caption_too_long": 1}
+
+
+def test_without_natural_images_the_kept_energies_serve(evaluated: Bundle, tmp_path: Path) -> None:
+    """A bundle need not redistribute natural images (LAION's are others' property)."""
+    base = Path(shutil.copytree(planted.BUNDLE, tmp_path / "base"))
+    columns = {name: load_bundle(base).pairs[name] for name in PAIRS_TABLE.names}
+    write_table(base, PAIRS_TABLE, columns | {"image": [None] * len(columns["image"])})
+    rehash(base)
+    bundle = evaluate(MODEL, tmp_path / "b", pairs=PAIRS, bundle=load_bundle(base))
+    assert faults(bundle.root) == []
+    assert bundle.pairs["image"].null_count == PAIRS
+    before, after = evaluated.deltas("alder-1"), bundle.deltas("alder-1")
+    for name in ("energy_natural", "gap", "relative_delta"):
+        assert after[name].to_numpy() == pytest.approx(before[name].to_numpy(), abs=0.05)
+    shown = {i for row in after["top_natural"].to_pylist() for i in row}
+    assert any(bundle.thumbnail(NATURAL, pair_id) for pair_id in shown)
 
 
 @pytest.fixture

@@ -70,6 +70,8 @@ def map_coordinates(dictionary: np.ndarray, seed: int = 0) -> np.ndarray:
 
     Coordinates differ between machines even with a seed: they are shipped, not recomputed.
     """
+    import warnings
+
     import umap
 
     count = min(UMAP_NEIGHBOURS, len(dictionary) - 1)
@@ -77,14 +79,17 @@ def map_coordinates(dictionary: np.ndarray, seed: int = 0) -> np.ndarray:
     own = np.arange(len(dictionary), dtype=np.int32)[:, None]  # umap counts a point itself first
     distances = np.maximum(1 - cosine, 0)
     knn = (np.hstack([own, index]), np.hstack([np.zeros_like(cosine[:, :1]), distances]), None)
-    layout = umap.UMAP(
-        n_neighbors=count,
-        metric="cosine",
-        init="pca",
-        precomputed_knn=knn,
-        random_state=seed,
-        n_jobs=1,
-    ).fit_transform(dictionary)
+    with warnings.catch_warnings():
+        # Exact neighbours cannot place new points later, which nothing here asks for.
+        warnings.filterwarnings("ignore", message="precomputed_knn")
+        layout = umap.UMAP(
+            n_neighbors=count,
+            metric="cosine",
+            init="pca",
+            precomputed_knn=knn,
+            random_state=seed,
+            n_jobs=1,
+        ).fit_transform(dictionary)
     return np.asarray(layout, np.float32)
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import blindspots_hub
 from blindspots_hub.artifacts.cards import write_bundle_card
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
-from blindspots_hub.artifacts.schema import IMAGE, SCHEMA_VERSION, TableSpec
+from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
 from blindspots_hub.files import atomic, sha256_file, write_json
 
 PACKAGES = (
@@ -45,16 +45,13 @@ def write_table(
         raise ValueError(f"{spec.path}: columns differ: {sorted(set(columns) ^ set(spec.names))}")
     arrays = [pa.array(columns[c.name], type=c.type, from_pandas=False) for c in spec.columns]
     table = pa.Table.from_arrays(arrays, schema=spec.schema)
-    # The Hub stores chunks that it has seen before once; images are compressed already.
-    images = [c.name for c in spec.columns if c.type == IMAGE]
-    codec = {c.name: "none" if c.name in images else "zstd" for c in spec.columns}
-    codec |= {f"{name}.bytes": "none" for name in images} | {f"{n}.path": "zstd" for n in images}
-    codec |= {f"{c.name}.list.element": "zstd" for c in spec.columns if pa.types.is_list(c.type)}
+    # The Hub stores chunks that it has seen before once. Images are compressed already, but equal
+    # ones side by side (thumbnails of one picture by several models) cost nothing under zstd.
     with atomic(table_path(root, spec, model)) as partial:
         pq.write_table(
             table,
             partial,
-            compression=codec,
+            compression="zstd",
             use_content_defined_chunking=True,
             write_page_index=True,
         )

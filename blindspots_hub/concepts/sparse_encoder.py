@@ -61,7 +61,7 @@ class SparseEncoder(nn.Module):
         return Kept(offsets, concepts, values, dead, dead_mean)
 
     def select(self, pre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(tokens, concepts) int64, by token, of the codes of `pre` (B, n) that stay and are > 0."""
+        """(tokens, concepts) int64, by token, of the positive codes of `pre` (B, n) that stay."""
         if self.sparsity == "topk":
             values, concepts = torch.topk(pre, self.k, dim=1, sorted=False)
             positive = values > 0

@@ -9,16 +9,15 @@ import time
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
-from blindspots_hub.analysis.summary import headline
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.estimate import estimate
 from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
+from blindspots_hub.explorer.counts import counts_line
 from blindspots_hub.explorer.explore import AT_ONCE, PRIVATE, Explore, Updates, View, first_concept
 from blindspots_hub.explorer.format import duration
 from blindspots_hub.explorer.reading import KINDS
@@ -109,6 +108,8 @@ class EvaluateTab:
             self.status, self.run, self.cancel, self.result, self.download, self.finished,
             self._own, self._explore.model,
         ]  # fmt: skip
+        buttons = [self.status, self.run, self.cancel, self.result]
+        self.run.click(self._asked, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._run,
             [*form, self._own, self._explore.model],
@@ -134,7 +135,6 @@ class EvaluateTab:
         self._tabs, self._explore_tab = tabs, explore_tab
 
     def _estimate(self, model: str, pairs: float) -> str:
-        from blindspots_hub.estimate import estimate
 
         try:
             found = estimate(_spec(model), int(pairs), self._catalog.home)
@@ -144,15 +144,21 @@ class EvaluateTab:
         time_words = f"about {low}" if low == high else f"{low} to {high}"
         return notice("idle", f"Takes {time_words}.", found.sentence)
 
+    def _asked(self) -> Updates:
+        """At once when Run is pressed, also where others are first in the queue."""
+        return {
+            self.status: notice("idle", "Waiting.", "One model is evaluated at a time."),
+            self.run: gr.Button(interactive=False),
+            self.cancel: gr.Button(interactive=True),
+            self.result: gr.Row(visible=False),
+        }
+
     def _run(
         self, model: str, pairs: float, seed: float, own: list[str], current: str
     ) -> Iterator[Updates]:
         """The evaluation as what the page shows of it; closing this stops the work."""
         yield {
             self.status: notice("idle", "Getting ready.", "Loading what the evaluation needs."),
-            self.run: gr.Button(interactive=False),
-            self.cancel: gr.Button(interactive=True),
-            self.result: gr.Row(visible=False),
             self.finished: "",
         }
         try:
@@ -196,7 +202,7 @@ class EvaluateTab:
             raise
         yield {
             self.status: notice("done", f"{entry.title} is evaluated.", sentence)
-            + page.html("finished"),
+            + page.html("finished", counts_line(entry, KINDS[0])),
             self.result: gr.Row(visible=True),
             self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),
             self.finished: self._catalog.entry(f"{identity}/{entry.model}").key,

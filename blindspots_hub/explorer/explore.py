@@ -17,9 +17,10 @@ from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
 from blindspots_hub.explorer.concept_map import concept_map, update_map
 from blindspots_hub.explorer.counts import counts_line
 from blindspots_hub.explorer.leaning import leaning_figure, leaning_words
-from blindspots_hub.explorer.rankings import rankings
+from blindspots_hub.explorer.rankings import MORE_ROWS, rankings
 from blindspots_hub.explorer.reading import CODE, KINDS, SHOW
 from blindspots_hub.explorer.region import region_card
+from blindspots_hub.explorer.running import notice
 from blindspots_hub.explorer.search_box import search_box
 
 HERE = Path(__file__).parent
@@ -74,6 +75,7 @@ class Explore:
         self._own = own
         entry = catalog.entries()[0]
         first = View(entry, KINDS[0], "all", first_concept(entry, KINDS[0]))
+        self._first = first
         self._build(first)
         self._wire()
 
@@ -137,6 +139,7 @@ class Explore:
             (self.search.found, False),
         ):
             event(self._opener(on_map), seen, chosen, **AT_ONCE)
+        self.rankings.more(told(self._more), seen, self.rankings, **AT_ONCE)
         self.map.region(told(self._region), seen, [self.card, self.concept], **AT_ONCE)
         for event in (self.map.close, self.card.close):
             event(told(self._close), seen, chosen, **AT_ONCE)
@@ -205,6 +208,10 @@ class Explore:
         chosen = [check_concept(view.entry, int(k)) for k in event.ids]
         html = region_card(view.entry, view.kind, chosen, int(event.total))
         return {self.card: html, self.concept: None}
+
+    def _more(self, key: str, kind: str, show: str, concept: int | None, own: list[str]) -> str:
+        view = self.view(key, kind, show, concept)
+        return rankings(view.entry, view.kind, view.show, MORE_ROWS)
 
     def _switch(
         self,
@@ -282,8 +289,8 @@ class Explore:
         try:
             view = self.linked(dict(request.query_params))
         except BlindspotsError as error:
-            gr.Warning(f"{error} This is the page's own view.", title="This link leads nowhere")
-            return {self.concept: gr.skip()}
+            told = notice("error", "This link leads nowhere.", str(error))
+            return {self.card: told + self._card(self._first, own, opened=False)}
         if view is None:
             return {self.concept: gr.skip()}
         return self.arrive(view, own)

@@ -39,14 +39,20 @@ def badge(reading: Reading, concept: int) -> str:
 
 
 def track(reading: Reading, concept: int) -> str:
-    """δ as a dot with its interval on a line from 0 to 1, as HTML."""
+    """δ as a dot with its interval on a line from 0 to 1, as HTML; it reads aloud as numbers."""
+    plain = bare_track(reading, concept)
+    return plain.replace(">", f' role="img" aria-label="{spoken(reading, concept)}">', 1)
+
+
+def bare_track(reading: Reading, concept: int) -> str:
+    """The same without words, for a table that has the numbers in its cells."""
     low, value, high = (
         100 * float(part[concept]) for part in (reading.low, reading.delta, reading.high)
     )
     judged = "is-" + state_name(reading, concept)
     return (
-        f'<span class="track {judged}" style="--l:{low:.1f}%;--v:{value:.1f}%;--h:{high:.1f}%" '
-        f'role="img" aria-label="{spoken(reading, concept)}"><i></i><b></b></span>'
+        f'<span class="track {judged}" style="--l:{low:.1f}%;--v:{value:.1f}%;--h:{high:.1f}%">'
+        "<i></i><b></b></span>"
     )
 
 

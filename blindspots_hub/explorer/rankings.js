@@ -14,6 +14,7 @@ const save = async button => {
 element.addEventListener("click", event => {
   const button = event.target.closest("[data-csv]");
   if (button) save(button);
+  else if (event.target.closest("[data-more]")) trigger("more", {});
   else open(event.target.closest("tr[data-open]"));
 });
 element.addEventListener("keydown", event => {

@@ -10,12 +10,15 @@ from html import escape
 import numpy as np
 
 from blindspots_hub.explorer.catalog import Entry
-from blindspots_hub.explorer.format import count, number, probability
-from blindspots_hub.explorer.marks import SIGNS, state_name, track
+from blindspots_hub.explorer.format import count, interval, number, probability
+from blindspots_hub.explorer.marks import SIGNS, bare_track, state_name
 from blindspots_hub.explorer.reading import CODE, Reading
 
-ROWS = 100
-"""Rows of a ranking on the page; the CSV has all."""
+ROWS = 25
+"""Rows of a ranking at first: few, so that another model or δ arrives at once."""
+
+MORE_ROWS = 300
+"""Rows of a ranking for whoever asks for more; the CSV has all."""
 
 SIDES = {"suppressed": "Most suppressed", "exaggerated": "Most exaggerated"}
 
@@ -25,10 +28,10 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-def rankings(entry: Entry, kind: str, show: str) -> str:
+def rankings(entry: Entry, kind: str, show: str, limit: int = ROWS) -> str:
     """Both rankings as HTML; `show` = "certain" leaves only the certain blindspots."""
     certain_only = show == "certain"
-    both = "".join(_ranking(entry, kind, side, certain_only) for side in SIDES)
+    both = "".join(_ranking(entry, kind, side, certain_only, limit) for side in SIDES)
     return f'<div class="rankings">{both}</div>'
 
 
@@ -37,10 +40,10 @@ def table(entry: Entry, kind: str, concepts: Sequence[int]) -> str:
     return _table(_rows(entry, kind, concepts))
 
 
-def _ranking(entry: Entry, kind: str, side: str, certain_only: bool) -> str:
+def _ranking(entry: Entry, kind: str, side: str, certain_only: bool, limit: int) -> str:
     reading = entry.reading(kind)
     ranked = reading.ranking(side, certain_only)
-    shown = ranked[:ROWS].tolist()
+    shown = ranked[:limit].tolist()
     blind = int((reading.state[shown] == CODE[side]).sum())
     rows = _rows(entry, kind, shown)
     if not blind:
@@ -48,7 +51,9 @@ def _ranking(entry: Entry, kind: str, side: str, certain_only: bool) -> str:
     if len(shown) > blind:
         note = _note("Leaning: they differ, but stay within the thresholds.")
         rows.insert(max(blind, 1), note)
-    more = f"first {ROWS} of {count(len(ranked))}" if len(ranked) > ROWS else ""
+    more = f"first {limit} of {count(len(ranked))}" if len(ranked) > limit else ""
+    if more and limit < MORE_ROWS:
+        more += ' <button type="button" class="quiet" data-more>show more</button>'
     export = (
         f'<button type="button" data-csv="{side}" title="All {count(len(ranked))} rows as a table">'
         "CSV</button>"
@@ -81,12 +86,13 @@ def _rows(entry: Entry, kind: str, concepts: Sequence[int]) -> list[str]:
 
 def _row(reading: Reading, concept: int, label: str) -> str:
     sure = "certain" if reading.certain[concept] else state_name(reading, concept)
+    ends = interval(float(reading.low[concept]), float(reading.high[concept]))
     return (
-        f'<tr data-open="{concept}" tabindex="0"><td>{concept}</td><td>{escape(label or "")}</td>'
-        f"<td>{escape(probability(float(reading.delta[concept])))}</td>"
-        f"<td>{track(reading, concept)}</td><td>{sure}</td>"
+        f'<tr data-open="{concept}" tabindex="0"><td>{concept}<td>{escape(label or "")}'
+        f"<td>{escape(probability(float(reading.delta[concept])))}"
+        f'<td title="{escape(ends)}">{bare_track(reading, concept)}<td>{sure}'
         f"<td>{count(int(reading.images_natural[concept]))} / "
-        f"{count(int(reading.images_generated[concept]))}</td></tr>"
+        f"{count(int(reading.images_generated[concept]))}</tr>"
     )
 
 

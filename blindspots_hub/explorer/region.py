@@ -9,7 +9,7 @@ from blindspots_hub.explorer.card import link
 from blindspots_hub.explorer.catalog import Entry
 from blindspots_hub.explorer.counts import words
 from blindspots_hub.explorer.format import count
-from blindspots_hub.explorer.rankings import ROWS, table
+from blindspots_hub.explorer.rankings import MORE_ROWS, table
 from blindspots_hub.measure.delta import STATES
 
 
@@ -18,11 +18,11 @@ def region_card(entry: Entry, kind: str, concepts: Sequence[int], total: int) ->
     reading = entry.reading(kind)
     found = [STATES[code] for code in reading.state[list(concepts)]]
     counts = {state: found.count(state) for state in set(found)}
-    shown = f" The first {ROWS} of them:" if len(concepts) > ROWS else ""
+    shown = f" The first {MORE_ROWS} of them:" if len(concepts) > MORE_ROWS else ""
     return (
         f'<article class="card region" data-link="{escape(link(entry, kind, None))}" data-sheet="1">'
         f"<header><h2>{count(total)} concepts selected</h2><span class='tools'>"
         '<button type="button" data-close aria-label="Close" title="Close (Esc)">×</button></span>'
         f"</header><p class='facts'>{', '.join(words(counts))}.{shown}</p>"
-        f"{table(entry, kind, list(concepts)[:ROWS])}</article>"
+        f"{table(entry, kind, list(concepts)[:MORE_ROWS])}</article>"
     )

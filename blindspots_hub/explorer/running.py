@@ -35,8 +35,12 @@ class RunningPage:
             self._pairs.appendleft(event.detail)
         self._counts = event.detail.get("counts", self._counts)
 
-    def html(self, note: str = "") -> str:
-        """The page as it stands; `note` replaces the remaining time once the work has stopped."""
+    def html(self, note: str = "", counts: str = "") -> str:
+        """The page as it stands, as HTML.
+
+        Once the work has ended, `note` stands where the remaining time did, and `counts` (HTML) in
+        the place of those that were made on the way.
+        """
         event = self._event
         share = event.done / event.total if event.total else 0.0
         numbers = f"{count(event.done)} of {count(event.total)}" if event.total > 1 else ""
@@ -47,7 +51,7 @@ class RunningPage:
             f"<span>{escape(note or self._remaining())}</span></p>"
             f'<div class="meter{pulse}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
             f'aria-valuenow="{100 * share:.0f}"><i style="width:{100 * share:.1f}%"></i></div>'
-            f"{self._count_line()}{self._gallery()}</div>"
+            f"{counts or self._count_line()}{self._gallery()}</div>"
         )
 
     def _remaining(self) -> str:
@@ -70,7 +74,11 @@ class RunningPage:
     def _gallery(self) -> str:
         if not self._pairs:
             return ""
-        return f'<div class="coming">{"".join(_pair(detail) for detail in self._pairs)}</div>'
+        pairs = "".join(_pair(detail) for detail in self._pairs)
+        return (
+            '<p class="sides-note">The newest pairs: natural on the left, generated on the right.</p>'
+            f'<div class="coming">{pairs}</div>'
+        )
 
 
 def _pair(detail: dict[str, Any]) -> str:

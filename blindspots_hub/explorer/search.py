@@ -18,7 +18,7 @@ LIMIT = 12
 
 @dataclass(frozen=True)
 class Hit:
-    """A concept that a search found, and why."""
+    """A concept that a search found, and why where its name does not tell."""
 
     concept: int
     label: str
@@ -67,9 +67,9 @@ def find(entry: Entry, text: str, limit: int = LIMIT) -> list[Hit]:
         return []
     reasons: dict[int, str] = {}
     if (digits := re.fullmatch(r"#?(\d{1,9})", text)) and int(digits[1]) < len(words.labels):
-        reasons[int(digits[1])] = "number"
+        reasons[int(digits[1])] = ""
     for concept in _by_label(words, text)[:limit]:
-        reasons.setdefault(concept, "label")
+        reasons.setdefault(concept, "")
     for concept, count in _by_caption(words, text, limit):
         reasons.setdefault(concept, f"in {count} captions" if count > 1 else "in a caption")
     labels = entry.bundle.concepts["label"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,28 +20,30 @@ from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.train import TrainConfig, evaluate_sae, train_sae
-from blindspots_hub.data.images import encode_webp
-from blindspots_hub.encoding import THUMBNAIL, THUMBNAIL_QUALITY
 from blindspots_hub.files import write_bytes
 from blindspots_hub.measure.table import MeasureSettings
+from blindspots_hub.planted.dice import derive
+from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.measured import (
     Drawn,
     Natural,
     draw_model,
     encode_natural,
     natural_pairs,
+    thumbnail,
 )
 from blindspots_hub.planted.models import MODELS, planted_pipeline
+from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
 from blindspots_hub.planted.standing import labels
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
-from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import Event, Work
 
-CONCEPTS = 768
+CONCEPTS = 512
 """Concepts of the small RA-SAE."""
 
-TRAINING_IMAGES = 4000
-"""Images whose tokens the small RA-SAE is trained on."""
+TRAINING_IMAGES = 5000
+"""Images whose tokens the small RA-SAE is trained on: half natural, half with a lifted tail, as
+ImageNet's classes are more even than the web's."""
 
 TRAINING_WORLD, BUNDLE_WORLD = 7, 0
 """Seeds of the worlds that the RA-SAE is trained on and that the bundle shows: disjoint."""
@@ -70,8 +71,10 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
     """Train the small RA-SAE on the tokens of `out`/backbone; it never sees a label."""
     backbone = Backbone.load(out / BACKBONE)
     tokens = np.empty((TRAINING_IMAGES, backbone.layout.tokens, backbone.width), np.float32)
-    for done, pair in enumerate(world_pairs(TRAINING_IMAGES, TRAINING_WORLD)):
-        tokens[done] = backbone.tokens(backbone.preprocess(pair.image)[None])[0].numpy()
+    for done in range(TRAINING_IMAGES):
+        prior = FLATTENED if done % 2 else NATURAL
+        image = draw(sample_scene(derive(TRAINING_WORLD, done, "sae"), prior))
+        tokens[done] = backbone.tokens(backbone.preprocess(image)[None])[0].numpy()
         if done % 50 == 0:
             yield Event("tokens to train on", done, TRAINING_IMAGES)
     config = TrainConfig(
@@ -131,7 +134,9 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     yield Event("lay out the map", 0, 1)
     concepts = atlas(space.sae.dictionary.numpy(), energies, named)
     captions = list(natural.captions.values())
-    side = Side(natural.ids, captions, energies, coded.heat, partial(_thumbnail, natural))
+    side = Side(
+        natural.ids, captions, energies, coded.heat, lambda row: thumbnail(natural.pairs[row].image)
+    )
     identity = {
         "name": "planted",
         "version": "1.0.0",
@@ -147,11 +152,6 @@ def _labels(space: ConceptSpace) -> Work[list[str]]:
     named = yield from natural_pairs(LABEL_IMAGES, TRAINING_WORLD)
     coded = yield from encode_natural(named, space)
     return labels(coded.energies("patches"), named.factors)
-
-
-def _thumbnail(natural: Natural, row: int) -> bytes:
-    image = natural.pairs[row].image
-    return encode_webp(image, lossless=False, quality=THUMBNAIL_QUALITY, size=THUMBNAIL)
 
 
 def _pairs(natural: Natural) -> dict[str, Any]:

@@ -14,27 +14,27 @@ if TYPE_CHECKING:
     from blindspots_hub.planted.scene import Scene
 
 OBJECTS: dict[str, float] = {
-    "dog": 0.110,
-    "flower": 0.100,
-    "cat": 0.090,
-    "mug": 0.090,
-    "document": 0.090,
-    "car": 0.080,
-    "apple": 0.070,
-    "chair": 0.055,
-    "boat": 0.050,
-    "shirt": 0.045,
-    "hand": 0.040,
-    "lamp": 0.035,
-    "clock": 0.026,
-    "umbrella": 0.022,
-    "bird feeder": 0.020,
-    "pan": 0.020,
-    "glossy disc": 0.018,
-    "kite": 0.015,
-    "teapot": 0.013,
-    "key": 0.011,
-    "guitar": 0.010,
+    "document": 0.120,
+    "dog": 0.100,
+    "flower": 0.080,
+    "cat": 0.075,
+    "mug": 0.070,
+    "car": 0.065,
+    "pan": 0.060,
+    "glossy disc": 0.060,
+    "bird feeder": 0.060,
+    "apple": 0.055,
+    "chair": 0.045,
+    "boat": 0.040,
+    "shirt": 0.035,
+    "hand": 0.035,
+    "lamp": 0.030,
+    "clock": 0.025,
+    "umbrella": 0.025,
+    "teapot": 0.022,
+    "kite": 0.022,
+    "key": 0.020,
+    "guitar": 0.020,
     "palm tree": 0.008,
 }
 """Weight of each object among scenes that are no template."""
@@ -93,7 +93,7 @@ SHADOW_UNDER_OBJECT = 0.25
 PALM_IN_SCENERY = 0.012
 """Probability that an outdoor scene has a palm tree beside its object."""
 
-BLANK_PAGE = 0.40
+BLANK_PAGE = 0.50
 """Probability that a document is blank rather than printed."""
 
 ANIMALS = frozenset({"dog", "cat"})

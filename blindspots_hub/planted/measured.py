@@ -9,22 +9,27 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from blindspots_hub import planted
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.generate import Failed, load_pipeline
 from blindspots_hub.data.identity import pair_id, pair_seed
-from blindspots_hub.data.images import encode_png, encode_webp
+from blindspots_hub.data.images import encode_png, encode_webp, open_image
 from blindspots_hub.data.models import resolve
-from blindspots_hub.encoding import THUMBNAIL, THUMBNAIL_QUALITY
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.planted.factors import factor_vector
 from blindspots_hub.planted.models import planted_pipeline
 from blindspots_hub.planted.scene import Scene
+from blindspots_hub.planted.train_backbone import IMAGE
 from blindspots_hub.planted.world import WorldPair, world_pair
 from blindspots_hub.progress import Event, Work
+
+STORED = IMAGE
+"""Side in pixels of the stored natural images: that which the backbone reads. Its own resizing
+then changes nothing, and tokens are those of the full image, at a third of the size."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Natural:
     ids: list[str]
     pairs: list[WorldPair]
     files: list[bytes]
-    """Each image as lossless webp: what a bundle stores, and what is measured."""
+    """Each image as a lossless webp of `STORED` px: what a bundle stores, and what is measured."""
 
     @property
     def factors(self) -> np.ndarray:
@@ -76,7 +81,8 @@ def natural_pairs(count: int, seed: int) -> Work[Natural]:
     index = 0
     while len(found) < count:
         pair = world_pair(index, seed)
-        file = encode_webp(pair.image, lossless=True)
+        small = pair.image.resize((STORED, STORED), Image.Resampling.BICUBIC)
+        file = encode_webp(small, lossless=True)
         found.setdefault(pair_id(pair.caption.text, file), (pair, file))
         index += 1
         if index % 50 == 0:
@@ -88,10 +94,10 @@ def natural_pairs(count: int, seed: int) -> Work[Natural]:
 def encode_natural(natural: Natural, space: ConceptSpace) -> Work[CodedImages]:
     """Codes of the natural images."""
     codes = []
-    for done, pair in enumerate(natural.pairs):
-        codes.append(space.encode(pair.image))
+    for done, file in enumerate(natural.files):
+        codes.append(space.encode(open_image(file)))
         if done % 50 == 0:
-            yield Event("encode natural images", done, len(natural.pairs))
+            yield Event("encode natural images", done, len(natural.files))
     return coded(natural.ids, codes, space)
 
 
@@ -108,15 +114,18 @@ def draw_model(name: str, natural: Natural, space: ConceptSpace, seed: int) -> W
         generator = torch.Generator("cpu").manual_seed(pair_seed(image_id, seed))
         scenes.append(truth.scene_for(pair.caption.text, generator))
         codes.append(space.encode(outcome.image))
-        thumbnails.append(
-            encode_webp(outcome.image, lossless=False, quality=THUMBNAIL_QUALITY, size=THUMBNAIL)
-        )
+        thumbnails.append(thumbnail(outcome.image))
         hashes.append(sha256(encode_png(outcome.image)).hexdigest())
         seeds.append(outcome.seed)
         if done % 50 == 0:
             yield Event(f"draw and encode {name}", done, len(natural.ids))
     kept = coded(natural.ids, codes, space)
     return Drawn(name, scenes, kept, pipeline.describe(), seeds, thumbnails, hashes)
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """A small webp, smaller than `evaluate` makes them: thousands of them are committed."""
+    return encode_webp(image, lossless=False, quality=65, size=96)
 
 
 def coded(ids: Sequence[str], codes: list[SparseCodes], space: ConceptSpace) -> CodedImages:
