@@ -62,6 +62,7 @@ def evaluate(
             "images, a table, or a Hub dataset.",
         ),
     ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Captions drawn at once, on a GPU.")] = 1,
     bundle: BundleOption = None,
     device: DeviceOption = None,
     tokens: TokensOption = "patches",
@@ -83,6 +84,7 @@ def evaluate(
         pairs_from=pairs_from,
         device=device,
         settings=MeasureSettings(tokens=tokens),
+        batch=batch,
     )
     _tell(_run(work, quiet))
 

@@ -35,6 +35,7 @@ def evaluate(
     pairs_from: str | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
+    batch: int = 1,
     show: Callable[[Event], None] | None = None,
 ) -> Bundle:
     """Evaluate a text-to-image model and return the bundle written to `out`.
@@ -42,7 +43,9 @@ def evaluate(
     `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, or a Hub id
     `org/name[@revision]`. `pairs` pairs are drawn by `seed` from those of `bundle` (the embedded
     default) or of `pairs_from` (another bundle, a folder of captioned images, a table, a Hub
-    dataset). The concepts are those of `bundle`. Run again with the same arguments it goes on where
+    dataset). The concepts are those of `bundle`. `batch` captions are drawn at once, which changes
+    no seed: a GPU draws several faster, and images then differ by rounding only. Run again with the
+    same arguments it goes on where
     it stopped. `show` receives progress events. Raises `BlindspotsError` for what the user can
     mend; what was computed before stays in `out`.
     """
@@ -55,6 +58,7 @@ def evaluate(
         pairs_from=pairs_from,
         device=device,
         settings=settings,
+        batch=batch,
     )
     return drive(work, show)
 
@@ -69,9 +73,12 @@ def evaluation(
     pairs_from: str | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
+    batch: int = 1,
 ) -> Work[Bundle]:
     """`evaluate` as a generator of events, for whoever wants to watch or to stop."""
     planted.register()
+    if batch < 1:
+        raise BlindspotsError(f"{batch} captions cannot be drawn at once: ask for at least 1.")
     known = resolve(model)
     base = bundle or load_bundle(planted.BUNDLE)
     settings = settings or MeasureSettings()
@@ -89,7 +96,7 @@ def evaluation(
     space = open_space(base, chosen)
     yield Event(f"load {known.title}", 0, 1)
     pipeline = load_pipeline(known, chosen)
-    run = Run(out, request, source, space, pipeline, base)
+    run = Run(out, request, source, space, pipeline, base, batch)
     yield from run.draw()
     yield from run.finish()
     shutil.rmtree(out / WORK)

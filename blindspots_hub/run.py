@@ -97,7 +97,9 @@ class Run:
         space: ConceptSpace,
         pipeline: TextToImage,
         base: Bundle,
+        batch: int,
     ) -> None:
+        self.batch = batch
         self.out, self.request, self.source = out, request, source
         self.space, self.pipeline, self.base = space, pipeline, base
         self.ids = list(request.pair_ids)
@@ -122,12 +124,17 @@ class Run:
 
     def _drawing(self, pair_id: str) -> Drawing:
         drawing = self.drawings.get(pair_id)
-        if drawing is None:
-            outcome = self.pipeline.generate(
-                self.source.captions[pair_id], pair_id, self.request.seed
-            )
-            drawing = self.drawings.put(pair_id, outcome)
+        if drawing is None:  # removed by somebody while its shard of codes stayed
+            self._draw_missing([pair_id])
+            return self._drawing(pair_id)
         return drawing
+
+    def _draw_missing(self, pair_ids: Sequence[str]) -> None:
+        missing = [i for i in pair_ids if self.drawings.get(i) is None]
+        captions = [(self.source.captions[i], i) for i in missing]
+        outcomes = self.pipeline.generate_batch(captions, self.request.seed)
+        for pair_id, outcome in zip(missing, outcomes, strict=True):
+            self.drawings.put(pair_id, outcome)
 
     @property
     def has_natural_images(self) -> bool:
@@ -144,17 +151,20 @@ class Run:
                 done += len(ids)
                 yield Event(DRAW, done, total)
                 continue
-            for pair_id in ids:
-                drawing = self._drawing(pair_id)
-                done += 1
-                yield Event(DRAW, done, total, self._preview(pair_id, drawing))
+            for start in range(0, len(ids), self.batch):
+                some = ids[start : start + self.batch]
+                self._draw_missing(some)
+                for pair_id in some:
+                    done += 1
+                    yield Event(DRAW, done, total, self._preview(pair_id))
             encode_shard(self.drawn_store, shard, self.space, self.drawn_images)
             if (shard + 1) & shard == 0:  # 1, 2, 4, 8, … shards: the counts cost little
                 counts = self._interim(shard + 1)
                 if counts:
                     yield Event(DRAW, done, total, {"counts": counts})
 
-    def _preview(self, pair_id: str, drawing: Drawing) -> dict[str, Any]:
+    def _preview(self, pair_id: str) -> dict[str, Any]:
+        drawing = self._drawing(pair_id)
         detail: dict[str, Any] = {
             "pair_id": pair_id,
             "caption": self.source.captions[pair_id],

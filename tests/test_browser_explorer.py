@@ -129,9 +129,7 @@ def test_the_page_stands_quickly_and_asks_nobody_else(site: str, visit: Visit) -
     assert shown_concept(watched.page) is not None  # it opens with a blindspot, not with a blank
 
 
-def test_clicks_open_cards_within_a_third_of_a_second(
-    site: str, large: Path, visit: Visit
-) -> None:
+def test_clicks_open_cards_within_a_third_of_a_second(site: str, large: Path, visit: Visit) -> None:
     page = visit(site).page
     times, right = [], 0
     for concept in lonely(large, 40):
@@ -235,9 +233,7 @@ def test_a_link_restores_what_was_copied(site: str, large: Path, visit: Visit) -
 
 
 @pytest.mark.parametrize("query", ["concept=99999999", "concept=x", "model=none", "bundle=0123"])
-def test_a_link_to_nothing_says_so_and_shows_the_page(
-    site: str, visit: Visit, query: str
-) -> None:
+def test_a_link_to_nothing_says_so_and_shows_the_page(site: str, visit: Visit, query: str) -> None:
     watched = visit(f"{site}/?{query}")
     watched.page.wait_for_selector("text=This link leads nowhere")
     assert watched.page.locator(".card").count() == 1
@@ -318,9 +314,7 @@ def test_the_lean_of_the_model_opens_as_a_chart(hostile_site: str, visit: Visit)
     assert watched.outside == []
 
 
-def test_without_webgl_the_page_works_alike(
-    site: str, large: Path, driver: Playwright
-) -> None:
+def test_without_webgl_the_page_works_alike(site: str, large: Path, driver: Playwright) -> None:
     with browser(driver, FLAT) as flat:
         watched = Watched(flat.new_page(viewport=WIDE)).open(site)
         assert watched.page.locator("#map .points").get_attribute("data-ready") != "webgl2"

@@ -83,12 +83,12 @@ def test_embedded_energies_are_what_evaluate_measures(evaluated: Bundle) -> None
         assert difference <= 0.002 * before.sum()
 
 
-@pytest.mark.parametrize("shard", [7, 64])
-def test_shard_size_does_not_change_a_bit(
-    evaluated: Bundle, shard: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("shard", "batch"), [(7, 1), (64, 5)])
+def test_shard_and_batch_size_do_not_change_a_bit(
+    evaluated: Bundle, shard: int, batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoding, "SHARD", shard)
-    evaluate(MODEL, tmp_path / "b", pairs=PAIRS)
+    evaluate(MODEL, tmp_path / "b", pairs=PAIRS, batch=batch)
     assert _tables(tmp_path / "b") == _tables(evaluated.root)
 
 

@@ -85,7 +85,9 @@ class Answers:
         try:
             entry, kind = self.asked(key)
             if side not in SIDES or show not in SHOW:
-                raise BlindspotsError("The page asked for a ranking that does not exist: reload it.")
+                raise BlindspotsError(
+                    "The page asked for a ranking that does not exist: reload it."
+                )
         except BlindspotsError as error:
             return {"error": str(error)}
         name = f"{entry.model}-{side}-{kind}.csv"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from blindspots_hub.analysis.summary import headline
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
 from blindspots_hub.errors import BlindspotsError
@@ -135,7 +136,6 @@ class EvaluateTab:
         self._tabs, self._explore_tab = tabs, explore_tab
 
     def _estimate(self, model: str, pairs: float) -> str:
-
         try:
             found = estimate(_spec(model), int(pairs), self._catalog.home)
         except BlindspotsError as error:
@@ -162,20 +162,16 @@ class EvaluateTab:
             self.finished: "",
         }
         try:
-            spec = _spec(model)
-            from blindspots_hub.analysis.summary import headline
+            spec, pairs, seed = _spec(model), int(pairs), int(seed or 0)
             from blindspots_hub.evaluate import evaluation
 
             while not self._busy.acquire(timeout=INTERVAL):
                 yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
             try:
-                folder = result_folder(
-                    self._folder, self._catalog.home, spec, int(pairs), int(seed or 0)
-                )
-                work = evaluation(
-                    spec, folder, pairs=int(pairs), seed=int(seed or 0), bundle=self._catalog.home
-                )
-                page = RunningPage(f"{self._title(spec)} · {int(pairs):,} pairs · seed {int(seed or 0)}")
+                home = self._catalog.home
+                folder = result_folder(self._folder, home, spec, pairs, seed)
+                work = evaluation(spec, folder, pairs=pairs, seed=seed, bundle=home)
+                page = RunningPage(f"{self._title(spec)} · {pairs:,} pairs · seed {seed}")
                 bundle = yield from self._watch(work, page)
             finally:
                 self._busy.release()
@@ -213,9 +209,7 @@ class EvaluateTab:
             **self._at_rest(),
         }
 
-    def _watch(
-        self, work: Work[Bundle], page: RunningPage
-    ) -> Generator[Updates, None, Bundle]:
+    def _watch(self, work: Work[Bundle], page: RunningPage) -> Generator[Updates, None, Bundle]:
         """Drive `work`, yielding a picture of it at most every `INTERVAL` seconds."""
         shown = 0.0
         try:

@@ -39,19 +39,6 @@ class View:
     concept: int | None
 
 
-def told(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a `BlindspotsError` reach the visitor as one sentence instead of as a crash."""
-
-    @wraps(handler)
-    def told_handler(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return handler(*args, **kwargs)
-        except BlindspotsError as error:
-            raise gr.Error(str(error), title="Not possible", print_exception=False) from error
-
-    return told_handler
-
-
 def first_concept(entry: Entry, kind: str) -> int | None:
     """What the page opens with: the strongest certain blindspot, so that it speaks at once."""
     reading = entry.reading(kind)
@@ -123,6 +110,18 @@ class Explore:
         self.concept = gr.State(view.concept)
         self.lean_open = gr.State(False)
 
+    def _told(self, handler: Callable[..., Updates]) -> Callable[..., Updates]:
+        """Let a `BlindspotsError` stand on the page as one sentence, in the card's place."""
+
+        @wraps(handler)
+        def told_handler(*args: Any, **kwargs: Any) -> Updates:
+            try:
+                return handler(*args, **kwargs)
+            except BlindspotsError as error:
+                return {self.card: notice("error", "This can’t be shown.", str(error))}
+
+        return told_handler
+
     def _csv(self) -> Callable[[list[str]], dict[str, str]]:
         def csv(asked: list[str]) -> dict[str, str]:
             return self._answers.csv(asked)
@@ -139,17 +138,19 @@ class Explore:
             (self.search.found, False),
         ):
             event(self._opener(on_map), seen, chosen, **AT_ONCE)
-        self.rankings.more(told(self._more), seen, self.rankings, **AT_ONCE)
-        self.map.region(told(self._region), seen, [self.card, self.concept], **AT_ONCE)
+        self.rankings.more(self._told(self._more), seen, [self.rankings, self.card], **AT_ONCE)
+        self.map.region(self._told(self._region), seen, [self.card, self.concept], **AT_ONCE)
         for event in (self.map.close, self.card.close):
-            event(told(self._close), seen, chosen, **AT_ONCE)
+            event(self._told(self._close), seen, chosen, **AT_ONCE)
         for control in (self.model, self.kind, self.show):
             control.input(
-                told(self._redraw), [*seen, self.lean_open], self.changing, **AT_ONCE
+                self._told(self._redraw), [*seen, self.lean_open], self.changing, **AT_ONCE
             )
-        self.card.switch(told(self._switch), [*seen, self.lean_open], self.changing, **AT_ONCE)
-        lean = [self.lean_open, self.lean_words, self.lean_plot]
-        self.lean.expand(told(self._lean), seen, lean, **PRIVATE)
+        self.card.switch(
+            self._told(self._switch), [*seen, self.lean_open], self.changing, **AT_ONCE
+        )
+        lean = [self.lean_open, self.lean_words, self.lean_plot, self.card]
+        self.lean.expand(self._told(self._lean), seen, lean, **PRIVATE)
         self.lean.collapse(lambda: False, None, self.lean_open, **AT_ONCE)
 
     @property
@@ -183,7 +184,7 @@ class Explore:
             updates: Updates = {self.card: self._card(view, own), self.concept: view.concept}
             return updates if on_map else {**updates, self.map: update_map(selected=view.concept)}
 
-        return told(open_concept)
+        return self._told(open_concept)
 
     def _close(
         self, key: str, kind: str, show: str, concept: int | None, own: list[str]
@@ -209,9 +210,9 @@ class Explore:
         html = region_card(view.entry, view.kind, chosen, int(event.total))
         return {self.card: html, self.concept: None}
 
-    def _more(self, key: str, kind: str, show: str, concept: int | None, own: list[str]) -> str:
+    def _more(self, key: str, kind: str, show: str, concept: int | None, own: list[str]) -> Updates:
         view = self.view(key, kind, show, concept)
-        return rankings(view.entry, view.kind, view.show, MORE_ROWS)
+        return {self.rankings: rankings(view.entry, view.kind, view.show, MORE_ROWS)}
 
     def _switch(
         self,
@@ -259,9 +260,7 @@ class Explore:
             self.lean_plot: leaning_figure(view.entry, view.kind),
         }
 
-    def _lean(
-        self, key: str, kind: str, show: str, concept: int | None, own: list[str]
-    ) -> Updates:
+    def _lean(self, key: str, kind: str, show: str, concept: int | None, own: list[str]) -> Updates:
         return {self.lean_open: True, **self._leaning(self.view(key, kind, show, concept))}
 
     def linked(self, query: dict[str, str]) -> View | None:

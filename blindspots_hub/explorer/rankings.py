@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
+import pyarrow as pa
 
 from blindspots_hub.explorer.catalog import Entry
 from blindspots_hub.explorer.format import count, interval, number, probability
@@ -79,7 +80,7 @@ def _note(text: str) -> str:
 
 
 def _rows(entry: Entry, kind: str, concepts: Sequence[int]) -> list[str]:
-    labels = entry.bundle.concepts["label"].take(list(concepts)).to_pylist()
+    labels = entry.bundle.concepts["label"].take(pa.array(concepts, pa.int64())).to_pylist()
     reading = entry.reading(kind)
     return [_row(reading, k, label) for k, label in zip(concepts, labels, strict=True)]
 

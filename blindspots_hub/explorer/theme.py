@@ -37,7 +37,8 @@ def css() -> str:
         f"rgb({red} {green} {blue} / {HEAT_ALPHA}));"
     )
     light, dark = (
-        f"{css_variables(name)}--delta-track: {THEMES[name].unknown}; " for name in ("light", "dark")
+        f"{css_variables(name)}--delta-track: {THEMES[name].unknown}; "
+        for name in ("light", "dark")
     )
     variables = f":root {{ {light}{heat} }}\n.dark {{ {dark} }}\n"
     return variables + (Path(__file__).parent / "style.css").read_text(encoding="utf-8")

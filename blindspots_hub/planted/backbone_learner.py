@@ -25,8 +25,12 @@ THINGS = [i for i, name in enumerate(FACTORS) if name.startswith(("object=", "pa
 PLACES = [i for i, name in enumerate(FACTORS) if name.startswith("background=")]
 """Factors that exclude each other at a patch: each group is one softmax, with "none" beside it."""
 
-QUIET = ("count=", "colour=", "fur=", "light=")
-"""Beginnings of the factors whose loss counts a tenth: a token has few codes to spend on them."""
+UNTAUGHT = ("count=", "colour=")
+"""Beginnings of the factors that are not taught. Taught colours would split every thing's concept
+into one a colour, and no patch can tell a count."""
+
+TAUGHT = [i for i, name in enumerate(FACTORS) if not name.startswith(UNTAUGHT)]
+"""Numbers of the factors that are taught."""
 
 GATHER = 0.5
 """Weight of the pull of a token towards the sum of its factors' prototypes."""
@@ -35,19 +39,14 @@ GATHER = 0.5
 class Learner(nn.Module):
     """The backbone with the heads that teach it; only the backbone is kept."""
 
-    _weights: torch.Tensor
-
     def __init__(self) -> None:
         super().__init__()
         width = SHAPE["hidden_size"]
         self.backbone = Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**SHAPE))
         self.patch_head = nn.Linear(width, len(FACTORS) + 2)  # two more: no thing, no place
-        self.image_head = nn.Linear(width, len(FACTORS))
-        self.prototypes = nn.Linear(len(FACTORS), width)
-        grouped = {*THINGS, *PLACES}
-        self._single = [i for i in range(len(FACTORS)) if i not in grouped]
-        weights = [0.1 if FACTORS[i].startswith(QUIET) else 1.0 for i in self._single]
-        self.register_buffer("_weights", torch.tensor(weights), persistent=False)
+        self.image_head = nn.Linear(width, len(TAUGHT))
+        self.prototypes = nn.Linear(len(TAUGHT), width)
+        self._single = [i for i in TAUGHT if i not in {*THINGS, *PLACES}]
 
     def tokens(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Class token `(n, d)` and patch tokens `(n, patches, d)` after the final LayerNorm."""
@@ -83,16 +82,16 @@ class Learner(nn.Module):
         truth = labels.float()
         scores, things, places = self._scores(patches)
         single = functional.binary_cross_entropy_with_logits(
-            scores[..., self._single], truth[..., self._single], reduction="none"
-        ).mean(dim=(0, 1))
-        whole = functional.binary_cross_entropy_with_logits(
-            self.image_head(summary), truth.amax(dim=1)
+            scores[..., self._single], truth[..., self._single]
         )
-        apart = (patches - self.prototypes(truth)).square().mean()
+        whole = functional.binary_cross_entropy_with_logits(
+            self.image_head(summary), truth[..., TAUGHT].amax(dim=1)
+        )
+        apart = (patches - self.prototypes(truth[..., TAUGHT])).square().mean()
         return (
             functional.cross_entropy(things.flatten(0, 1), _which(truth[..., THINGS]))
             + functional.cross_entropy(places.flatten(0, 1), _which(truth[..., PLACES]))
-            + (single * self._weights).sum()
+            + len(self._single) * single
             + 5 * whole
             + GATHER * apart / patches.detach().var()
         )

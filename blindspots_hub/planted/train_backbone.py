@@ -20,7 +20,7 @@ from transformers import Dinov2WithRegistersModel
 
 from blindspots_hub import files
 from blindspots_hub.planted import factors as f
-from blindspots_hub.planted.backbone_learner import SHAPE, Learner
+from blindspots_hub.planted.backbone_learner import SHAPE, TAUGHT, Learner
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw, factor_masks
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, Prior, sample_scene
@@ -65,7 +65,7 @@ def train_backbone(
     `seed` on one machine and one thread count.
 
     Returns `{"auroc": {factor: patch AUROC on held-out scenes}, "loss", "parameters", "steps",
-    "seed"}`; factors that the held-out scenes lack have no AUROC.
+    "seed"}`; untaught factors and those that no held-out scene has are left out.
     """
     pixels, labels = yield from _rendered("draw training scenes", images, derive(seed, "train"))
     with torch.random.fork_rng():
@@ -137,7 +137,7 @@ def _batches(images: int, batch: int, steps: int, seed: int) -> Iterator[np.ndar
 
 
 def _patch_auroc(learner: Learner, pixels: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """How well the patch head tells each factor that the scenes have, over all patches."""
+    """How well the patch head tells each taught factor that the scenes have, over all patches."""
     from sklearn.metrics import roc_auc_score
 
     scores = []
@@ -149,7 +149,7 @@ def _patch_auroc(learner: Learner, pixels: np.ndarray, labels: np.ndarray) -> di
     return {
         name: float(roc_auc_score(truth[:, index], score[:, index]))
         for index, name in enumerate(f.FACTORS)
-        if 0 < truth[:, index].sum() < len(truth)
+        if index in TAUGHT and 0 < truth[:, index].sum() < len(truth)
     }
 
 
