@@ -244,7 +244,8 @@ def test_the_filter_keeps_only_what_is_asked_for(site: str, visit: Visit) -> Non
     page = visit(site).page
     page.locator("#show").get_by_text("certain", exact=True).click()
     page.wait_for_function(
-        "[...document.querySelectorAll('.ranking td:nth-child(5)')].every(c => c.textContent === 'certain')"
+        "[...document.querySelectorAll('.ranking td:nth-child(5)')]"
+        ".every(cell => cell.textContent === 'certain')"
     )
     assert page.locator(".ranking tr[data-open]").count() > 0
     with page.expect_download() as saved:

@@ -46,7 +46,7 @@ def test_training_is_deterministic_and_loads_in_transformers(tmp_path: Path) -> 
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in "abc"]
     assert weights[0] == weights[1] != weights[2]
     assert metrics["steps"] == 3
-    assert len(metrics["auroc"]) > 20
+    assert len(metrics["auroc"]) > 10
 
     model = AutoModel.from_pretrained(tmp_path / "a", dtype=torch.float32).eval()
     processor = AutoImageProcessor.from_pretrained(tmp_path / "a")
@@ -84,7 +84,7 @@ def test_loss_falls_when_the_answer_is_known() -> None:
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
     told = learner.predict(normalised(pixels))
     assert told.shape == (4, 64, len(f.FACTORS))

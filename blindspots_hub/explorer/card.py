@@ -95,9 +95,10 @@ def _verdict(entry: Entry, kind: str, concept: int) -> str:
         f"{number(float(reading.energy_generated[concept]))}",
         f"{term('q')} {q_value(float(reading.q[concept]))}",
     ]
+    _, _, meaning = state_words(reading, concept, entry.paired).partition(": ")
     return (
         f'<div class="verdict">{badge(reading, concept)}'
-        f"<span>{escape(state_words(reading, concept, entry.paired).partition(': ')[2])}</span></div>"
+        f"<span>{escape(meaning)}</span></div>"
         f'<div class="value"><span class="delta">{term(kind, f"{kind} δ")} '
         f"<b>{escape(probability(value))}</b> "
         f"{term('interval', interval(low, high))}</span>{track(reading, concept)}</div>"
@@ -221,7 +222,7 @@ def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> s
         current = ' aria-current="true"' if other == entry else ""
         rows.append(
             f'<a href="{escape(link(other, kind, concept))}" data-model="{escape(other.key)}"'
-            f'{current}><span class="title">{escape(other.title)}</span>{track(reading, concept)}'
+            f'{current}><span class="who">{escape(other.title)}</span>{track(reading, concept)}'
             f"<span class='num'>{escape(probability(float(reading.delta[concept])))} "
             f"{escape(interval(float(reading.low[concept]), float(reading.high[concept])))}</span>"
             "</a>"

@@ -157,8 +157,8 @@ class Explore:
     def changing(self) -> list[Any]:
         """What another model, δ or filter changes."""
         return [
-            self.model, self.kind, self.show, self.search, self.map, self.counts, self.card, self.concept,
-            self.rankings, self.lean_words, self.lean_plot,
+            self.model, self.kind, self.show, self.search, self.map, self.counts, self.card,
+            self.concept, self.rankings, self.lean_words, self.lean_plot,
         ]  # fmt: skip
 
     def view(self, key: str, kind: str, show: str, concept: int | None) -> View:

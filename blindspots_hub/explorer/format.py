@@ -12,7 +12,8 @@ TERMS = {
     "above 0.9 exaggerated.",
     "energy": "Energy is how strongly a concept shows in an image, summed over its patches.",
     "q": "q is the share of false alarms to expect among the concepts with a q this small.",
-    "interval": "The true value lies in a 95 % interval for 95 of 100 concepts.",
+    "interval": "95 % interval: measured anew on other pairs, it would hold the true value "
+    "95 times in 100.",
     "null": "What the method flags when natural images meet other natural images: its false "
     "alarms.",
     "relative": "Relative δ compares by ratio, so that rare concepts count as much as common ones.",

@@ -41,7 +41,7 @@ def leaning_figure(entry: Entry, kind: str) -> Any:
     middle = (edges[:-1] + edges[1:]) / 2
     bars = go.Bar(
         x=middle,
-        y=np.where(np.isfinite(density) & (density > 0), density, None),
+        y=np.where(density > 0, density, np.nan),
         width=1 / BINS,
         marker={
             "color": middle,

@@ -49,9 +49,10 @@ def bare_track(reading: Reading, concept: int) -> str:
     low, value, high = (
         100 * float(part[concept]) for part in (reading.low, reading.delta, reading.high)
     )
-    judged = "is-" + state_name(reading, concept)
+    state = state_name(reading, concept)
+    judged = f" is-{state}" if state not in ("leaning", "aligned") else ""
     return (
-        f'<span class="track {judged}" style="--l:{low:.1f}%;--v:{value:.1f}%;--h:{high:.1f}%">'
+        f'<span class="track{judged}" style="--l:{low:.1f}%;--v:{value:.1f}%;--h:{high:.1f}%">'
         "<i></i><b></b></span>"
     )
 

@@ -15,7 +15,7 @@ from blindspots_hub.explorer.format import count, interval, number, probability
 from blindspots_hub.explorer.marks import SIGNS, bare_track, state_name
 from blindspots_hub.explorer.reading import CODE, Reading
 
-ROWS = 25
+ROWS = 20
 """Rows of a ranking at first: few, so that another model or δ arrives at once."""
 
 MORE_ROWS = 300

@@ -58,17 +58,20 @@ class Reading:
         states = deltas[f"{prefix}state"].combine_chunks().dictionary_encode()
         codes = np.array([CODE[name] for name in states.dictionary.to_pylist()] or [0], np.uint8)
         return cls(
-            kind,
-            *(column(f"{prefix}delta{end}") for end in ("", "_low", "_high")),
-            *(column(f"{prefix}gap{end}") for end in ("_low", "_high")),
-            codes[states.indices.to_numpy()],
-            column(f"{prefix}certain"),
-            column("q"),
-            column("support"),
-            column("images_natural"),
-            column("images_generated"),
-            column("energy_natural"),
-            column("energy_generated"),
+            kind=kind,
+            delta=column(f"{prefix}delta"),
+            low=column(f"{prefix}delta_low"),
+            high=column(f"{prefix}delta_high"),
+            gap_low=column(f"{prefix}gap_low"),
+            gap_high=column(f"{prefix}gap_high"),
+            state=codes[states.indices.to_numpy()],
+            certain=column(f"{prefix}certain"),
+            q=column("q"),
+            support=column("support"),
+            images_natural=column("images_natural"),
+            images_generated=column("images_generated"),
+            energy_natural=column("energy_natural"),
+            energy_generated=column("energy_generated"),
         )
 
     @cached_property

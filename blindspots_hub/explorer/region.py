@@ -19,8 +19,9 @@ def region_card(entry: Entry, kind: str, concepts: Sequence[int], total: int) ->
     found = [STATES[code] for code in reading.state[list(concepts)]]
     counts = {state: found.count(state) for state in set(found)}
     shown = f" The first {MORE_ROWS} of them:" if len(concepts) > MORE_ROWS else ""
+    query = link(entry, kind, None)
     return (
-        f'<article class="card region" data-link="{escape(link(entry, kind, None))}" data-sheet="1">'
+        f'<article class="card region" data-link="{escape(query)}" data-sheet="1">'
         f"<header><h2>{count(total)} concepts selected</h2><span class='tools'>"
         '<button type="button" data-close aria-label="Close" title="Close (Esc)">×</button></span>'
         f"</header><p class='facts'>{', '.join(words(counts))}.{shown}</p>"

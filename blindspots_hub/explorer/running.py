@@ -76,7 +76,7 @@ class RunningPage:
             return ""
         pairs = "".join(_pair(detail) for detail in self._pairs)
         return (
-            '<p class="sides-note">The newest pairs: natural on the left, generated on the right.</p>'
+            '<p class="sides-note">Newest pairs: natural on the left, generated on the right.</p>'
             f'<div class="coming">{pairs}</div>'
         )
 

@@ -81,7 +81,7 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
         n_concepts=CONCEPTS,
         n_centroids=CONCEPTS,
         steps=3000,
-        peak_rate=2e-3,
+        peak_rate=5e-3,
         backbone="planted/backbone",
         backbone_fingerprint=backbone.fingerprint,
         origin="trained on the planted world; stands in for RA-SAE-DINOv2-32k",

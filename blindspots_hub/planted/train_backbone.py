@@ -105,7 +105,7 @@ def normalised(pixels: np.ndarray) -> torch.Tensor:
     """Images `(n, 112, 112, 3)` uint8 as the backbone's input `(n, 3, 112, 112)` float32."""
     mean = torch.tensor(PREPROCESSING["image_mean"])
     std = torch.tensor(PREPROCESSING["image_std"])
-    values = (torch.from_numpy(pixels).float() / 255 - mean) / std
+    values = (torch.tensor(pixels).float() / 255 - mean) / std
     return values.permute(0, 3, 1, 2).contiguous()
 
 
