@@ -11,6 +11,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.data.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
 
 
@@ -41,6 +42,7 @@ def main() -> int:
     from blindspots_hub.explorer.app import build_app, serve
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
+    known += [(model.title, name) for name, model in REGISTRY.items()]
     serve(build_app(bundle, asked.evaluations, known), asked.host, asked.port)
     return 0
 

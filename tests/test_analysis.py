@@ -11,7 +11,8 @@ from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.analysis import atlas
 from blindspots_hub.analysis.planning import resolvable_gap
-from blindspots_hub.analysis.summary import headline, ranking, summary
+from blindspots_hub.analysis.reading import Reading
+from blindspots_hub.analysis.summary import headline, summary
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.estimate import estimate
@@ -62,16 +63,19 @@ def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:
     for model in bundle.models:
         table = bundle.deltas(model)
         for kind, prefix in (("relative", "relative_"), ("absolute", "")):
+            reading = Reading.of(table, kind)
             states = np.array(table[f"{prefix}state"].to_pylist())
             value = table[f"{prefix}delta"].to_numpy()
             certain = np.array(table[f"{prefix}certain"].to_pylist())
-            for state, sign in (("suppressed", 1), ("exaggerated", -1)):
-                found = ranking(bundle, model, state, kind)
-                assert sorted(found) == np.flatnonzero(states == state).tolist()
-                for group in (True, False):
-                    part = found[certain[found] == group]
-                    assert np.all(np.diff(sign * value[part]) >= 0)
-                assert certain[found].tolist() == sorted(certain[found], reverse=True)
+            for side, sign in (("suppressed", 1), ("exaggerated", -1)):
+                found = reading.ranking(side)
+                blind = states[found] == side
+                assert sorted(found[blind]) == np.flatnonzero(states == side).tolist()
+                assert set(states[found[~blind]]) <= {"leaning"}
+                groups = 2 * ~blind + ~certain[found]
+                assert groups.tolist() == sorted(groups)
+                for group in set(groups):
+                    assert np.all(np.diff(sign * value[found[groups == group]]) >= 0)
 
 
 def test_words_name_the_model_and_the_counts(bundle: Bundle) -> None:

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_bundle import HOSTILE, Synthetic, write_synthetic
 
+from blindspots_hub.analysis.reading import CERTAIN, CODE, KINDS
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.validate import faults
@@ -35,7 +36,6 @@ from blindspots_hub.explorer.evaluate_tab import EvaluateTab, result_folder, zip
 from blindspots_hub.explorer.explore import Explore
 from blindspots_hub.explorer.leaning import leaning_words
 from blindspots_hub.explorer.rankings import csv_text, rankings
-from blindspots_hub.explorer.reading import CERTAIN, CODE, KINDS
 from blindspots_hub.explorer.search import find
 from blindspots_hub.progress import Event, Work
 

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from blindspots_hub.analysis.reading import CODE, Reading
 from blindspots_hub.artifacts.bundle import Bundle
 
 NAMED = 3
 """Concepts that the headline names on each side."""
 
 
-def ranking(bundle: Bundle, model: str, state: str, kind: str = "relative") -> np.ndarray:
-    """Concepts in `state` ("suppressed", "exaggerated") under δ `kind`, strongest first.
-
-    `kind` is "relative" or "absolute". Certain ones come before the others, then by δ, then by
-    support. Dead and undetermined concepts are in no ranking.
-    """
-    table = bundle.deltas(model)
-    prefix = "relative_" if kind == "relative" else ""
-    states = np.array(table[f"{prefix}state"].to_pylist())
-    value = table[f"{prefix}delta"].to_numpy()
-    certain = table[f"{prefix}certain"].to_numpy(zero_copy_only=False)
-    support = table["support"].to_numpy()
-    chosen = np.flatnonzero(states == state)
-    strength = value[chosen] if state == "suppressed" else -value[chosen]
-    order = np.lexsort((-support[chosen], strength, ~certain[chosen]))
-    return np.asarray(chosen[order])
-
-
 def headline(bundle: Bundle, model: str) -> str:
     """One sentence: what the model draws far too rarely, and what it adds (relative δ)."""
     title = bundle.model(model)["title"]
+    reading = Reading.of(bundle.deltas(model), "relative")
     parts = []
     for state, words in (
         ("suppressed", "draws far too rarely"),
         ("exaggerated", "draws far too often"),
     ):
-        names = _names(bundle, ranking(bundle, model, state))
+        blindspots = reading.ranking(state)[: (reading.state == CODE[state]).sum()]
+        names = _names(bundle, blindspots)
         if names:
             parts.append(f"{words}: {_join(names)}")
     if not parts:

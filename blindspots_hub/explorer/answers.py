@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from blindspots_hub.analysis.reading import KINDS, SHOW
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.catalog import Catalog, Entry, frequency_bytes
@@ -15,7 +16,6 @@ from blindspots_hub.explorer.format import interval, probability
 from blindspots_hub.explorer.marks import state_words
 from blindspots_hub.explorer.pictures import data_uri, media_type
 from blindspots_hub.explorer.rankings import SIDES, csv_text
-from blindspots_hub.explorer.reading import KINDS, SHOW
 from blindspots_hub.explorer.search import find
 
 

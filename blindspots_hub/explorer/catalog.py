@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from blindspots_hub.analysis.reading import Reading
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.reading import Reading
 
 ID_DIGITS = 16
 """Hex digits of a bundle's sha256 that stand for it in links and keys."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gradio as gr
 
+from blindspots_hub.analysis.reading import KINDS
 from blindspots_hub.analysis.summary import headline
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
@@ -21,7 +22,6 @@ from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
 from blindspots_hub.explorer.counts import counts_line
 from blindspots_hub.explorer.explore import AT_ONCE, PRIVATE, Explore, Updates, View, first_concept
 from blindspots_hub.explorer.format import duration
-from blindspots_hub.explorer.reading import KINDS
 from blindspots_hub.explorer.running import RunningPage, notice
 from blindspots_hub.files import fingerprint
 from blindspots_hub.progress import Work

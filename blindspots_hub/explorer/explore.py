@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from blindspots_hub.analysis.reading import CODE, KINDS, SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.answers import Answers, check_concept, colour_key
 from blindspots_hub.explorer.card import concept_card, empty_card
@@ -18,7 +19,6 @@ from blindspots_hub.explorer.concept_map import concept_map, update_map
 from blindspots_hub.explorer.counts import counts_line
 from blindspots_hub.explorer.leaning import leaning_figure, leaning_words
 from blindspots_hub.explorer.rankings import MORE_ROWS, rankings
-from blindspots_hub.explorer.reading import CODE, KINDS, SHOW
 from blindspots_hub.explorer.region import region_card
 from blindspots_hub.explorer.running import notice
 from blindspots_hub.explorer.search_box import search_box

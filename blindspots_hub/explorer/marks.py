@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from blindspots_hub.analysis.reading import Reading
 from blindspots_hub.explorer.format import interval, probability
-from blindspots_hub.explorer.reading import Reading
 from blindspots_hub.measure.delta import STATES
 
 SIGNS = {"suppressed": "▼", "exaggerated": "▲", "leaning": "◇", "aligned": "○"}

@@ -10,10 +10,10 @@ from html import escape
 import numpy as np
 import pyarrow as pa
 
+from blindspots_hub.analysis.reading import CODE, Reading
 from blindspots_hub.explorer.catalog import Entry
 from blindspots_hub.explorer.format import count, interval, number, probability
 from blindspots_hub.explorer.marks import SIGNS, bare_track, state_name
-from blindspots_hub.explorer.reading import CODE, Reading
 
 ROWS = 20
 """Rows of a ranking at first: few, so that another model or δ arrives at once."""

@@ -42,6 +42,7 @@ class Point:
     high: float
     state: str
     q: float
+    support: int
 
     def flagged(self, side: int) -> bool:
         """Whether the concept is found to have changed, significantly, to `side` (±1).
@@ -56,9 +57,15 @@ class Point:
 def points(
     model: str, table: Columns, truth: dict[str, Change], stands: dict[str, Standing]
 ) -> list[Point]:
-    """True against measured change of every factor that has a concept and enough support."""
+    """True against measured change of every factor that has a concept and enough support.
+
+    Templates are left out: the stored picture differs from the natural ones of the same template,
+    so that its energy changes where the factor does not.
+    """
     found = []
     for factor, concept in ((name, s.concept) for name, s in stands.items()):
+        if factor == "template":
+            continue
         if table["relative_state"][concept] in ("dead", "undetermined"):
             continue
         found.append(
@@ -72,6 +79,7 @@ def points(
                 float(table["relative_gap_high"][concept]),
                 str(table["relative_state"][concept]),
                 float(table["q"][concept]),
+                int(table["support"][concept]),
             )
         )
     return found

@@ -31,7 +31,7 @@ class Row:
     found: float
     """Share of the factors flagged on the right side."""
     predicted: float
-    """The same from the normal approximation, with the spread measured on all pairs."""
+    """The same as the normal approximation expects it from gap, spread and support on all pairs."""
     bound: float
     """Theorem 4: the shift of δ that this many pairs resolve for certain, median concept."""
 
@@ -82,9 +82,11 @@ def _hit(table: dict[str, np.ndarray], point: Point) -> bool:
 def _expected(point: Point, size: int, full: int, settings: MeasureSettings) -> float:
     quantile = stats.norm.ppf(0.5 + settings.confidence / 2)
     error = (point.high - point.low) / 2 / quantile * np.sqrt(full / size)
-    if error == 0:
-        return 1.0
-    return float(stats.norm.cdf((abs(point.true) - UNCHANGED) / error - quantile))
+    support = point.support * size / full
+    # Enough images of the concept must have come (Poisson), and then the interval must clear.
+    determined = stats.poisson.sf(settings.min_support - 1, support)
+    clears = stats.norm.cdf((abs(point.measured) - UNCHANGED) / error - quantile) if error else 1.0
+    return float(determined * clears)
 
 
 def checks(every: Sequence[Row]) -> list[Check]:

@@ -1,4 +1,4 @@
-"""One model's concepts under one of the two δ, as arrays: what every part of the page reads."""
+"""One model's concepts under one of the two δ, as arrays: what pages, words and plans read."""
 
 from __future__ import annotations
 
