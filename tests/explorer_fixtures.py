@@ -23,9 +23,9 @@ FLAT = "--disable-3d-apis"
 
 @contextmanager
 def playwright() -> Iterator[Playwright]:
-    """The driver of browsers, one at a time; the test is skipped without a Chromium."""
+    """The driver of browsers, one at a time; without a Chromium the tier fails, not skips."""
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
+        pytest.fail("The browser tier needs a Chromium: apt install chromium.")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -35,23 +35,33 @@ def playwright() -> Iterator[Playwright]:
 @contextmanager
 def browser(driver: Playwright, flag: str = WEBGL) -> Iterator[Browser]:
     """A headless Chromium of this machine."""
-    opened = driver.chromium.launch(executable_path=CHROMIUM, args=[flag])
+    opened = driver.chromium.launch(
+        executable_path=CHROMIUM, args=[flag, "--disable-background-networking"]
+    )
     try:
         yield opened
     finally:
         opened.close()
 
 
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
-def served(root: Path, evaluations: Path) -> Iterator[str]:
+def served(
+    root: Path, evaluations: Path, known: tuple[str, str] = ("Known", "known/model")
+) -> Iterator[str]:
     """The app on the bundle `root`, as `app.py` serves it; yields its address."""
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.explorer.app import build_app, serve
 
-    page = build_app(load_bundle(root), evaluations, [("Known", "known/model")])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    page = build_app(load_bundle(root), evaluations, [known])
+    port = free_port()
     serve(page, port=port, block=False)
     try:
         yield f"http://127.0.0.1:{port}"

@@ -49,6 +49,12 @@ def test_duplicates_are_counted_and_empty_images_are_none() -> None:
     assert counts[3] == 2
 
 
+def test_the_same_concepts_at_other_energies_are_no_duplicate() -> None:
+    """One concept alone always points the same way: direction is not enough."""
+    dense = np.array([[4.0, 0], [8.0, 0], [8.0, 0], [8.01, 0]])
+    assert duplicates(from_dense(dense)).tolist() == [0, 2, 2, 2]
+
+
 def test_take_reorders_and_save_round_trips(tmp_path: Path) -> None:
     x, _ = correlated(40, RATES, SHIFT, seed=3)
     energies = from_dense(x)

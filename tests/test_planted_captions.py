@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blindspots_hub.planted import factors as f
-from blindspots_hub.planted.captions import NOISY_SHARE, caption, parse
+from blindspots_hub.planted.captions import (
+    NOISY_SHARE,
+    STATE_BACKGROUND,
+    caption,
+    parse,
+)
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, complete, sample_scene
 from blindspots_hub.planted.world import world_pairs
 
@@ -91,7 +96,7 @@ def test_known_shares_of_noise_and_templates() -> None:
     assert blank
     assert all(pair.caption.stated["page"] == "blank" for pair in blank)
     stated = Counter(key for pair in pairs for key in pair.caption.stated)
-    assert 0.4 < stated["background"] / scenes < 0.6
+    assert 0.75 < stated["background"] / scenes < STATE_BACKGROUND
     assert stated["object"] / scenes > 0.9
 
 

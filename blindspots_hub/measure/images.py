@@ -13,8 +13,8 @@ from blindspots_hub.measure.energies import ImageEnergies
 TOP_IMAGES = 5
 """Images that a concept's card shows a side (the paper's explorer shows five)."""
 
-SAME = 0.9999
-"""Cosine of two images' energies above which they count as the same picture."""
+SAME = 0.003
+"""Distance of two images' energies, relative to their size, below which they are one picture."""
 
 
 def top_images(energies: ImageEnergies, count: int = TOP_IMAGES) -> list[np.ndarray]:
@@ -48,17 +48,19 @@ def pair_mean_delta(natural: ImageEnergies, generated: ImageEnergies, tau: float
 
 
 def duplicates(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
-    """For every image, how many *other* images have the same energies (cosine ≥ `same`).
+    """For every image, how many *other* images have the same energies.
 
-    A model that answers different captions with one stored picture shows here (section 5.4).
+    The same: ‖ξ(a) - ξ(b)‖₂ ≤ `same` · √(‖ξ(a)‖₂ ‖ξ(b)‖₂). A model that answers different captions
+    with one stored picture shows here (section 5.4). Images in which nothing fires are no picture.
     """
     matrix = energies.matrix
-    norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    unit = sparse.diags(scale) @ matrix
+    squares = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
     counts = np.zeros(energies.n_images, np.int32)
     for start in range(0, energies.n_images, 512):  # bounds the product's memory
-        block = (unit[start : start + 512] @ unit.T).tocsr()
-        block.data = (block.data >= same).astype(np.int32)
-        counts[start : start + 512] = np.asarray(block.sum(axis=1)).ravel()
-    return np.maximum(counts - (norms > 0), 0).astype(np.int32)
+        block = (matrix[start : start + 512] @ matrix.T).tocoo()
+        a, b = squares[start + block.row], squares[block.col]
+        close = a + b - 2 * block.data <= same**2 * np.sqrt(a * b)
+        counts[start : start + 512] = np.bincount(
+            block.row[close], minlength=min(512, energies.n_images - start)
+        )
+    return np.maximum(counts - (squares > 0), 0).astype(np.int32)

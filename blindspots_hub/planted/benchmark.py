@@ -21,7 +21,7 @@ from blindspots_hub.planted.criteria import Check, Point
 from blindspots_hub.planted.measured import Natural, draw_model, encode_natural, natural_pairs
 from blindspots_hub.planted.models import TUNED
 from blindspots_hub.planted.scene import Scene
-from blindspots_hub.planted.standing import Standing, standing
+from blindspots_hub.planted.standing import OWN, STANDS_FOR, Standing, standing
 from blindspots_hub.planted.truth import true_change
 from blindspots_hub.progress import Work
 
@@ -54,6 +54,7 @@ class Report:
     power: list[power.Row]
     pairs: int
     standing: int
+    alone: int
 
     @property
     def held(self) -> bool:
@@ -63,8 +64,9 @@ class Report:
     def text(self) -> str:
         """The report as a terminal shows it."""
         lines = [
-            f"Planted benchmark: {self.pairs:,} pairs a model, {self.standing} factors with a "
-            "concept of their own",
+            f"Planted benchmark: {self.pairs:,} pairs a model. {self.standing} factors have a "
+            f"concept that predicts them (AUROC ≥ {STANDS_FOR}); {self.alone} of these concepts "
+            f"have ≥ {OWN:.0%} of their energy there, and are judged.",
             "",
         ]
         width = max(len(check.name) for check in self.checks)
@@ -126,7 +128,8 @@ def judge(evidence: Evidence, settings: MeasureSettings | None = None) -> Report
         *_findings(evidence, tables),
         *power.checks(rows),
     ]
-    return Report(checks, every, rows, len(evidence.pairs.ids), len(evidence.stands))
+    alone = sum(stands.alone for stands in evidence.stands.values())
+    return Report(checks, every, rows, len(evidence.pairs.ids), len(evidence.stands), alone)
 
 
 def _datapoints(evidence: Evidence) -> list[Check]:
@@ -167,7 +170,8 @@ def _findings(evidence: Evidence, tables: dict[str, Columns]) -> list[Check]:
         distance = pair_distances(evidence.natural, evidence.generated[name])
         low, median, high = np.quantile(distance, [0.25, 0.5, 0.75])
         spread[name] = (float(median), float(high - low))
-    skewness = {name: float(stats.skew(tables[name]["delta"][determined])) for name in bases}
+    # Over all concepts, as the paper's histograms are (Figure 6).
+    skewness = {name: float(stats.skew(tables[name]["delta"])) for name in bases}
     frequency = {}
     for name in bases:
         images = tables[name]["images_natural"][determined]

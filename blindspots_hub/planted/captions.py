@@ -21,12 +21,12 @@ NOISE: dict[str, float] = {"file name": 0.04, "shop title": 0.05, "missing objec
 NOISY_SHARE = sum(NOISE.values())
 """Share of noisy captions among scenes that are no template."""
 
-STATE_COLOUR = 0.8
-STATE_BACKGROUND = 0.5
-STATE_LIGHT = 0.6
+STATE_COLOUR = 0.9
+STATE_BACKGROUND = 0.9
+STATE_LIGHT = 0.9
 """Probabilities that a caption states the colour, the background, a light other than daylight."""
 
-STATE_SHADOW = 0.5
+STATE_SHADOW = 0.9
 STATE_PRINTED = 0.5
 """Probabilities that a shadow, that print is stated; blank pages and palm trees always are."""
 

@@ -57,13 +57,13 @@ class Point:
 def points(
     model: str, table: Columns, truth: dict[str, Change], stands: dict[str, Standing]
 ) -> list[Point]:
-    """True against measured change of every factor that has a concept and enough support.
+    """True against measured change of every factor that has a concept of its own and support.
 
     Templates are left out: the stored picture differs from the natural ones of the same template,
     so that its energy changes where the factor does not.
     """
     found = []
-    for factor, concept in ((name, s.concept) for name, s in stands.items()):
+    for factor, concept in ((name, s.concept) for name, s in stands.items() if s.alone):
         if factor == "template":
             continue
         if table["relative_state"][concept] in ("dead", "undetermined"):

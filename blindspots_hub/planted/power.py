@@ -33,7 +33,7 @@ class Row:
     predicted: float
     """The same as the normal approximation expects it from gap, spread and support on all pairs."""
     bound: float
-    """Theorem 4: the shift of δ that this many pairs resolve for certain, median concept."""
+    """Theorem 4: the error of δ that this many pairs keep to, for the median supported concept."""
 
 
 def rows(
@@ -55,7 +55,8 @@ def rows(
             name: measure(part, energies.take(chosen), settings, paired=True)
             for name, energies in generated.items()
         }
-        bound = float(np.median([np.median(t["delta_bound"]) for t in tables.values()]))
+        bounds = [t["delta_bound"][t["support"] >= settings.min_support] for t in tables.values()]
+        bound = float(np.median(np.concatenate(bounds)))
         for low, high in BANDS:
             members = [point for point in every if low <= abs(point.true) < high]
             if not members:
@@ -115,7 +116,7 @@ def _percent(values: Sequence[float]) -> str:
 
 def table_text(every: Sequence[Row]) -> str:
     """The rows as a terminal table."""
-    lines = ["pairs    |true r|     factors  found  predicted  Theorem 4 resolves δ ±"]
+    lines = ["pairs    |true r|     factors  found  predicted  Theorem 4: δ ±"]
     for row in every:
         lines.append(
             f"{row.pairs:>6,}   {row.low:.1f} to {row.high:.1f}   {row.factors:>5}   "

@@ -14,12 +14,25 @@ STANDS_FOR = 0.9
 """AUROC from which on a concept's energy is said to stand for a factor."""
 
 
+OWN = 0.75
+"""Share of a concept's energy that has to lie on images with the factor. AUROC does not see how
+much a concept fires elsewhere, and energy elsewhere pulls a gap towards 0: such a concept stands
+for more than the factor."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """The concept that stands for a factor, and how well its energy predicts the factor."""
 
     concept: int
     auroc: float
+    own: float
+    """Share of the concept's energy on images that have the factor."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether the concept stands for this factor and hardly for anything else."""
+        return self.own >= OWN
 
 
 def aurocs(energies: ImageEnergies, factors: np.ndarray) -> np.ndarray:
@@ -49,16 +62,17 @@ def correlations(energies: ImageEnergies, factors: np.ndarray) -> np.ndarray:
 def standing(energies: ImageEnergies, factors: np.ndarray) -> dict[str, Standing]:
     """The concept standing for each factor, for factors that have one.
 
-    Of the concepts with AUROC ≥ 0.9, the one whose energy correlates best: AUROC does not see how
-    much a concept fires elsewhere, and energy elsewhere dilutes a gap.
+    Of the concepts with AUROC ≥ 0.9, the one whose energy correlates best with the factor.
     """
     auroc, correlation = aurocs(energies, factors), correlations(energies, factors)
+    dense = energies.matrix.toarray()
     found = {}
     for index, name in enumerate(FACTORS):
         candidates = np.flatnonzero(auroc[:, index] >= STANDS_FOR)
         if len(candidates):
             best = int(candidates[np.argmax(correlation[candidates, index])])
-            found[name] = Standing(best, float(auroc[best, index]))
+            own = dense[factors[:, index] > 0, best].sum() / dense[:, best].sum()
+            found[name] = Standing(best, float(auroc[best, index]), float(own))
     return found
 
 

@@ -1,0 +1,95 @@
+"""The embedded default in a real browser: explored, and a planted model really evaluated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from explorer_fixtures import Watched, browser, free_port, patience, playwright, served
+
+from blindspots_hub import planted
+from blindspots_hub.artifacts.validate import faults
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    evaluations = tmp_path_factory.mktemp("evaluations")
+    with served(planted.BUNDLE, evaluations, ("Cedar", "planted/cedar")) as address:
+        yield address
+
+
+@pytest.fixture
+def visit() -> Iterator[Watched]:
+    with playwright() as driver, browser(driver) as opened:
+        yield Watched(opened.new_page(accept_downloads=True))
+
+
+def test_a_planted_model_is_evaluated_explored_and_downloaded(
+    site: str, visit: Watched, tmp_path: Path
+) -> None:
+    page = visit.open(site).page
+    page.get_by_role("tab", name="Evaluate my model").click()
+    page.locator("#eval-pairs input[type=number]").fill("40")
+    page.locator("#eval-pairs input[type=number]").blur()
+    page.locator("#run").click()
+    page.locator("#status img").first.wait_for(timeout=60_000)
+    page.locator("#explore-it").wait_for(timeout=120_000)
+    assert "Cedar" in page.locator("#status").inner_text()
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    download.value.save_as(tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as packed:
+        packed.extractall(tmp_path / "bundle")
+    roots = [path.parent for path in (tmp_path / "bundle").rglob("bundle.json")]
+    assert len(roots) == 1
+    assert faults(roots[0]) == []
+    page.locator("#explore-it").click()
+    page.locator("#counts").get_by_text("512 concepts").wait_for()
+    assert "40" in page.locator("#model input").input_value()
+    page.locator(".card").wait_for()
+    assert visit.faults == []
+    assert visit.outside == []
+
+
+def test_a_cancelled_evaluation_goes_on_when_run_again(site: str, visit: Watched) -> None:
+    page = visit.open(site).page
+    page.get_by_role("tab", name="Evaluate my model").click()
+    page.locator("#eval-pairs input[type=number]").fill("300")
+    page.locator("#eval-pairs input[type=number]").blur()
+    page.locator("#run").click()
+    page.locator("#status img").first.wait_for(timeout=60_000)
+    page.locator("#cancel").click()
+    page.locator("#status").get_by_text("again").wait_for(timeout=20_000)
+    page.locator("#run").click()
+    page.locator("#status img").first.wait_for(timeout=60_000)
+    page.locator("#cancel").click()
+    assert visit.faults == []
+
+
+def test_the_first_command_of_the_readme_shows_a_page_within_ten_seconds(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "app.py", "--port", str(free_port())]
+    command += ["--evaluations", str(tmp_path)]
+    started = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = next(
+            word for line in process.stdout for word in line.split() if word.startswith("http://")
+        )
+        page = httpx.get(address)
+        took = time.monotonic() - started
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    assert page.status_code == 200
+    assert "gradio" in page.text
+    assert took < 10 * patience()
