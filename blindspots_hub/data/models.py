@@ -149,7 +149,8 @@ def resolve(spec: str) -> KnownModel:
                 "folder that save_pretrained wrote, with model_index.json directly in it."
             )
         return KnownModel(name=slug(spec), source=str(folder), title=folder.resolve().name)
-    if HUB_ID.fullmatch(spec):
+    own_prefix = any(name.startswith(f"{spec.partition('/')[0]}/") for name in REGISTRY)
+    if HUB_ID.fullmatch(spec) and not own_prefix:
         source, _, revision = spec.partition("@")
         return KnownModel(name=slug(spec), source=source, revision=revision or None, title=source)
     near = difflib.get_close_matches(spec.lower(), REGISTRY, n=3, cutoff=0.4)

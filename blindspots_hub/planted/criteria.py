@@ -90,9 +90,10 @@ def calibration(every: Sequence[Point]) -> list[Check]:
     true = np.array([point.true for point in every])
     measured = np.array([point.measured for point in every])
     fit = stats.linregress(true, measured)
+    slope = float(fit.slope)
     return [
         _at_least(f"calibration: Pearson r over {len(every)} factors", fit.rvalue, 0.95),
-        Check("calibration: slope", f"{fit.slope:.3f}", "0.8 to 1.2", 0.8 <= fit.slope <= 1.2),
+        Check("calibration: slope", f"{slope:.3f}", "0.8 to 1.2", 0.8 <= slope <= 1.2),
     ]
 
 
