@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of a torchvision nobody needs
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle

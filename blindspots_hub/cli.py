@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
@@ -230,6 +231,8 @@ def _tell(bundle: Bundle) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
+    # Read when transformers is imported: it warns of a torchvision that nothing here needs.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         app(arguments, standalone_mode=True)
     except BlindspotsError as error:

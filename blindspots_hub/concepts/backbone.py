@@ -117,7 +117,9 @@ class Backbone:
 def _network(folder: Path, source: str, model_type: str) -> Any:
     from huggingface_hub.errors import StrictDataclassError
     from transformers import Dinov2Model, Dinov2WithRegistersModel
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # our own events tell what is going on
     with open_safetensors(folder / _WEIGHTS) as tensors:
         tensors.keys()  # a damaged file is told here, in one sentence
     model_class = Dinov2Model if model_type == "dinov2" else Dinov2WithRegistersModel
