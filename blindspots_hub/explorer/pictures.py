@@ -12,7 +12,7 @@ from PIL import Image
 HEAT = (245, 22, 110)
 """Colour of the heat overlay: none of the scale of δ, so that the two are never confused."""
 
-HEAT_ALPHA = 0.82
+HEAT_ALPHA = 0.65
 """Opacity where a patch carries the card's largest code; 0 where it carries none."""
 
 
