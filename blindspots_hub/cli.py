@@ -170,7 +170,7 @@ def train_sae(
 
 @benchmark.command("planted")
 def benchmark_planted(
-    pairs: Annotated[int, typer.Option(min=200, help="Pairs drawn for every model.")] = 2000,
+    pairs: Annotated[int, typer.Option(min=200, help="Pairs drawn for every model.")] = 3000,
     seed: Annotated[int, typer.Option(help="Seed of the world and of every image.")] = 1,
     out: Annotated[
         Optional[Path],  # noqa: UP045
