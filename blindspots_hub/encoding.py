@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import copy_folder
 from blindspots_hub.measure.store import CodedImages, CodeStore
 from blindspots_hub.progress import Event, Work
 
@@ -133,4 +133,4 @@ def copy_space(base: Bundle, out: Path) -> None:
     """Copy the concept space of `base` (SAE and its own backbone) into `out`."""
     for name in (SAE, BACKBONE):
         if (base.root / name).is_dir():
-            shutil.copytree(base.root / name, out / name, dirs_exist_ok=True)
+            copy_folder(base.root / name, out / name)

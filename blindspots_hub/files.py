@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,14 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically."""
     with atomic(path) as partial:
         partial.write_bytes(content)
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy the files of a folder and of those in it, each atomically; links are followed."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            with atomic(target / path.relative_to(source)) as partial:
+                shutil.copyfile(path, partial)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic, read_json, write_bytes, write_json
+from blindspots_hub.files import atomic, copy_folder, read_json, write_bytes, write_json
 from blindspots_hub.progress import Event, Work, drive
 
 
@@ -37,6 +37,14 @@ def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BlindspotsError, match="cannot be written"):
         write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_a_folder_is_copied_whole(tmp_path: Path) -> None:
+    write_bytes(tmp_path / "a/b/c.bin", b"1")
+    write_bytes(tmp_path / "a/d.bin", b"2")
+    copy_folder(tmp_path / "a", tmp_path / "z")
+    assert (tmp_path / "z/b/c.bin").read_bytes() == b"1"
+    assert (tmp_path / "z/d.bin").read_bytes() == b"2"
 
 
 def test_json_that_is_no_object_is_told(tmp_path: Path) -> None:

@@ -38,11 +38,9 @@ class CodedImages:
 
     def heat(self, row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
         """Patches (indices, ascending) on which `concept` fires in image `row`, and the codes."""
-        codes = self.codes[row]
-        here = np.flatnonzero(codes.concepts == concept)
-        tokens = np.searchsorted(codes.indptr, here, side="right") - 1
-        patches = tokens - self.layout.patches.start
-        return patches[patches >= 0], codes.values[here][patches >= 0]
+        flat = self.codes[row].heatmap(concept, self.layout).ravel()
+        patches = np.flatnonzero(flat)
+        return patches, flat[patches]
 
     def take(self, ids: Sequence[str]) -> CodedImages:
         """Keep the images named, in that order."""

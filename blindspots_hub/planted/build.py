@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +20,7 @@ from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.train import TrainConfig, evaluate_sae, train_sae
-from blindspots_hub.files import write_bytes
+from blindspots_hub.files import copy_folder, write_bytes
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
@@ -130,7 +129,7 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     space = load_space(trained)
     for name in (BACKBONE, SAE):
         if trained.resolve() != out.resolve():
-            shutil.copytree(trained / name, out / name, dirs_exist_ok=True)
+            copy_folder(trained / name, out / name)
     for name in MODELS:
         planted_pipeline(name).save_pretrained(planted.MODEL_FOLDER / name)
     natural = yield from natural_pairs(PAIRS, BUNDLE_WORLD)
