@@ -69,7 +69,6 @@ def test_a_cancelled_evaluation_goes_on_when_run_again(site: str, visit: Watched
     page.locator("#status img").first.wait_for(timeout=60_000)
     page.locator("#cancel").click()
     page.locator("#status").get_by_text("again").wait_for(timeout=20_000)
-    page.wait_for_timeout(2000)  # a person's pause: Gradio is still ending the stopped run
     page.locator("#run").click()
     page.locator("#explore-it").wait_for(timeout=120_000)
     assert "300" in page.locator("#status").inner_text()

@@ -120,6 +120,8 @@ class EvaluateTab:
             show_progress_on=self.status,
             concurrency_limit=1,
             concurrency_id=SLOT,
+            # "once" would swallow a click while the page still believes a stopped run to go on.
+            trigger_mode="multiple",
         )
         self.cancel.click(
             self._stopped, self.finished, [self.status, self.run, self.cancel],
