@@ -13,7 +13,6 @@ from pathlib import Path
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.data.generate import load_pipeline, pick_device
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.models import resolve
@@ -21,7 +20,7 @@ from blindspots_hub.encoding import open_space
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
-from blindspots_hub.run import WORK, Request, Run
+from blindspots_hub.run import WORK, Request, Run, finished
 from blindspots_hub.sources import open_pairs
 
 
@@ -87,9 +86,8 @@ def evaluation(
     if len(ids) < 2:
         raise BlindspotsError(f"{pairs} pair is too few to compare anything: ask for at least 2.")
     request = Request(known, ids, seed, base.concept_space, settings)
-    if (out / MANIFEST).is_file():
-        yield Event("open the finished bundle", 0, 1)
-        return _finished(out, request)
+    if found := finished(out, request.fingerprint):
+        return found
 
     chosen = pick_device(device)
     yield Event("load the concept space", 0, 1)
@@ -101,12 +99,3 @@ def evaluation(
     yield from run.finish()
     shutil.rmtree(out / WORK)
     return load_bundle(out)
-
-
-def _finished(out: Path, request: Request) -> Bundle:
-    found = load_bundle(out)
-    if found.manifest.get("request") != request.fingerprint:
-        raise BlindspotsError(
-            f"{out} holds the bundle of another evaluation ({found.name}): choose another folder."
-        )
-    return found

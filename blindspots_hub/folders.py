@@ -12,7 +12,6 @@ import numpy as np
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.assemble import ModelSide, assemble
 from blindspots_hub.data.generate import pick_device
@@ -26,7 +25,7 @@ from blindspots_hub.files import fingerprint, sha256_file
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
-from blindspots_hub.run import WORK
+from blindspots_hub.run import WORK, finished
 
 
 def measure_folders(
@@ -72,12 +71,7 @@ def measuring_folders(
     matched = match_folders(natural, generated)
     files = _by_id(matched)
     request = _request(files, base, settings)
-    if (out / MANIFEST).is_file():
-        found = load_bundle(out)
-        if found.manifest.get("request") != request:
-            raise BlindspotsError(
-                f"{out} holds another bundle ({found.name}): choose another folder."
-            )
+    if found := finished(out, request):
         return found
 
     yield Event("load the concept space", 0, 1)

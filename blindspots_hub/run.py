@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.assemble import ModelSide, Side, assemble
@@ -84,6 +84,22 @@ class Request:
             "settings": asdict(self.model.settings),
             "seed": self.seed,
         }
+
+
+def finished(out: Path, request: str) -> Bundle | None:
+    """The whole bundle that `out` holds, None where it holds none yet.
+
+    Raises `BlindspotsError` where it answers another request than `request` (a fingerprint), or is
+    damaged.
+    """
+    if not (out / MANIFEST).is_file():
+        return None
+    found = load_bundle(out)
+    if found.manifest.get("request") != request:
+        raise BlindspotsError(
+            f"{out} holds the bundle of another evaluation ({found.name}): choose another folder."
+        )
+    return found
 
 
 class Run:
