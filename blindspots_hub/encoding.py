@@ -45,7 +45,7 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
         config = sae.config
         backbone = Backbone.load(config.backbone, config.backbone_revision, device)
     space = ConceptSpace(backbone, sae)
-    if space.describe() != bundle.concept_space:
+    if space.description != bundle.concept_space:
         raise BlindspotsError(
             f"The bundle {bundle.name} was measured with another backbone or RA-SAE than the one "
             f"in {bundle.root}: fetch the bundle again."

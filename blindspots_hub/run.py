@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -60,18 +60,19 @@ class Request:
     concept_space: dict[str, Any]
     settings: MeasureSettings
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Identity of the request: the same request gives the same tables."""
         return fingerprint(
             {
-                "how": self.how(),
+                "how": self.how,
                 "pairs": list(self.pair_ids),
                 "space": self.concept_space,
                 "settings": self.settings.to_dict(),
             }
         )
 
+    @cached_property  # hashes every file of a local checkpoint
     def how(self) -> dict[str, Any]:
         """What an image depends on besides its caption."""
         folder = Path(self.model.source).expanduser()
@@ -122,7 +123,7 @@ class Run:
         self.natural_images: dict[str, Load] = {i: partial(self._natural, i) for i in self.ids}
         self.drawn_images: dict[str, Load] = {i: partial(self._drawn, i) for i in self.ids}
         self.natural_store = code_store(out / WORK, self.ids, space)
-        self.drawings = DrawingStore(out / WORK, request.how())
+        self.drawings = DrawingStore(out / WORK, request.how)
         # Codes of drawings lie beside the drawings: another way of drawing has other codes.
         self.drawn_store = code_store(self.drawings.folder, self.ids, space)
 

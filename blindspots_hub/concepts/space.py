@@ -42,7 +42,8 @@ class ConceptSpace:
         tokens = self.backbone.tokens(pixels[None])[0]
         return self.sae.encode(tokens)
 
-    def describe(self) -> dict[str, Any]:
+    @cached_property  # hashes the RA-SAE's weights
+    def description(self) -> dict[str, Any]:
         """The manifest's `concept_space`: everything that codes depend on, as JSON."""
         layout = self.backbone.layout
         return {
@@ -63,5 +64,5 @@ class ConceptSpace:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex sha256 of `describe()`."""
-        return fingerprint(self.describe())
+        """Hex sha256 of `description`."""
+        return fingerprint(self.description)

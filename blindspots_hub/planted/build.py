@@ -149,7 +149,7 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     identity = {
         "name": "planted",
         "version": "1.0.0",
-        "concept_space": space.describe(),
+        "concept_space": space.description,
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }
     models = [_model_side(item, captions, settings) for item in drawn]
