@@ -1,0 +1,103 @@
+"""`evaluate`, `measure`, `validate`: from a model or two folders of images to a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from blindspots_hub.commands.options import (
+    BundleOption,
+    DeviceOption,
+    QuietOption,
+    TokensOption,
+    open_bundle,
+    run,
+    tell,
+)
+
+
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="planted/NAME, a known name such as sd15, a diffusers folder, or org/name[@rev]."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
+    pairs: Annotated[int, typer.Option(min=2, help="How many captions are drawn.")] = 200,
+    seed: Annotated[int, typer.Option(help="Chooses the captions and each image's noise.")] = 0,
+    pairs_from: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--pairs-from",
+            help="Captions and natural images from elsewhere: a bundle, a folder of captioned "
+            "images, a table, or a Hub dataset.",
+        ),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Captions drawn at once, on a GPU.")] = 1,
+    bundle: BundleOption = None,
+    device: DeviceOption = None,
+    tokens: TokensOption = "patches",
+    quiet: QuietOption = False,
+) -> None:
+    """Draw captions with MODEL and tell which concepts it suppresses or exaggerates.
+
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
+    """
+    from blindspots_hub.evaluate import evaluation
+    from blindspots_hub.measure.table import MeasureSettings
+
+    work = evaluation(
+        model,
+        out,
+        pairs=pairs,
+        seed=seed,
+        bundle=open_bundle(bundle),
+        pairs_from=pairs_from,
+        device=device,
+        settings=MeasureSettings(tokens=tokens),
+        batch=batch,
+    )
+    tell(run(work, quiet))
+
+
+def measure(
+    natural: Annotated[Path, typer.Argument(help="Folder of natural images.")],
+    generated: Annotated[Path, typer.Argument(help="Folder of generated images.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
+    bundle: BundleOption = None,
+    device: DeviceOption = None,
+    tokens: TokensOption = "patches",
+    quiet: QuietOption = False,
+) -> None:
+    """Compare two folders of your own images, without any text-to-image model.
+
+    Images whose file names agree but for the ending are pairs; otherwise the sets are compared
+    unpaired.
+    """
+    from blindspots_hub.folders import measuring_folders
+    from blindspots_hub.measure.table import MeasureSettings
+
+    work = measuring_folders(
+        natural,
+        generated,
+        out,
+        bundle=open_bundle(bundle),
+        device=device,
+        settings=MeasureSettings(tokens=tokens),
+    )
+    tell(run(work, quiet))
+
+
+def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:
+    """Check a bundle and list everything that is wrong with it; exits with 1 if anything is."""
+    from blindspots_hub.artifacts.validate import faults
+
+    found = faults(folder)
+    for fault in found:
+        typer.echo(fault)
+    if found:
+        raise typer.Exit(1)
+    typer.echo(f"{folder} is a whole bundle.")

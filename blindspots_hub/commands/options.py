@@ -1,0 +1,52 @@
+"""What several commands share: options, progress in the terminal, the closing words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
+
+import typer
+
+from blindspots_hub.progress import TerminalProgress, Work, drive
+
+if TYPE_CHECKING:
+    from blindspots_hub.artifacts.bundle import Bundle
+
+T = TypeVar("T")
+
+# Optional[...] and not `| None`: typer evaluates these annotations on Python 3.10 too.
+BundleOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--bundle", help="Bundle whose concepts are used. Default: the embedded one."),
+]
+DeviceOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is."),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bars.")]
+TokensOption = Annotated[
+    str,
+    typer.Option(help="Tokens that an energy sums: patches, or all (as the authors' code does)."),
+]
+
+
+def open_bundle(path: Path | None) -> Bundle | None:
+    """The bundle at `path`; None where none was named."""
+    from blindspots_hub.artifacts.bundle import load_bundle
+
+    return None if path is None else load_bundle(path)
+
+
+def run(work: Work[T], quiet: bool) -> T:
+    """Do the work with progress bars, unless `quiet`."""
+    with TerminalProgress(quiet) as show:
+        return drive(work, show)
+
+
+def tell(bundle: Bundle) -> None:
+    """Say what a finished bundle found, and how to look at it."""
+    from blindspots_hub.analysis.summary import summary
+
+    for name in bundle.models:
+        typer.echo(summary(bundle, name))
+    typer.echo(f"Look at it: python app.py --bundle {bundle.root}")
