@@ -16,6 +16,7 @@ from blindspots_hub.artifacts.schema import (
     DELTAS,
     GENERATIONS,
     PAIR_DISTANCES,
+    NATURAL_IMAGES,
     PAIRS,
     THUMBNAILS,
 )
@@ -96,6 +97,7 @@ def assemble(
     in `root` already.
     """
     write_table(root, PAIRS, pairs)
+    write_table(root, NATURAL_IMAGES, {"pair_id": natural.ids, "caption": natural.captions})
     write_table(root, CONCEPTS, concepts)
     natural.energies.save(energies_path(root, NATURAL))
     shown = {NATURAL: _Shown()} | {model.name: _Shown() for model in models}

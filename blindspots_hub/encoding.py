@@ -37,10 +37,11 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
 
     Raises `BlindspotsError` where they are not those that the bundle was measured with.
     """
+    bundle.require(SAE)
     sae = RASAE.from_pretrained(bundle.root / SAE).to(device)
-    own = bundle.root / BACKBONE
-    if own.is_dir():
-        backbone = Backbone.load(own, device=device)
+    if BACKBONE in bundle.parts:
+        bundle.require(BACKBONE)
+        backbone = Backbone.load(bundle.root / BACKBONE, device=device)
     else:
         config = sae.config
         backbone = Backbone.load(config.backbone, config.backbone_revision, device)

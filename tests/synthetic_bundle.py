@@ -20,6 +20,7 @@ from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    NATURAL_IMAGES,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
@@ -96,6 +97,7 @@ def write_synthetic(root: Path, spec: Synthetic = Synthetic()) -> Path:
 
     pictures = [_picture(row, spec.side) for row in range(min(spec.pairs, 48))]
     _write_pairs(root, ids, captions)
+    write_table(root, NATURAL_IMAGES, {"pair_id": ids, "caption": captions})
     _write_concepts(root, spec, space, natural)
     _write_thumbnails(root, spec, rng, thumbnails, captions, pictures)
     write_json(root / "sae/config.json", {"n_concepts": spec.n_concepts, "k": 5})

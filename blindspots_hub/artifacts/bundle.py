@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -16,14 +17,17 @@ from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
+    PARTS,
     energies_path,
     heatmaps_path,
+    part_of,
     table_path,
 )
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    NATURAL_IMAGES,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
@@ -98,6 +102,20 @@ class Bundle:
             )
         return self.models[name]
 
+    @property
+    def parts(self) -> set[str]:
+        """The parts that the manifest names, be they here or not."""
+        return {part_of(name) for name in self.manifest["files"]}
+
+    def require(self, *parts: str) -> None:
+        """`BlindspotsError` unless these parts of the bundle are here."""
+        missing = [part for part in parts if not (self.root / part).is_dir()]
+        if missing:
+            raise BlindspotsError(
+                f"The bundle {self.name} in {self.root} was fetched without its "
+                f"{' and '.join(missing)}: pull the bundle with all its parts."
+            )
+
     @cached_property
     def concepts(self) -> pa.Table:
         """Table CONCEPTS: map coordinates, labels, neighbours."""
@@ -106,6 +124,7 @@ class Bundle:
     @cached_property
     def pairs(self) -> pa.Table:
         """Table PAIRS, images included."""
+        self.require(part_of(PAIRS.path))
         return self._read(PAIRS)
 
     @lru_cache(maxsize=64)  # noqa: B019 - bundles live as long as the process
@@ -122,6 +141,7 @@ class Bundle:
 
     def generations(self, model: str) -> pa.Table:
         """Table GENERATIONS of a model, images included."""
+        self.require(part_of(GENERATIONS.path))
         self.model(model)
         return self._read(GENERATIONS, model)
 
@@ -158,7 +178,7 @@ class Bundle:
     @lru_cache(maxsize=64)  # noqa: B019
     def _rows(self, source: str) -> dict[str, int]:
         if source == NATURAL:
-            path = table_path(self.root, PAIRS)
+            path = table_path(self.root, NATURAL_IMAGES)
         else:
             self.model(source)
             path = table_path(self.root, PAIR_DISTANCES, source)
@@ -183,19 +203,19 @@ class Bundle:
 
     def captions(self, pair_ids: list[str]) -> list[str]:
         """Captions of pairs, in the order asked."""
-        table = pq.read_table(table_path(self.root, PAIRS), columns=["pair_id", "caption"])
+        table = pq.read_table(table_path(self.root, NATURAL_IMAGES))
         index = pc.index_in(pa.array(pair_ids, pa.string()), value_set=table["pair_id"])
         captions: list[str] = table["caption"].take(index).to_pylist()
         return captions
 
 
-def load_bundle(path: str | Path) -> Bundle:
-    """Open the bundle at `path` after checking it whole.
+def load_bundle(path: str | Path, parts: Collection[str] = ()) -> Bundle:
+    """Open the bundle at `path` after checking every part that is there, and that `parts` are.
 
     Raises `BlindspotsError` with every fault found: nothing of a faulty bundle is loaded.
     """
     root = Path(path).expanduser()
-    found = faults(root)
+    found = faults(root, {*parts, *(part for part in PARTS if (root / part).is_dir())})
     if found:
         shown = "; ".join(found[:20]) + (f"; and {len(found) - 20} more" if found[20:] else "")
         raise BlindspotsError(

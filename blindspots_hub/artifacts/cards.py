@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blindspots_hub.artifacts.layout import table_path
+from blindspots_hub.artifacts.layout import CARD, table_path
 from blindspots_hub.artifacts.schema import DELTAS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import write_bytes
 
 TEMPLATES = Path(__file__).resolve().parents[2]
 """Where `model_card/` and `dataset_card/` lie: at the top of a checkout or of a Space."""
-
-CARD = "README.md"
 
 
 def render(template: str, front: Mapping[str, Any], fields: Mapping[str, Any]) -> bytes:

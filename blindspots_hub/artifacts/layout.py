@@ -7,10 +7,31 @@ from pathlib import Path
 from blindspots_hub.artifacts.schema import TableSpec
 
 MANIFEST = "bundle.json"
+CARD = "README.md"
+"""A card; it belongs to the people who read it, not to what a manifest vouches for."""
+
+DELTAS_PART = "deltas"
+PAIRS_PART = "pairs"
+GENERATIONS_PART = "generations"
 SAE = "sae"
 BACKBONE = "backbone"
+PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
+"""The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
+
 NATURAL = "natural"
 """Source name of the natural images; no model may be called so."""
+
+
+def part_of(name: str) -> str:
+    """The part that a file of the manifest belongs to."""
+    return name.split("/", 1)[0]
+
+
+def cards(root: Path) -> list[str]:
+    """The cards that lie in the bundle at `root` and its parts."""
+    return [
+        name for name in (CARD, *(f"{part}/{CARD}" for part in PARTS)) if (root / name).exists()
+    ]
 
 
 def table_path(root: Path, table: TableSpec, model: str | None = None) -> Path:

@@ -93,6 +93,15 @@ GENERATIONS = TableSpec(
     ),
 )
 
+NATURAL_IMAGES = TableSpec(
+    "deltas/natural.parquet",
+    "one natural image, so that nobody needs the images to read the tables; rows ascend by pair_id",
+    (
+        Column("pair_id", pa.string(), "", "the pair"),
+        Column("caption", pa.string(), "", "its caption"),
+    ),
+)
+
 CONCEPTS = TableSpec(
     "deltas/concepts.parquet",
     "one concept of the SAE; row k is concept k",
@@ -159,7 +168,7 @@ THUMBNAILS = TableSpec(
     ),
 )
 
-TABLES = (PAIRS, GENERATIONS, CONCEPTS, DELTAS, PAIR_DISTANCES, THUMBNAILS)
+TABLES = (PAIRS, GENERATIONS, NATURAL_IMAGES, CONCEPTS, DELTAS, PAIR_DISTANCES, THUMBNAILS)
 
 _SPARSE = """\
 ## Sparse files
@@ -167,7 +176,7 @@ _SPARSE = """\
 `deltas/energies/natural.safetensors` and `deltas/energies/{model}.safetensors`: per-image concept
 energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascending within an image),
 `energies` float32 (nnz), all in energy units; metadata `n_concepts`. Rows of `natural` follow
-`pairs/pairs.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
+`deltas/natural.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
 `deltas/models/` can be recomputed from these without a network.
 
 `deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
@@ -182,12 +191,14 @@ patch grid), `values` float16 (the code).
 compared concept by concept); `models`, each with its `name`, `title`, `design` (paired or
 unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, `run` (pipeline, revision,
 seed, sampler), `counts` of states, `null`; `packages`; `files` with the sha256 and size of every
-other file.
+other file, cards (`README.md`) excepted: they are for people, and nothing reads them.
 
-## Folders that hold no table
+## Parts
 
-`README.md`: the bundle's card. `sae/`: `config.json` and `model.safetensors` of the RA-SAE.
-`backbone/`: a transformers checkpoint, present only where the backbone is not on the Hub.
+Each folder at the top is a part, and a repository of its own on the Hub: `deltas/` (all that the
+explorer reads), `pairs/`, `generations/`, `sae/` (`config.json` and `model.safetensors` of the
+RA-SAE) and `backbone/` (a transformers checkpoint, only where the backbone is not on the Hub). A
+part is there whole or not at all; `deltas/` always is.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,17 +11,20 @@ import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import (
+    DELTAS_PART,
     MANIFEST,
     NATURAL,
     SAE,
     energies_path,
     heatmaps_path,
+    part_of,
     table_path,
 )
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    NATURAL_IMAGES,
     PAIR_DISTANCES,
     PAIRS,
     SCHEMA_VERSION,
@@ -32,11 +35,17 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import read_json, sha256_file
 from blindspots_hub.measure.energies import ImageEnergies
 
+SINGLE = (PAIRS, NATURAL_IMAGES, CONCEPTS, THUMBNAILS)
+"""Tables of which a bundle has one, not one a model."""
+
 REQUIRED = ("schema_version", "name", "version", "concept_space", "models", "files", "packages")
 
 
-def faults(root: Path) -> list[str]:
+def faults(root: Path, parts: Collection[str] | None = None) -> list[str]:
     """Everything that is wrong with the bundle at `root`, a sentence each; empty if it is whole.
+
+    `parts` are the parts that must be there, None all that the manifest names; the others are not
+    looked at.
 
     Checks the manifest, the sha256 and size of every file, the schema of every table, and that
     tables and sparse files agree with one another.
@@ -50,9 +59,11 @@ def faults(root: Path) -> list[str]:
     found = list(_manifest_faults(manifest))
     if found:
         return found
-    found += _file_faults(root, manifest["files"])
+    asked = {part_of(name) for name in manifest["files"]} if parts is None else {*parts}
+    asked.add(DELTAS_PART)
+    found += _file_faults(root, manifest["files"], asked)
     if not found:  # contents are read only where the bytes are what the manifest says
-        found += _content_faults(root, manifest)
+        found += _content_faults(root, manifest, asked)
     return found
 
 
@@ -76,27 +87,33 @@ def _manifest_faults(manifest: dict[str, Any]) -> Iterator[str]:
             yield f"{MANIFEST} has a model called {model['name']!r}, which is not allowed"
 
 
-def _file_faults(root: Path, files: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _file_faults(
+    root: Path, files: dict[str, dict[str, Any]], parts: Collection[str]
+) -> Iterator[str]:
     for name, expected in sorted(files.items()):
         path = root / name
+        if part_of(name) not in parts:
+            continue
         if not path.is_file():
             yield f"{name} is missing"
         elif (size := path.stat().st_size) != expected["bytes"]:
             yield f"{name} has {size:,} bytes instead of {expected['bytes']:,}"
         elif sha256_file(path) != expected["sha256"]:
             yield f"{name} was altered: its sha256 is not the manifest's"
-    listed = {f"{SAE}/config.json", PAIRS.path, CONCEPTS.path, THUMBNAILS.path}
+    listed = {f"{SAE}/config.json", *(spec.path for spec in SINGLE)}
     for name in sorted(listed - set(files)):
         yield f"{name} is not in the manifest"
 
 
-def _content_faults(root: Path, manifest: dict[str, Any]) -> Iterator[str]:
+def _content_faults(root: Path, manifest: dict[str, Any], parts: Collection[str]) -> Iterator[str]:
     n_concepts = manifest["concept_space"].get("n_concepts")
     models = [model["name"] for model in manifest["models"]]
     rows: dict[tuple[str, str | None], int] = {}
-    tables: list[tuple[TableSpec, str | None]] = [(t, None) for t in (PAIRS, CONCEPTS, THUMBNAILS)]
+    tables: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
     tables += [(t, m) for m in models for t in (GENERATIONS, DELTAS, PAIR_DISTANCES)]
     for spec, model in tables:
+        if part_of(spec.path) not in parts:
+            continue
         path = table_path(root, spec, model)
         name = path.relative_to(root).as_posix()
         if not path.is_file():
@@ -112,7 +129,7 @@ def _content_faults(root: Path, manifest: dict[str, Any]) -> Iterator[str]:
         if spec in (CONCEPTS, DELTAS) and file.metadata.num_rows != n_concepts:
             yield f"{name} has {file.metadata.num_rows} rows for {n_concepts} concepts"
     for source in [NATURAL, *models]:
-        key = (PAIRS.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
+        key = (NATURAL_IMAGES.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
         yield from _sparse_faults(root, source, n_concepts, rows.get(key))
 
 

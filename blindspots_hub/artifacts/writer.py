@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards import write_bundle_card
-from blindspots_hub.artifacts.layout import MANIFEST, table_path
+from blindspots_hub.artifacts.layout import CARD, MANIFEST, table_path
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
 from blindspots_hub.files import atomic, sha256_file, write_json
 
@@ -61,14 +61,14 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
     """Write the card and `bundle.json`: `fields`, and sha256 and size of every file under `root`.
 
     Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
-    in progress) do not belong to a bundle.
+    in progress) do not belong to a bundle; cards do, but are not vouched for.
     """
     created_with = f"blindspots_hub {blindspots_hub.__version__}"
     write_bundle_card(root, fields, created_with)
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if path.is_file() and name.as_posix() != MANIFEST and not _hidden(name):
+        if path.is_file() and name.name not in (MANIFEST, CARD) and not _hidden(name):
             files[name.as_posix()] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     manifest = {
         "schema_version": SCHEMA_VERSION,

@@ -15,7 +15,7 @@ import gradio as gr
 from blindspots_hub.analysis.reading import KINDS
 from blindspots_hub.analysis.summary import headline
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, cards
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.estimate import estimate
 from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
@@ -271,6 +271,6 @@ def zip_bundle(bundle: Bundle) -> Path:
     """
     path = Path(tempfile.mkdtemp(prefix="bundle-")) / f"{bundle.name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name in (MANIFEST, *sorted(bundle.manifest["files"])):
+        for name in (MANIFEST, *cards(bundle.root), *sorted(bundle.manifest["files"])):
             archive.write(bundle.root / name, f"{bundle.name}/{name}")
     return path

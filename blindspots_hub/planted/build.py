@@ -12,7 +12,8 @@ import numpy as np
 from blindspots_hub import planted
 from blindspots_hub.analysis.atlas import atlas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.cards import CARD, render, write_sae_card
+from blindspots_hub.artifacts.cards import render, write_sae_card
+from blindspots_hub.artifacts.layout import CARD
 from blindspots_hub.artifacts.layout import BACKBONE, SAE
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.assemble import ModelSide, Side, assemble
