@@ -13,6 +13,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import delta
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import (
+    SAME,
     duplicates,
     pair_distances,
     pair_mean_delta,
@@ -53,6 +54,25 @@ def test_the_same_concepts_at_other_energies_are_no_duplicate() -> None:
     """One concept alone always points the same way: direction is not enough."""
     dense = np.array([[4.0, 0], [8.0, 0], [8.0, 0], [8.01, 0]])
     assert duplicates(from_dense(dense)).tolist() == [0, 2, 2, 2]
+
+
+def test_duplicates_are_those_that_comparing_every_two_images_finds() -> None:
+    rng = np.random.default_rng(5)
+    dense = rng.gamma(1.0, 1.0, (1200, 90)) * (rng.random((1200, 90)) < 0.3)
+    for row in range(0, 900, 3):  # neighbours on both sides of the tolerance
+        noise = rng.normal(0, 1, 90) * (dense[row] > 0)
+        size = rng.choice([0.0, 0.5, 0.9, 0.99, 1.01, 1.1, 2.0]) * SAME
+        dense[row + 1] = dense[row] + noise * np.linalg.norm(dense[row]) * size / np.linalg.norm(
+            noise
+        )
+    dense[900:] = np.where(rng.random((300, 1)) < 0.5, dense[0], dense[900:])
+    dense = dense.clip(0).astype(np.float32).astype(np.float64)
+    norms = np.linalg.norm(dense, axis=1)
+    distances = np.linalg.norm(dense[:, None] - dense, axis=2)
+    same = distances <= SAME * np.sqrt(norms[:, None] * norms)
+    expected = same.sum(axis=1) - 1
+    assert 300 < (expected > 0).sum() < 1000
+    assert np.array_equal(duplicates(from_dense(dense)), expected)
 
 
 def test_take_reorders_and_save_round_trips(tmp_path: Path) -> None:

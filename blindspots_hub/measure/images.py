@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
+from scipy.spatial import cKDTree
 
 from blindspots_hub.measure.delta import delta
 from blindspots_hub.measure.energies import ImageEnergies
@@ -15,6 +17,9 @@ TOP_IMAGES = 5
 
 SAME = 0.003
 """Distance of two images' energies, relative to their size, below which they are one picture."""
+
+_GROUPS = 16
+"""Groups of concepts whose norms stand for an image where images are compared."""
 
 
 def top_images(energies: ImageEnergies, count: int = TOP_IMAGES) -> list[np.ndarray]:
@@ -53,14 +58,56 @@ def duplicates(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     The same: ‖ξ(a) - ξ(b)‖₂ ≤ `same` · √(‖ξ(a)‖₂ ‖ξ(b)‖₂). A model that answers different captions
     with one stored picture shows here (section 5.4). Images in which nothing fires are no picture.
     """
+    first, picture, copies = _distinct(energies)
+    energies = energies.take(first)
     matrix = energies.matrix
     squares = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
-    counts = np.zeros(energies.n_images, np.int32)
-    for start in range(0, energies.n_images, 512):  # bounds the product's memory
-        block = (matrix[start : start + 512] @ matrix.T).tocoo()
-        a, b = squares[start + block.row], squares[block.col]
-        close = a + b - 2 * block.data <= same**2 * np.sqrt(a * b)
-        counts[start : start + 512] = np.bincount(
-            block.row[close], minlength=min(512, energies.n_images - start)
-        )
-    return np.maximum(counts - (squares > 0), 0).astype(np.int32)
+    counts = np.where(squares > 0, copies - 1, 0)
+    for rows, others in _may_be_same(energies, np.sqrt(squares), same):
+        a, b = squares[rows][:, None], squares[others]
+        distances = a + b - 2 * (matrix[rows] @ matrix[others].T).toarray()
+        close = (distances <= same**2 * np.sqrt(a * b)) & (rows[:, None] != others)
+        counts[rows] += close @ copies[others]
+    return counts[picture].astype(np.int32)
+
+
+def _distinct(energies: ImageEnergies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows that differ at all (the first of each), which of them a row equals, and their copies.
+
+    A model that draws one picture for all captions is then no more work than one that doesn't.
+    """
+    keys = [
+        energies.concepts[a:b].tobytes() + energies.energies[a:b].tobytes()
+        for a, b in pairwise(energies.indptr)
+    ]
+    seen: dict[bytes, int] = {}
+    picture = np.array([seen.setdefault(key, len(seen)) for key in keys], np.int64)
+    _, first, copies = np.unique(picture, return_index=True, return_counts=True)
+    return first, picture, copies
+
+
+def _may_be_same(
+    energies: ImageEnergies, norms: np.ndarray, same: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of rows, each with all the rows that one of them can be the same as.
+
+    The norms of groups of concepts, ‖ξ(a)_g‖, are a point of few dimensions an image, and by the
+    triangle inequality points lie no farther apart than the images do: so a tree of points finds
+    the candidates, where comparing all images costs their number squared.
+    """
+    image = np.repeat(np.arange(energies.n_images), np.diff(energies.indptr))
+    group = image * _GROUPS + energies.concepts % _GROUPS
+    weights = energies.energies.astype(np.float64) ** 2
+    points = np.sqrt(np.bincount(group, weights, minlength=energies.n_images * _GROUPS))
+    points = points.reshape(energies.n_images, _GROUPS)
+    fires = np.flatnonzero(norms > 0)
+    fires = fires[np.argsort(norms[fires], kind="stable")]  # a block's candidates overlap
+    tree = cKDTree(points[fires])
+    # ‖a - b‖ ≤ s √(‖a‖ ‖b‖) means that ‖b‖ ≤ (1 + 2 s) ‖a‖ for any small s.
+    radii = norms[fires] * same * np.sqrt(1 + 2 * same) * (1 + 1e-9)
+    for start in range(0, len(fires), 512):
+        block = slice(start, start + 512)
+        near = tree.query_ball_point(points[fires[block]], radii[block])
+        alone = np.array([len(found) == 1 for found in near])
+        if not alone.all():
+            yield fires[block][~alone], fires[np.unique(np.concatenate(near).astype(np.int64))]
