@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ UMAP_NEIGHBOURS = 15
 
 MIN_TOGETHER = 5
 """Images that two concepts must share before they count as firing together."""
+
+_BLOCK = 512
+"""Concepts whose companions are looked for at once: bounds the memory of their product."""
 
 
 def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,21 +51,29 @@ def companions(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], l
 
     cos = |A ∩ B| / √(|A|·|B|), over pairs that share at least `MIN_TOGETHER` images.
     """
-    fires = energies.matrix.copy()
+    fires = energies.matrix.astype(np.float32)
     fires.data[:] = 1.0
-    together = (fires.T @ fires).tocsr()
-    images = together.diagonal()
-    together.setdiag(0)
-    together.data[together.data < MIN_TOGETHER] = 0
-    together.eliminate_zeros()
-    index, cosine = [], []
-    for concept in range(energies.n_concepts):
-        span = slice(together.indptr[concept], together.indptr[concept + 1])
-        others, shared = together.indices[span], together.data[span]
-        values = shared / np.sqrt(images[concept] * images[others])
-        order = np.lexsort((others, -values))[:count]
-        index.append(others[order].astype(np.int32))
-        cosine.append(values[order].astype(np.float32))
+    images = np.bincount(energies.concepts, minlength=energies.n_concepts)
+    # Rare concepts have no companions, and most concepts are rare: they need no product at all.
+    frequent = np.flatnonzero(images >= MIN_TOGETHER)
+    fires = fires[:, frequent]
+    by_concept = fires.T.tocsr()
+    index = [np.empty(0, np.int32)] * energies.n_concepts
+    cosine = [np.empty(0, np.float32)] * energies.n_concepts
+    for start in range(0, len(frequent), _BLOCK):
+        rows = frequent[start : start + _BLOCK]
+        together = by_concept[start : start + _BLOCK] @ fires
+        for concept, (a, b) in zip(rows, pairwise(together.indptr), strict=True):
+            others, shared = frequent[together.indices[a:b]], together.data[a:b]
+            kept = (shared >= MIN_TOGETHER) & (others != concept)
+            others, shared = others[kept], shared[kept]
+            values = shared / np.sqrt(images[concept] * images[others])
+            if len(values) > count:  # sorting all of them would cost most of the time
+                least = np.partition(values, -count)[-count]
+                others, values = others[values >= least], values[values >= least]
+            best = np.lexsort((others, -values))[:count]
+            index[concept] = others[best].astype(np.int32)
+            cosine[concept] = values[best].astype(np.float32)
     return index, cosine
 
 
