@@ -6,10 +6,14 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from blindspots_hub import paper
+from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
 
 Sparsity = Literal["topk", "batch_topk"]
-_OPTIONAL = ("threshold", "backbone_revision", "backbone_fingerprint")
+_LATER = ("threshold_origin", "token_layout")
+"""Settings that a config.json written before they existed lacks; left out of it where unknown."""
+
+_OPTIONAL = ("threshold", "backbone_revision", "backbone_fingerprint", *_LATER)
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "d": int,
     "n_concepts": int,
@@ -23,6 +27,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "backbone_revision": str,
     "backbone_fingerprint": str,
     "origin": str,
+    "threshold_origin": str,
+    "token_layout": dict,
 }
 
 
@@ -34,7 +40,9 @@ class RASAEConfig:
     codes of a token, `batch_topk` the codes that are at least `threshold`. relaxation: largest norm
     of an atom's departure from the convex hull while it was trained. weights_dtype: how the two
     matrices are stored; all is computed in float32. backbone, its revision and its fingerprint:
-    whose tokens it reads. origin: where the weights come from, in words.
+    whose tokens it reads. origin: where the weights come from, in words. threshold_origin: where
+    the threshold comes from, if not from this project's training. token_layout: order of the tokens
+    of one image that it was trained on, where that is known.
     """
 
     d: int
@@ -49,6 +57,8 @@ class RASAEConfig:
     backbone_revision: str | None = None
     backbone_fingerprint: str | None = None
     origin: str = ""
+    threshold_origin: str | None = None
+    token_layout: TokenLayout | None = None
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -74,17 +84,28 @@ class RASAEConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The content of config.json."""
-        return asdict(self)
+        value = asdict(self)
+        return {k: v for k, v in value.items() if not (k in _LATER and v is None)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> RASAEConfig:
         """Read config.json; every setting must be there, and none that is unknown."""
         names = {field.name for field in fields(cls)}
-        if missing := sorted(names - set(value)):
+        if missing := sorted(names - set(value) - set(_LATER)):
             raise _refused(f"lacks {', '.join(missing)}")
         if unknown := sorted(set(value) - names):
             raise _refused(f"has unknown settings ({', '.join(unknown)})")
+        if value.get("token_layout") is not None:
+            value = value | {"token_layout": _layout(value["token_layout"])}
         return cls(**value)
+
+
+def _layout(value: Any) -> TokenLayout:
+    """The layout that a config.json describes by the names of `TokenLayout`'s fields."""
+    match value:
+        case {"cls": int(cls), "registers": int(registers), "grid": [int(rows), int(columns)]}:
+            return TokenLayout(cls, registers, (rows, columns))
+    raise _refused(f"has token_layout = {value!r}")
 
 
 def _refused(what: str) -> BlindspotsError:
