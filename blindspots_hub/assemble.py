@@ -13,24 +13,16 @@ from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
 from blindspots_hub.artifacts.layout import NATURAL, energies_path, heatmaps_path
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
-    DELTAS,
     GENERATIONS,
-    PAIR_DISTANCES,
     NATURAL_IMAGES,
     PAIRS,
     THUMBNAILS,
 )
 from blindspots_hub.artifacts.writer import image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.images import (
-    duplicates,
-    pair_distances,
-    pair_mean_delta,
-    top_images,
-)
-from blindspots_hub.measure.null import null_share
-from blindspots_hub.measure.table import MeasureSettings, count_states, measure
+from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.tables import Compared, write_tables
 
 Columns = Mapping[str, Any]
 
@@ -125,9 +117,16 @@ def _measure(
 ) -> dict[str, Any]:
     paired = model.natural_rows is not None
     rows = np.arange(len(natural.ids)) if model.natural_rows is None else model.natural_rows
-    reference, generated = natural.energies.take(rows), model.side.energies
-    table = measure(reference, generated, settings, paired)
-    tops = {NATURAL: top_images(reference), model.name: top_images(generated)}
+    compared = Compared(
+        natural.energies.take(rows),
+        model.side.energies,
+        [natural.ids[row] for row in rows],
+        model.side.ids,
+        paired,
+    )
+    written = write_tables(root, model.name, compared, settings, null_from or natural.energies)
+    write_table(root, GENERATIONS, model.generations, model.name)
+    tops = {NATURAL: written.top_natural, model.name: written.top_generated}
     sides = {NATURAL: (natural, rows), model.name: (model.side, np.arange(len(model.side.ids)))}
     for source, top in tops.items():
         # Where images are paired, a card shows every top image beside its counterpart.
@@ -136,46 +135,13 @@ def _measure(
             for concept, images in enumerate(top):
                 for image in images:
                     shown[target].add(side, concept, int(index[image]))
-    ids = {NATURAL: [natural.ids[row] for row in rows], model.name: model.side.ids}
-    named = {
-        f"top_{kind}": [[ids[source][image] for image in images] for images in tops[source]]
-        for kind, source in (("natural", NATURAL), ("generated", model.name))
-    }
-    write_table(root, DELTAS, {**table, **named}, model.name)
-    write_table(root, GENERATIONS, model.generations, model.name)
-    write_table(
-        root,
-        PAIR_DISTANCES,
-        {
-            "pair_id": model.side.ids,
-            "distance": pair_distances(reference, generated) if paired else _nulls(generated),
-            "mean_delta": (
-                pair_mean_delta(reference, generated, settings.tau) if paired else _nulls(generated)
-            ),
-            "duplicates": duplicates(generated),
-        },
-        model.name,
-    )
-    size = min(reference.n_images, generated.n_images)
     return {
         "name": model.name,
         "title": model.title,
-        "design": "paired" if paired else "unpaired",
-        "pairs": generated.n_images,
-        "natural_images": reference.n_images,
+        **written.entry,
         "dropped": dict(model.dropped),
-        "settings": settings.to_dict(),
         "run": dict(model.run),
-        "counts": {
-            "absolute": count_states(table["state"], table["certain"]),
-            "relative": count_states(table["relative_state"], table["relative_certain"]),
-        },
-        "null": null_share(null_from or natural.energies, size, settings),
     }
-
-
-def _nulls(energies: ImageEnergies) -> list[None]:
-    return [None] * energies.n_images
 
 
 def _thumbnails(sides: Mapping[str, Side], shown: Mapping[str, _Shown]) -> dict[str, list[Any]]:

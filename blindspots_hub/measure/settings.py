@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from blindspots_hub import paper
+from blindspots_hub.errors import BlindspotsError
+
+TOKENS = ("patches", "all")
+"""Which tokens an energy sums: `patches` (default) or `all` (parity with the authors)."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,20 @@ class MeasureSettings:
     alpha: float = 0.05
     confidence: float = 0.95
     tokens: str = "patches"
+
+    def __post_init__(self) -> None:
+        for name, value, low, high in (
+            ("tau", self.tau, 0, math.inf),
+            ("alpha", self.alpha, 0, 1),
+            ("confidence", self.confidence, 0, 1),
+            ("min_support", self.min_support, 0, math.inf),
+        ):
+            if not low < value < high:
+                raise BlindspotsError(
+                    f"{name} = {value} is out of range: it lies between {low} and {high}."
+                )
+        if self.tokens not in TOKENS:
+            raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {self.tokens!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

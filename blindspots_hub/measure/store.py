@@ -14,9 +14,7 @@ from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import atomic, fingerprint
 from blindspots_hub.measure.energies import ImageEnergies
-
-TOKENS = ("patches", "all")
-"""Which tokens an energy sums: `patches` (default) or `all` (parity with the authors)."""
+from blindspots_hub.measure.settings import TOKENS
 
 
 @dataclass(frozen=True)
