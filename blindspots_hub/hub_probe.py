@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from blindspots_hub.errors import BlindspotsError
+
+
+class HubUnreachable(BlindspotsError):
+    """The Hub is needed and does not answer: nothing is wrong with what was asked for."""
+
 
 def hub_reachable(timeout: float = 1.5) -> bool:
     """Whether the Hub (`HF_ENDPOINT`, else huggingface.co) answers at all within `timeout` seconds.

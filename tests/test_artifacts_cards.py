@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path, PurePosixPath
+
 import pytest
 import yaml
 from jinja2 import UndefinedError
 
 from blindspots_hub import planted
+from blindspots_hub.artifacts import cards
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.cards import TEMPLATES, render, write_bundle_card
+from blindspots_hub.artifacts.cards import (
+    CHECKOUT,
+    render,
+    template_path,
+    write_bundle_card,
+    write_sae_card,
+)
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import read_json
 
@@ -25,7 +34,7 @@ def test_committed_cards_are_whole(name: str) -> None:
     assert body.lstrip().startswith("# ")
 
 
-def test_the_bundles_card_says_what_its_manifest_says(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_bundles_card_says_what_its_manifest_says(tmp_path: Path) -> None:
     bundle = load_bundle(planted.BUNDLE)
     write_bundle_card(tmp_path, bundle.manifest, bundle.manifest["created_with"])
     written = (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -45,9 +54,47 @@ def test_the_stand_ins_say_that_they_are() -> None:
     assert config["threshold"] > 0
 
 
+def test_the_card_of_a_trained_sae_leaves_its_quality_in_a_file(tmp_path: Path) -> None:
+    config = read_json(planted.BUNDLE / "sae/config.json")
+    quality = read_json(planted.BUNDLE / "sae/quality.json")
+    write_sae_card(tmp_path, "RA-SAE of the planted world", config, quality)
+    assert read_json(tmp_path / "quality.json") == quality
+    theirs = (planted.BUNDLE / "sae/README.md").read_text(encoding="utf-8")
+    written = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert written == theirs.replace(
+        'from_pretrained("sae")', f'from_pretrained("{tmp_path.name}")'
+    )
+
+
+def test_templates_are_found_where_pip_puts_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Recorded(PurePosixPath):
+        def locate(self) -> Path:
+            return tmp_path / self
+
+    place = tmp_path / cards.INSTALLED / "model_card/ra_sae.md"
+    place.parent.mkdir(parents=True)
+    place.write_text("of the installation")
+    files = [Recorded("other.py"), Recorded(f"{cards.INSTALLED}/model_card/ra_sae.md")]
+    monkeypatch.setattr(cards, "CHECKOUT", tmp_path / "site-packages")
+    monkeypatch.setattr(cards, "distribution_files", lambda name: files)
+    assert template_path("model_card/ra_sae.md") == place
+    with pytest.raises(BlindspotsError, match="install the package again"):
+        template_path("model_card/sae.md")
+
+
+def test_every_template_is_part_of_an_installation() -> None:
+    project = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
+    for folder in ("model_card", "dataset_card"):
+        for template in (CHECKOUT / folder).rglob("*.md"):
+            place = template.parent.relative_to(CHECKOUT).as_posix()
+            assert f'"{cards.INSTALLED}/{place}" = ["{place}/*.md"]' in project
+
+
 def test_a_missing_field_or_template_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         render("model_card/ra_sae.md", {"license": "x"}, {"title": "x"})
     with pytest.raises(BlindspotsError, match="run from a checkout"):
         render("model_card/nothing.md", {}, {})
-    assert (TEMPLATES / "dataset_card").is_dir()
+    assert (CHECKOUT / "dataset_card").is_dir()

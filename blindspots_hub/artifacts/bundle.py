@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import (
+    LOCK,
     MANIFEST,
     NATURAL,
     PARTS,
@@ -37,6 +38,11 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import read_json, sha256_file
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.progress import Event, drive
+
+if TYPE_CHECKING:
+    from blindspots_hub.artifacts.hub.lock import Lock
+    from blindspots_hub.artifacts.hub.repos import Reference
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,16 @@ class Bundle:
         return {part_of(name) for name in self.manifest["files"]}
 
     def require(self, *parts: str) -> None:
-        """`BlindspotsError` unless these parts of the bundle are here."""
+        """`BlindspotsError` unless these parts of the bundle are here.
+
+        A bundle that came from the Hub fetches what is missing, by the lock that came with it.
+        """
         missing = [part for part in parts if not (self.root / part).is_dir()]
+        if missing and (self.root / LOCK).is_file():
+            from blindspots_hub.artifacts.hub.fetch import adding
+
+            drive(adding(self.root, missing))
+            missing = [part for part in missing if not (self.root / part).is_dir()]
         if missing:
             raise BlindspotsError(
                 f"The bundle {self.name} in {self.root} was fetched without its "
@@ -149,6 +163,17 @@ class Bundle:
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
         return ImageEnergies.load(energies_path(self.root, source))
+
+    def compared(self, model: str) -> tuple[ImageEnergies, ImageEnergies]:
+        """Natural and generated energies that a model's tables compare; where paired, row by row.
+
+        Unpaired ones have as many rows as there are images on either side.
+        """
+        natural, generated = self.energies(NATURAL), self.energies(model)
+        if self.model(model)["design"] != "paired":
+            return natural, generated
+        row = self._rows(NATURAL)
+        return natural.take(np.array([row[i] for i in self.image_ids(model)], np.int64)), generated
 
     def image_ids(self, source: str) -> list[str]:
         """Ids of the images of a source, in the order of its energies."""
@@ -209,16 +234,53 @@ class Bundle:
         return captions
 
 
-def load_bundle(path: str | Path, parts: Collection[str] = ()) -> Bundle:
-    """Open the bundle at `path` after checking every part that is there, and that `parts` are.
+def load_bundle(
+    source: str | Path,
+    parts: Collection[str] = (),
+    show: Callable[[Event], None] | None = None,
+) -> Bundle:
+    """Open a bundle after checking every part that is there, and that `parts` are.
 
-    Raises `BlindspotsError` with every fault found: nothing of a faulty bundle is loaded.
+    `source` is the folder of a bundle; or `NAMESPACE/NAME[@VERSION]`, a bundle on the Hub (VERSION
+    is 1.0.0, v1.0.0 or a 40-hex commit of its `deltas` repository, by default the highest version);
+    or the path of a `bundle.lock.json`, which names one. From the Hub only `deltas` and `parts` are
+    fetched, into the Hub client's cache, and the rest when it is asked for; what was fetched before
+    asks no network. A string that is both a folder and a reference is the folder; a `Path` is never
+    a reference. `show` receives the events of fetching.
+
+    Raises `BlindspotsError` with every fault found: nothing of a faulty bundle is loaded. Where the
+    Hub is needed and cannot be reached it does so within seconds.
     """
-    root = Path(path).expanduser()
-    found = faults(root, {*parts, *(part for part in PARTS if (root / part).is_dir())})
+    published = _published(source)
+    if published is None:
+        root = Path(source).expanduser()
+        found = faults(root, _present(root, parts))
+    else:
+        from blindspots_hub.artifacts.hub.fetch import opening
+
+        root = drive(opening(published, parts), show)
+        found = faults(root, _present(root, parts))
+        if found:  # the cache was damaged since: mend it
+            root = drive(opening(published, _present(root, parts), check=True), show)
+            found = faults(root, _present(root, parts))
     if found:
         shown = "; ".join(found[:20]) + (f"; and {len(found) - 20} more" if found[20:] else "")
         raise BlindspotsError(
             f"{root} is not a whole bundle: {shown}. Fetch it again, or name another folder."
         )
     return Bundle(root)
+
+
+def _published(source: str | Path) -> Reference | Lock | None:
+    """What `source` names on the Hub; None where it names a folder."""
+    from blindspots_hub.artifacts.hub.lock import Lock
+    from blindspots_hub.artifacts.hub.repos import Reference, looks_like_reference
+
+    path = Path(source).expanduser()
+    if path.name == LOCK and path.is_file():
+        return Lock.parse(path.read_bytes(), str(path))
+    return Reference.parse(str(source)) if looks_like_reference(source) else None
+
+
+def _present(root: Path, parts: Collection[str]) -> set[str]:
+    return {*parts, *(part for part in PARTS if (root / part).is_dir())}

@@ -10,6 +10,12 @@ MANIFEST = "bundle.json"
 CARD = "README.md"
 """A card; it belongs to the people who read it, not to what a manifest vouches for."""
 
+QUALITY = "quality.json"
+"""In `sae/`, where it is known: R², codes a token and dead share on held-out tokens."""
+
+LOCK = "bundle.lock.json"
+"""Beside the manifest of a bundle that was published: which commits on the Hub belong to it."""
+
 DELTAS_PART = "deltas"
 PAIRS_PART = "pairs"
 GENERATIONS_PART = "generations"

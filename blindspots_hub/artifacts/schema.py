@@ -190,15 +190,20 @@ patch grid), `values` float16 (the code).
 `preprocessing`, `layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be
 compared concept by concept); `models`, each with its `name`, `title`, `design` (paired or
 unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, `run` (pipeline, revision,
-seed, sampler), `counts` of states, `null`; `packages`; `files` with the sha256 and size of every
-other file, cards (`README.md`) excepted: they are for people, and nothing reads them.
+seed, sampler, licence), `counts` of states, `null`; `packages`; `files` with the sha256 and size of
+every other file, cards (`README.md`) excepted: they are for people, and nothing reads them;
+`licence`, where told: the Hub's identifier of the licence of what is the publisher's own.
+
+A bundle that was fetched from the Hub also has `bundle.lock.json`: the commit of every repository
+that belongs to it, and the sha256 of `bundle.json`. No manifest names it.
 
 ## Parts
 
 Each folder at the top is a part, and a repository of its own on the Hub: `deltas/` (all that the
 explorer reads), `pairs/`, `generations/`, `sae/` (`config.json` and `model.safetensors` of the
-RA-SAE) and `backbone/` (a transformers checkpoint, only where the backbone is not on the Hub). A
-part is there whole or not at all; `deltas/` always is.
+RA-SAE; `quality.json` with its `r2`, `l0` and `dead_share` on held-out tokens, where measured) and
+`backbone/` (a transformers checkpoint, only where the backbone is not on the Hub). A part is there
+whole or not at all; `deltas/` always is.
 """
 
 

@@ -56,7 +56,7 @@ def faults(root: Path, parts: Collection[str] | None = None) -> list[str]:
         manifest = read_json(root / MANIFEST)
     except BlindspotsError as error:
         return [str(error)]
-    found = list(_manifest_faults(manifest))
+    found = list(manifest_faults(manifest))
     if found:
         return found
     asked = {part_of(name) for name in manifest["files"]} if parts is None else {*parts}
@@ -67,7 +67,8 @@ def faults(root: Path, parts: Collection[str] | None = None) -> list[str]:
     return found
 
 
-def _manifest_faults(manifest: dict[str, Any]) -> Iterator[str]:
+def manifest_faults(manifest: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with a manifest by itself; without faults its paths lie inside the bundle."""
     for key in REQUIRED:
         if key not in manifest:
             yield f"{MANIFEST} lacks {key!r}"

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards import write_bundle_card
-from blindspots_hub.artifacts.layout import CARD, MANIFEST, table_path
+from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, table_path
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
 from blindspots_hub.files import atomic, sha256_file, write_json
 
@@ -27,6 +27,16 @@ PACKAGES = (
     "pillow",
 )
 """Packages whose version a result may depend on; recorded in the manifest."""
+
+
+# The Hub stores chunks that it has seen before once. Images are compressed already, but equal ones
+# side by side (thumbnails of one picture by several models) cost nothing under zstd.
+PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "use_content_defined_chunking": True,
+    "write_page_index": True,
+}
+"""How every table of a bundle is written."""
 
 
 def image_cell(content: bytes | None, name: str) -> dict[str, Any] | None:
@@ -45,16 +55,8 @@ def write_table(
         raise ValueError(f"{spec.path}: columns differ: {sorted(set(columns) ^ set(spec.names))}")
     arrays = [pa.array(columns[c.name], type=c.type, from_pandas=False) for c in spec.columns]
     table = pa.Table.from_arrays(arrays, schema=spec.schema)
-    # The Hub stores chunks that it has seen before once. Images are compressed already, but equal
-    # ones side by side (thumbnails of one picture by several models) cost nothing under zstd.
     with atomic(table_path(root, spec, model)) as partial:
-        pq.write_table(
-            table,
-            partial,
-            compression="zstd",
-            use_content_defined_chunking=True,
-            write_page_index=True,
-        )
+        pq.write_table(table, partial, **PARQUET)
 
 
 def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
@@ -68,7 +70,7 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if path.is_file() and name.name not in (MANIFEST, CARD) and not _hidden(name):
+        if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _hidden(name):
             files[name.as_posix()] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     manifest = {
         "schema_version": SCHEMA_VERSION,

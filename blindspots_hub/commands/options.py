@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
@@ -16,8 +16,12 @@ T = TypeVar("T")
 
 # Optional[...] and not `| None`: typer evaluates these annotations on Python 3.10 too.
 BundleOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--bundle", help="Bundle whose concepts are used. Default: the embedded one."),
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--bundle",
+        help="Bundle whose concepts are used: a folder, or NAMESPACE/BUNDLE[@VERSION] on the Hub. "
+        "Default: the embedded one.",
+    ),
 ]
 DeviceOption = Annotated[
     Optional[str],  # noqa: UP045
@@ -30,11 +34,16 @@ TokensOption = Annotated[
 ]
 
 
-def open_bundle(path: Path | None) -> Bundle | None:
-    """The bundle at `path`; None where none was named."""
+def open_bundle(
+    source: str | None, parts: Collection[str] = (), quiet: bool = False
+) -> Bundle | None:
+    """The bundle that `source` names, with `parts`; None where it names none."""
     from blindspots_hub.artifacts.bundle import load_bundle
 
-    return None if path is None else load_bundle(path)
+    if source is None:
+        return None
+    with TerminalProgress(quiet) as show:
+        return load_bundle(source, parts, show)
 
 
 def run(work: Work[T], quiet: bool) -> T:

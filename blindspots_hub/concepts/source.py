@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.hub_errors import asking
 from blindspots_hub.hub_probe import hub_reachable
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -69,27 +70,13 @@ def _download(
     repo_id: str, revision: str | None, allow: Sequence[str], token: str | bool | None
 ) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
-    try:
-        return Path(
+    return asking(
+        lambda: Path(
             snapshot_download(repo_id, revision=revision, allow_patterns=list(allow), token=token)
-        )
-    except GatedRepoError:
-        why = "its owner wants its terms accepted first: open its page on the Hub and log in"
-    except RepositoryNotFoundError:
-        why = "the Hub knows no such model: check the id, or log in if it is private"
-    except RevisionNotFoundError:
-        why = f"it has no revision {revision}: check the revision"
-    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
-        why = f"the Hub failed ({error}): try again"
-    raise BlindspotsError(f"{repo_id} cannot be fetched: {why}.")
+        ),
+        repo_id if revision is None else f"{repo_id} at {revision}",
+    )
 
 
 @contextmanager

@@ -26,6 +26,7 @@ TITLES = {
 
 def register() -> None:
     """Make `planted/NAME` known as models, and their pipeline class loadable."""
+    from blindspots_hub.artifacts.licences import OWN
     from blindspots_hub.data.models import KnownModel, register, register_pipeline_class
     from blindspots_hub.planted.pipelines import PlantedPipeline
 
@@ -33,4 +34,5 @@ def register() -> None:
     for name, title in TITLES.items():
         variant_of = "alder-1" if name == "alder-1-tuned" else None
         source = str(MODEL_FOLDER / name)
-        register(KnownModel(name, source, title, variant_of=variant_of), under="planted")
+        model = KnownModel(name, source, title, variant_of=variant_of, licence=OWN)
+        register(model, under="planted")

@@ -13,14 +13,15 @@ from blindspots_hub import planted
 from blindspots_hub.analysis.atlas import atlas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.cards import render, write_sae_card
-from blindspots_hub.artifacts.layout import CARD
-from blindspots_hub.artifacts.layout import BACKBONE, SAE
+from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
+from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.assemble import ModelSide, Side, assemble
 from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.quality import evaluate_sae
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
-from blindspots_hub.concepts.train import TrainConfig, evaluate_sae, train_sae
+from blindspots_hub.concepts.train import TrainConfig, train_sae
 from blindspots_hub.files import copy_folder, write_bytes
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.dice import derive
@@ -115,7 +116,7 @@ def _backbone_card(folder: Path, report: dict[str, Any]) -> None:
         "patch": PATCH,
         "worst_auroc": f"{auroc:.3f} ({factor})",
     }
-    front = {"library_name": "transformers", "license": "apache-2.0", "tags": ["planted"]}
+    front = {"library_name": "transformers", "license": OWN, "tags": ["planted"]}
     write_bytes(folder / CARD, render("model_card/backbone.md", front, fields))
 
 
@@ -150,6 +151,7 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     identity = {
         "name": "planted",
         "version": "1.0.0",
+        "licence": OWN,
         "concept_space": space.description,
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }

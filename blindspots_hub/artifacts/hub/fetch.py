@@ -1,0 +1,116 @@
+"""`pull` a published bundle into a folder, or open it by reference from the client's cache.
+
+Commits, not tags, say what is fetched: the reference leads to a lock, the lock names a commit of
+every repository, and the manifest that it names vouches for every file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from blindspots_hub.artifacts.hub.client import Hub
+from blindspots_hub.artifacts.hub.fetched import bundles_folder, folder_of, lock_in
+from blindspots_hub.artifacts.hub.lock import Lock
+from blindspots_hub.artifacts.hub.repos import Reference
+from blindspots_hub.artifacts.hub.resolve import resolve
+from blindspots_hub.artifacts.hub.transfer import bringing, read_manifest, wanted
+from blindspots_hub.artifacts.layout import CARD, DELTAS_PART, LOCK, MANIFEST, PARTS
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import sha256_file, write_bytes
+from blindspots_hub.progress import Event, Work, drive
+
+
+def pull(
+    reference: str,
+    out: str | Path,
+    parts: Collection[str] = PARTS,
+    *,
+    token: str | None = None,
+    show: Callable[[Event], None] | None = None,
+) -> Path:
+    """Fetch a published bundle into the folder `out`, and return it.
+
+    `reference` is `NAMESPACE/NAME[@VERSION]`, where VERSION is 1.0.0, v1.0.0 or a 40-hex commit of
+    the `deltas` repository; without it the highest version is taken. `parts` are fetched as far as
+    the bundle has them, `deltas` always. Every file is checked by sha256. Run again it goes on
+    where it stopped; with more parts it adds them. Raises `BlindspotsError` for what the user can
+    mend.
+    """
+    return drive(pulling(reference, Path(out), parts, token=token), show)
+
+
+def pulling(
+    reference: str, out: Path, parts: Collection[str] = PARTS, *, token: str | None = None
+) -> Work[Path]:
+    """`pull` as a generator of events, for whoever wants to watch or to stop."""
+    named = Reference.parse(reference)
+    asked = _asked(parts)
+    hub = Hub(token)
+    yield Event("ask the Hub", 0, 1)
+    out = out.expanduser()
+    lock = resolve(hub, named, ask=True)
+    if (out / MANIFEST).is_file() and sha256_file(out / MANIFEST) != lock.manifest_sha256:
+        raise BlindspotsError(
+            f"{out} holds another bundle than {lock.reference}: choose another folder."
+        )
+    yield from _laying(hub, lock, out, asked, link=False, check=True)
+    for part in set(asked) & set(lock.commits):
+        card = hub.read(lock.repo(part), lock.commits[part], CARD)
+        if card is not None:
+            write_bytes(out / part / CARD, card)
+    return out
+
+
+def opening(
+    source: Reference | Lock,
+    parts: Collection[str] = (),
+    *,
+    check: bool = False,
+    token: str | None = None,
+) -> Work[Path]:
+    """The folder of a published bundle in the cache, with `deltas` and `parts` fetched.
+
+    What is in the cache asks no network; `check` also looks at the content of what is there.
+    """
+    hub = Hub(token)
+    yield Event("ask the Hub", 0, 1)
+    lock = source if isinstance(source, Lock) else resolve(hub, source)
+    root = folder_of(lock)
+    yield from _laying(hub, lock, root, _asked(parts), link=True, check=check)
+    return root
+
+
+def adding(root: Path, parts: Collection[str], *, token: str | None = None) -> Work[Path]:
+    """Fetch more parts of the bundle in `root`, which was fetched with fewer."""
+    lock = lock_in(root)
+    if lock is None:
+        raise ValueError(f"{root} was not fetched from the Hub")
+    link = bundles_folder() in root.parents
+    yield from _laying(Hub(token), lock, root, _asked(parts), link=link, check=False)
+    return root
+
+
+def _laying(
+    hub: Hub, lock: Lock, root: Path, parts: Collection[str], *, link: bool, check: bool
+) -> Work[None]:
+    path, manifest = read_manifest(hub, lock)
+    yield Event("ask the Hub", 1, 1)
+    _write(root / LOCK, lock.to_bytes())
+    files = [file for part in parts for file in wanted(lock, manifest, part)]
+    yield from bringing(hub, files, root, link=link, check=check)
+    _write(root / MANIFEST, path.read_bytes())  # last: a folder with a manifest is a whole bundle
+
+
+def _write(path: Path, content: bytes) -> None:
+    if not path.is_file() or path.read_bytes() != content:
+        write_bytes(path, content)
+
+
+def _asked(parts: Collection[str]) -> list[str]:
+    unknown = sorted(set(parts) - set(PARTS))
+    if unknown:
+        raise BlindspotsError(
+            f"A bundle has no part {unknown[0]!r}: its parts are {', '.join(PARTS)}."
+        )
+    return [part for part in PARTS if part in parts or part == DELTAS_PART]

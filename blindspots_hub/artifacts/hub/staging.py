@@ -1,0 +1,125 @@
+"""The bundle as it is published: named, versioned, and without images that are not ours to give.
+
+Images that came from the web belong to whoever made them. Their URL, sha256 and size let anybody
+fetch and check them again, so `thumbnails`, the default, publishes those and leaves the images out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.hub.links import link_or_copy
+from blindspots_hub.artifacts.hub.repos import Version
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS, part_of, table_path
+from blindspots_hub.artifacts.schema import PAIRS, THUMBNAILS, TableSpec
+from blindspots_hub.artifacts.writer import PARQUET
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import atomic, sha256_file, write_json
+from blindspots_hub.progress import Event, Work
+
+ALL, THUMBNAILS_ONLY, NONE = "all", "thumbnails", "none"
+NATURAL_IMAGES = (ALL, THUMBNAILS_ONLY, NONE)
+"""What is published of natural images that have a URL: they and their thumbnails, only these, or
+neither. Images without a URL are the publisher's own, or were drawn, and are always published."""
+
+
+def staging(
+    bundle: Bundle, name: str, version: Version, natural_images: str, into: Path
+) -> Work[Path]:
+    """Lay the published form of `bundle` into the new folder `into`, and return it.
+
+    Files that stay as they are become links. The same arguments give the same bytes.
+    """
+    if natural_images not in NATURAL_IMAGES:
+        raise BlindspotsError(
+            f"Natural images are published by one of the rules {', '.join(NATURAL_IMAGES)}: "
+            f"{natural_images!r} is none of them."
+        )
+    names = sorted(bundle.manifest["files"])
+    stray = [file for file in names if part_of(file) not in PARTS]
+    if stray:
+        raise BlindspotsError(
+            f"{stray[0]} of {bundle.root} belongs to no part of a bundle ({', '.join(PARTS)}): "
+            "write the bundle anew without it."
+        )
+    rewritten: list[str] = []
+    if natural_images != ALL:
+        yield Event("prepare the bundle", 0, 2)
+        rewritten += _without_web_images(bundle.root, into)
+    if natural_images == NONE:
+        yield Event("prepare the bundle", 1, 2)
+        rewritten += _without_web_thumbnails(bundle.root, into)
+
+    files: dict[str, Any] = dict(bundle.manifest["files"])
+    for file in names:
+        if file in rewritten:
+            path = into / file
+            files[file] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+        else:
+            link_or_copy(bundle.root / file, into / file)
+    write_json(
+        into / MANIFEST,
+        {**bundle.manifest, "name": name, "version": str(version), "files": files},
+    )
+    yield Event("prepare the bundle", 2, 2)
+    return into
+
+
+def _without_web_images(root: Path, into: Path) -> list[str]:
+    """Write the table of pairs without its images from the web, if it holds any."""
+    path = table_path(root, PAIRS)
+    if not any(
+        pc.any(pc.and_(_from_web(batch), batch["image"].is_valid())).as_py()
+        for batch in pq.ParquetFile(path).iter_batches(columns=["url", "image"])
+    ):
+        return []
+
+    def blank(table: pa.Table) -> pa.Table:
+        image = table["image"].combine_chunks()
+        kept = pc.if_else(_from_web(table), pa.scalar(None, image.type), image)
+        return table.set_column(table.schema.get_field_index("image"), "image", kept)
+
+    return [_rewrite(root, into, PAIRS, blank)]
+
+
+def _without_web_thumbnails(root: Path, into: Path) -> list[str]:
+    """Write the table of thumbnails without those of natural images from the web."""
+    pairs = pq.read_table(table_path(root, PAIRS), columns=["pair_id", "url"])
+    from_web = pairs["pair_id"].filter(_from_web(pairs)).combine_chunks()
+
+    def drop(table: pa.Table) -> pa.Table:
+        natural = pc.equal(table["source"], NATURAL)
+        return table.filter(
+            pc.invert(pc.and_(natural, pc.is_in(table["pair_id"], value_set=from_web)))
+        )
+
+    return [_rewrite(root, into, THUMBNAILS, drop)] if len(from_web) else []
+
+
+def _from_web(table: pa.Table | pa.RecordBatch) -> pa.Array:
+    url = pc.fill_null(table["url"], "")
+    return pc.not_equal(url, "")
+
+
+def _rewrite(root: Path, into: Path, spec: TableSpec, change: Any) -> str:
+    """Write a table changed, row group by row group, as images may be larger than memory."""
+    file = pq.ParquetFile(table_path(root, spec))
+    target = table_path(into, spec)
+    schema = file.schema_arrow
+    with atomic(target) as partial, pq.ParquetWriter(partial, schema, **PARQUET) as writer:
+        for group in range(file.num_row_groups):
+            writer.write_table(change(file.read_row_group(group)))
+    return target.relative_to(into).as_posix()
+
+
+def part_files(staged: Path, names: Collection[str], part: str) -> dict[str, Path]:
+    """Files of a part by their path in its repository, where they lie at the top."""
+    prefix = f"{part}/"
+    return {name[len(prefix) :]: staged / name for name in names if name.startswith(prefix)}
