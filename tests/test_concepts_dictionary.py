@@ -73,9 +73,50 @@ def test_before_training_atoms_are_near_their_own_centroids(n_concepts):
     torch.testing.assert_close(dictionary.fuse().detach(), 2.5 * atoms)
 
 
-def test_every_parameter_learns():
+def test_projecting_changes_no_atom_and_is_done_once():
+    g = torch.Generator().manual_seed(0)
+    dictionary = ArchetypalDictionary(torch.randn(8, 5, generator=g), 20, 0.3, g)
+    with torch.no_grad():
+        for parameter in dictionary.parameters():
+            parameter += 0.2 * torch.randn(parameter.shape, generator=g)
+        dictionary.weights[3] = -1  # lost every share
+    before, rows = dictionary.fuse(), dictionary.weights.detach().clone()
+    dictionary.project(torch.tensor([0, 3, 11]))
+    kept = [k for k in range(20) if k != 3]
+    torch.testing.assert_close(dictionary.fuse()[kept], before[kept])
+    torch.testing.assert_close(dictionary.weights[[0, 3, 11]].sum(1), torch.ones(3))
+    assert dictionary.weights[3].argmax() == 3
+    assert (dictionary.weights[[0, 3, 11]] >= 0).all()
+    assert (dictionary.relax[[0, 3, 11]].norm(dim=1) <= 0.3 * (1 + 1e-6)).all()
+    others = [k for k in range(20) if k not in (0, 3, 11)]
+    assert torch.equal(dictionary.weights[others], rows[others])
+    once = dictionary.weights.detach().clone()
+    dictionary.project(torch.tensor([0, 3, 11]))
+    torch.testing.assert_close(dictionary.weights, once)
+
+
+def test_some_atoms_are_those_of_the_formula():
+    g = torch.Generator().manual_seed(0)
+    dictionary = ArchetypalDictionary(torch.randn(8, 5, generator=g), 20, 0.3, g)
+    with torch.no_grad():
+        for parameter in dictionary.parameters():
+            parameter += 0.2 * torch.randn(parameter.shape, generator=g)
+    formula = fuse(
+        dictionary.weights, dictionary.centroids, dictionary.relax, dictionary.multiplier, 0.3
+    )
+    some = torch.tensor([0, 3, 19])
+    torch.testing.assert_close(dictionary.atoms(some).values, formula[some].detach())
+    torch.testing.assert_close(dictionary.fuse(), formula.detach())
+
+
+def test_only_atoms_that_were_used_learn():
     dictionary = ArchetypalDictionary(torch.randn(8, 5), 12)
-    dictionary.fuse().square().sum().backward()
-    for name, parameter in dictionary.named_parameters():
-        assert parameter.grad is not None, name
-        assert (parameter.grad != 0).any(), name
+    for used in ([1, 4], [4, 7, 8]):  # the second time nothing of the first is left
+        atoms = dictionary.atoms(torch.tensor(used))
+        dictionary.set_gradients(atoms, 2 * atoms.values)
+        assert dictionary.multiplier.grad is not None
+        assert dictionary.multiplier.grad != 0
+        for parameter in (dictionary.weights, dictionary.relax):
+            assert parameter.grad is not None
+            rows = (parameter.grad != 0).any(1).nonzero()[:, 0]
+            assert rows.tolist() == used

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from concepts_fixtures import tiny_rasae
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
@@ -81,25 +81,6 @@ def test_a_code_equal_to_the_threshold_stays(rows):
     dense = np.array(rows, np.float32)
     kept = at_least(torch.tensor(rows), 0.5)
     assert np.array_equal(kept.to_dense(), np.where(dense >= 0.5, dense, 0))
-
-
-@settings(max_examples=20, deadline=None)
-@given(order=st.lists(st.integers(0, 4), min_size=1, max_size=8))
-def test_codes_of_an_image_do_not_depend_on_the_batch(order):
-    sae = tiny_rasae(d=32, n_concepts=200)
-    images = torch.randn(5, 13, 32, generator=torch.Generator().manual_seed(2))
-    for image, codes in zip(order, sae.encode_images(images[order]), strict=True):
-        alone = sae.encode(images[image])
-        assert np.array_equal(codes.indptr, alone.indptr)
-        assert np.array_equal(codes.concepts, alone.concepts)
-        assert np.array_equal(codes.values, alone.values)
-
-
-def test_many_tokens_are_encoded_in_chunks(monkeypatch, tokens):
-    sae = tiny_rasae()
-    whole = sae.encode(tokens)
-    monkeypatch.setattr("blindspots_hub.concepts.rasae._DENSE_BYTES", 4 * 40 * 7)
-    np.testing.assert_allclose(sae.encode(tokens).to_dense(), whole.to_dense(), atol=1e-6)
 
 
 def test_no_tokens_and_silent_tokens(tokens):

@@ -6,44 +6,19 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from training_fixtures import planted_tokens, small
 
 from blindspots_hub import paper
 from blindspots_hub.concepts.kmeans import token_centroids
+from blindspots_hub.concepts.quality import evaluate_sae
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.schedule import learning_rate
-from blindspots_hub.concepts.sparse_encoder import SparseEncoder
-from blindspots_hub.concepts.train import TrainConfig, evaluate_sae, train_sae
+from blindspots_hub.concepts.train import TrainConfig, train_sae
+from blindspots_hub.concepts.train_processes import Processes
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, drive
 
 RULES = ["topk", "batch_topk"]
-SMALL = TrainConfig(
-    n_concepts=48,
-    n_centroids=48,
-    k=2,
-    steps=500,
-    batch=512,
-    peak_rate=5e-3,
-    kmeans_steps=30,
-    backbone="synthetic",
-)
-
-
-def planted_tokens(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """8,000 tokens of width 24 and norm 8, of one or two of 16 directions each; the directions.
-
-    All of one norm, as a backbone's tokens nearly are after its LayerNorm: the encoder's own
-    LayerNorm cannot see a token's length.
-    """
-    rng = np.random.default_rng(seed)
-    directions = np.linalg.qr(rng.normal(size=(24, 24)))[0][:16]
-    codes = np.zeros((8000, 16))
-    codes[np.arange(8000), rng.integers(0, 16, 8000)] += rng.uniform(5, 10, 8000)
-    second = np.flatnonzero(rng.random(8000) < 0.4)
-    codes[second, rng.integers(0, 16, len(second))] += rng.uniform(5, 10, len(second))
-    tokens = codes @ directions + 0.1 * rng.normal(size=(8000, 24))
-    tokens *= 8 / np.linalg.norm(tokens, axis=1, keepdims=True)
-    return tokens.astype(np.float32), directions
 
 
 @pytest.fixture
@@ -60,7 +35,7 @@ def one_thread():
 def test_recovers_planted_directions(rule):
     tokens, directions = planted_tokens()
     events: list[Event] = []
-    config = TrainConfig(**{**vars(SMALL), "sparsity": rule})
+    config = small(sparsity=rule)
     sae = drive(train_sae(tokens[:7000], config, seed=0), events.append)
     quality = evaluate_sae(sae, tokens[7000:])
     assert quality["r2"] > 0.9
@@ -70,7 +45,7 @@ def test_recovers_planted_directions(rule):
     assert (cosines.max(0) > 0.9).mean() > 0.9
     last = events[-1]
     assert (last.done, last.total) == (500, 500)
-    assert set(last.detail) == {"loss", "r2", "l0", "dead_share"}
+    assert set(last.detail) == {"loss", "r2", "l0", "dead_share", "rate", "stability"}
     assert last.detail["r2"] == pytest.approx(quality["r2"], abs=0.1)
     first = next(event for event in events if "r2" in event.detail)
     assert first.detail["r2"] > -2  # the first reconstructions have the tokens' scale
@@ -83,7 +58,7 @@ def test_recovers_planted_directions(rule):
 @pytest.mark.parametrize("rule", RULES)
 def test_the_same_seed_gives_the_same_model(rule):
     tokens, _ = planted_tokens()
-    config = TrainConfig(**{**vars(SMALL), "sparsity": rule, "steps": 20, "kmeans_steps": 5})
+    config = small(sparsity=rule, steps=20, kmeans_steps=5)
     first, again = (drive(train_sae(tokens, config, seed=3)).fingerprint for _ in range(2))
     assert first == again
     assert drive(train_sae(torch.from_numpy(tokens), config, seed=3)).fingerprint == first
@@ -99,7 +74,7 @@ def test_what_was_trained_is_recorded(tmp_path):
         "backbone_fingerprint": "f" * 64,
         "origin": "a test",
     }
-    sae = drive(train_sae(planted_tokens()[0], TrainConfig(**{**vars(SMALL), **settings}), seed=0))
+    sae = drive(train_sae(planted_tokens()[0], small(**settings), seed=0))
     sae.save_pretrained(tmp_path)
     config = RASAE.from_pretrained(tmp_path).config
     assert (config.d, config.n_concepts, config.k, config.relaxation) == (24, 48, 2, 0.5)
@@ -109,7 +84,7 @@ def test_what_was_trained_is_recorded(tmp_path):
 
 def test_quality_is_what_plain_numpy_computes():
     tokens, _ = planted_tokens()
-    config = TrainConfig(**{**vars(SMALL), "steps": 30, "kmeans_steps": 5})
+    config = small(steps=30, kmeans_steps=5)
     sae = drive(train_sae(tokens, config, seed=0))
     quality = evaluate_sae(sae, tokens, chunk=700)
     codes = sae.encode(torch.from_numpy(tokens)).to_dense().astype(np.float64)
@@ -117,57 +92,6 @@ def test_quality_is_what_plain_numpy_computes():
     assert quality["r2"] == pytest.approx(1 - error / ((tokens - tokens.mean(0)) ** 2).sum(), 1e-4)
     assert quality["l0"] == pytest.approx((codes > 0).sum(1).mean(), 1e-4)
     assert quality["dead_share"] == pytest.approx((codes.max(0) == 0).mean())
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_sparse_backward_equals_autograd(rule):
-    g = torch.Generator().manual_seed(0)
-    encoder = SparseEncoder(6, 20, 3, rule, eps=1e-5, generator=g).double()
-    with torch.no_grad():
-        for parameter in encoder.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=g).double()
-    x = torch.randn(11, 6, generator=g).double()
-    target = torch.randn(11, 20, generator=g).double()
-
-    kept = encoder(x)
-    tokens = torch.searchsorted(kept.offsets, torch.arange(len(kept.concepts)), right=True) - 1
-    loss = (kept.values * target[tokens, kept.concepts]).sum() + 5 * kept.dead_mean
-    ours = torch.autograd.grad(loss, list(encoder.parameters()))
-
-    hidden = functional.linear(x, encoder.weight, encoder.bias)
-    pre = functional.layer_norm(hidden, (20,), encoder.gain, encoder.shift, encoder.eps)
-    chosen = encoder.select(pre.detach())
-    fired = torch.zeros(20, dtype=torch.bool)
-    fired[chosen[1]] = True
-    assert torch.equal(kept.dead, ~fired)
-    assert 0 < int(kept.dead.sum()) < 20
-    plain = (pre[chosen] * target[chosen]).sum() + 5 * (pre * ~fired).sum() / pre.numel()
-    torch.testing.assert_close(loss, plain)
-    for got, expected in zip(
-        ours, torch.autograd.grad(plain, list(encoder.parameters())), strict=True
-    ):
-        torch.testing.assert_close(got, expected)
-
-
-def test_the_auxiliary_term_reaches_the_encoder():
-    encoder = SparseEncoder(6, 20, 2, "topk", eps=1e-5, generator=torch.Generator().manual_seed(0))
-    kept = encoder(torch.randn(3, 6, generator=torch.Generator().manual_seed(1)))
-    (-kept.dead_mean).backward()
-    for name, parameter in encoder.named_parameters():
-        assert parameter.grad is not None
-        assert (parameter.grad != 0).any(), name
-    # silent concepts are pulled up, and nothing else is
-    assert encoder.shift.grad is not None
-    assert (encoder.shift.grad[kept.dead] < 0).all()
-    assert (encoder.shift.grad[~kept.dead] == 0).all()
-
-
-def test_batch_topk_keeps_the_largest_of_the_whole_batch():
-    encoder = SparseEncoder(4, 5, 2, "batch_topk", eps=1e-5)
-    pre = torch.tensor([[9.0, 8.0, 7.0, 6.0, 1.0], [2.0, 1.0, -1.0, 0.0, 0.5]])
-    tokens, concepts = encoder.select(pre)
-    assert tokens.tolist() == [0, 0, 0, 0]
-    assert concepts.tolist() == [0, 1, 2, 3]
 
 
 def test_schedule_warms_up_and_falls_to_the_final_rate():
@@ -187,6 +111,11 @@ def test_the_defaults_are_the_papers():
     assert (config.peak_rate, config.final_rate, config.warmup_share) == (5e-4, 1e-6, 0.05)
     assert config.auxiliary_weight == 1e-5
     assert config.total_steps(4096 * 10 + 1) == 501
+    assert (config.n_centroids, config.relaxation) == (paper.CONCEPTS, paper.RELAXATION)
+    # fp16 for 40 of 50 epochs on CUDA, then fp32
+    on_cuda = [TrainConfig(device="cuda:1").dtype(step, 50) for step in range(50)]
+    assert on_cuda == [torch.float16] * 40 + [torch.float32] * 10
+    assert config.dtype(0, 50) == torch.float32
 
 
 def test_centroids_are_of_the_data():
@@ -211,4 +140,50 @@ def test_centroids_are_of_the_data():
 )
 def test_unusable_tokens_are_told_in_a_sentence(tokens, words):
     with pytest.raises(BlindspotsError, match=words):
-        drive(train_sae(tokens, SMALL, seed=0))
+        drive(train_sae(tokens, small(), seed=0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sparsity": "jump"}, "topk or batch_topk"),
+        ({"precision": "fp8"}, "fp16"),
+        ({"k": 0}, "k = 0"),
+        ({"k": 49}, "k = 49"),
+        ({"batch": 0}, "batch of at least 1"),
+        ({"steps": 0}, "at least 1 step"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_in_a_sentence(settings, words):
+    with pytest.raises(BlindspotsError, match=words):
+        small(**settings)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(("rule", "precision"), [("topk", "bf16"), ("batch_topk", "fp16")])
+def test_mixed_precision_ends_where_full_precision_does(rule, precision):
+    tokens, _ = planted_tokens()
+    qualities = [
+        evaluate_sae(
+            drive(train_sae(tokens[:7000], small(sparsity=rule, precision=p, steps=250), seed=0)),
+            tokens[7000:],
+        )
+        for p in ("fp32", precision)
+    ]
+    assert qualities[1]["r2"] == pytest.approx(qualities[0]["r2"], abs=0.02)
+    assert qualities[1]["l0"] == pytest.approx(qualities[0]["l0"], rel=0.1)
+
+
+def test_atoms_settle_while_training():
+    tokens, _ = planted_tokens()
+    events: list[Event] = []
+    drive(train_sae(tokens, small(steps=300), seed=0), events.append)
+    stability = [event.detail["stability"] for event in events if "stability" in event.detail]
+    assert all(value <= 1 + 1e-6 for value in stability)
+    assert min(stability) < 0.9999 < stability[-1]
+
+
+def test_a_batch_has_a_token_for_every_process():
+    work = train_sae(planted_tokens()[0], small(batch=3), seed=0, processes=Processes(0, 4))
+    with pytest.raises(BlindspotsError, match="larger batch"):
+        drive(work)

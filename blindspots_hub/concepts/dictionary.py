@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from blindspots_hub import paper
+from blindspots_hub.concepts.low_precision import product
+from blindspots_hub.concepts.sparse_encoder import gradient
 
 _SUM_FLOOR = 1e-8
 """Keeps the row normalisation finite; the published weights were trained with this value."""
 
 _OTHERS = 0.1
 """Sum of the entries of all other centroids in an atom's row before training; its own has 1."""
+
+_PIECE = {"cpu": 16 << 20}
+"""Bytes of A that are worked on at a time; on the CPU about what its cache holds."""
+
+_LARGE_PIECE = 1 << 30
+"""The same on devices that want large products."""
 
 
 def row_stochastic(weights: torch.Tensor) -> torch.Tensor:
@@ -45,13 +54,30 @@ def fuse(
     return torch.exp(multiplier) * (hull + bounded(relax, relaxation))
 
 
+@dataclass(frozen=True)
+class Atoms:
+    """Some atoms, and what their gradients need: concepts (c,) int64, which; values (c, d), the
+    atoms; hull (c, d), A C; sums (c,), what the rows of A were divided by.
+    """
+
+    concepts: torch.Tensor
+    values: torch.Tensor
+    hull: torch.Tensor
+    sums: torch.Tensor
+
+
 class ArchetypalDictionary(nn.Module):
     """D = exp(m) · (A C + Λ) with learned A, Λ and m (METHOD section 2).
 
+    Only the atoms that a batch uses are made, and `set_gradients` sets the parameters' `grad` for
+    them; autograd is not used. It is a projected gradient: a step starts by putting the rows that
+    it uses back to where A is row-stochastic and Λ bounded, and the gradient is the one there. A
+    share that has come to 0 may so grow again, and rows keep the sum 1, at which an optimiser's
+    step of about its learning rate means the same all along (without the projection R² after 400
+    steps on planted tokens was 0.727 instead of 0.759).
+
     Before training, atom k is centroid k mod n' with a tenth of all the others mixed in, Λ = 0 and
-    m = 0. No entry of A starts at zero, where the ReLU would never let it go. Rows start with a sum
-    near 1, because an optimiser moves an entry by about its learning rate a step: measured on
-    planted tokens, rows a hundred times as large kept A all but frozen (R² 0.85 instead of 0.98).
+    m = 0.
     """
 
     def __init__(
@@ -74,9 +100,70 @@ class ArchetypalDictionary(nn.Module):
         self.relax = nn.Parameter(torch.zeros(n_concepts, width))
         self.multiplier = nn.Parameter(torch.zeros(()))
 
+    @torch.no_grad()
+    def project(self, concepts: torch.Tensor) -> None:
+        """Make the rows of `concepts` (c,) of A row-stochastic and those of Λ bounded, in place.
+
+        A row that has lost every share starts again at its own centroid.
+        """
+        weights, relax = self.weights.detach(), self.relax.detach()
+        for some in concepts.split(self._rows()):
+            shares = row_stochastic(weights[some])
+            lost = (shares.sum(dim=1) < 0.5).nonzero()[:, 0]
+            shares[lost] = 0
+            shares[lost, some[lost] % shares.shape[1]] = 1
+            weights[some] = shares
+        relax[concepts] = bounded(relax[concepts], self.relaxation)
+
+    @torch.no_grad()
+    def atoms(self, concepts: torch.Tensor, dtype: torch.dtype | None = None) -> Atoms:
+        """The atoms of `concepts` (c,), ids in ascending order; A C is computed in `dtype`."""
+        dtype = dtype or self.weights.dtype
+        hull = torch.empty(len(concepts), self.centroids.shape[1]).to(self.centroids)
+        sums = torch.empty(len(concepts)).to(hull)
+        rows = self._rows()
+        for start, some in zip(range(0, len(concepts), rows), concepts.split(rows), strict=True):
+            shares = self.weights.detach()[some].relu_()
+            part = slice(start, start + len(some))
+            torch.add(shares.sum(1), _SUM_FLOOR, out=sums[part])
+            hull[part] = product(shares, self.centroids, dtype)
+        hull /= sums[:, None]
+        values = bounded(self.relax.detach()[concepts], self.relaxation).add_(hull)
+        values *= torch.exp(self.multiplier.detach())
+        return Atoms(concepts, values, hull, sums)
+
+    @torch.no_grad()
+    def set_gradients(
+        self, atoms: Atoms, grad: torch.Tensor, dtype: torch.dtype | None = None
+    ) -> None:
+        """Set the gradients of a loss whose gradient in `atoms.values` (c, d) is `grad`.
+
+        The rows of `atoms` must be projected. Atoms that are not among them have no gradient. The
+        product with C is computed in `dtype`. Overwrites `grad`.
+        """
+        dtype = dtype or self.weights.dtype
+        torch.sum(torch.linalg.vecdot(grad, atoms.values), 0, out=gradient(self.multiplier))
+        inside = grad.mul_(torch.exp(self.multiplier.detach()))
+        gradient(self.relax).zero_()[atoms.concepts] = inside
+        shares = gradient(self.weights).zero_()
+        # The gradient at a share is (∂·c − ∂·hull) / Σ: a centroid counts by what it does better
+        # than the atom's present mixture.
+        inside /= atoms.sums[:, None]
+        balance = torch.linalg.vecdot(inside, atoms.hull)[:, None]
+        rows = self._rows()
+        for some, part, mixture in zip(
+            atoms.concepts.split(rows), inside.split(rows), balance.split(rows), strict=True
+        ):
+            shares[some] = product(part, self.centroids.T, dtype).sub_(mixture)
+
     def fuse(self) -> torch.Tensor:
-        """The atoms, (n, d), differentiable in A, Λ and m."""
-        return fuse(self.weights, self.centroids, self.relax, self.multiplier, self.relaxation)
+        """All atoms, (n, d)."""
+        return self.atoms(torch.arange(len(self.weights), device=self.weights.device)).values
+
+    def _rows(self) -> int:
+        """Rows of A that are worked on at a time."""
+        size = _PIECE.get(self.weights.device.type, _LARGE_PIECE)
+        return max(1, size // (self.weights.shape[1] * self.weights.element_size()))
 
     @torch.no_grad()
     def rescale(self, factor: float) -> None:

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from blindspots_hub.concepts.train_batches import BatchOrder, Tokens
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 
 
 def token_centroids(
-    tokens: NDArray[np.floating], n_centroids: int, steps: int, batch: int, seed: int
+    tokens: Tokens, n_centroids: int, steps: int, batch: int, seed: int, device: str = "cpu"
 ) -> Work[NDArray[np.float32]]:
     """`n_centroids` mini-batch k-means centroids (n', d) float32 of `tokens` (M, d).
 
-    Every centroid is a running mean of tokens, so it lies in their convex hull. The same for the
-    same seed. Raises `BlindspotsError` for fewer tokens than centroids.
+    A centroid starts as a token and is the mean of it and of all tokens that came to it since, so
+    it lies in their convex hull. The same for the same seed. Raises `BlindspotsError` for fewer
+    tokens than centroids.
     """
-    from sklearn.cluster import MiniBatchKMeans
-
     if len(tokens) < n_centroids:
         raise BlindspotsError(
             f"{n_centroids} centroids cannot be made of {len(tokens)} tokens: give more images, or "
             "ask for fewer centroids."
         )
-    rng = np.random.default_rng(seed)
-    start = np.sort(rng.choice(len(tokens), n_centroids, replace=False))
-    kmeans = MiniBatchKMeans(
-        n_centroids, init=np.asarray(tokens[start], np.float32), n_init=1, random_state=seed
-    )
+
+    def read(order: BatchOrder, step: int) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(tokens[order.rows(step)])).to(device).float()
+
+    # Two orders of their own: the tokens of training's first steps are not used up here.
+    seeds = np.random.SeedSequence(seed).generate_state(2)
+    centroids = read(BatchOrder(len(tokens), n_centroids, int(seeds[0])), 0)
+    order = BatchOrder(len(tokens), min(batch, len(tokens)), int(seeds[1]))
+    counts = torch.ones(n_centroids, 1, device=device)
     for step in range(steps):
-        chosen = np.sort(rng.choice(len(tokens), min(batch, len(tokens)), replace=False))
-        kmeans.partial_fit(np.asarray(tokens[chosen], np.float32))
+        x = read(order, step)
+        halves = centroids.square().sum(1) / 2
+        nearest = torch.addmm(halves, x, centroids.T, alpha=-1).argmin(1)
+        arrived = torch.bincount(nearest, minlength=n_centroids)[:, None].to(counts)
+        sums = torch.zeros_like(centroids).index_add_(0, nearest, x)
+        counts += arrived
+        centroids += (sums - arrived * centroids) / counts
         yield Event("find centroids", step + 1, steps)
-    return np.asarray(kmeans.cluster_centers_, np.float32)
+    found: NDArray[np.float32] = centroids.cpu().numpy()
+    return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import torch
 from PIL import Image
 
 from blindspots_hub.concepts.backbone import Backbone
@@ -38,9 +39,17 @@ class ConceptSpace:
 
     def encode(self, image: Image.Image) -> SparseCodes:
         """Codes of all tokens of one RGB image: (layout.tokens, n_concepts), sparse."""
-        pixels = self.backbone.preprocess(image)
-        tokens = self.backbone.tokens(pixels[None])[0]
-        return self.sae.encode(tokens)
+        return self.codes_of(self.backbone.preprocess(image))
+
+    def codes_of(self, pixels: torch.Tensor) -> SparseCodes:
+        """The same for an image that is preprocessed already: float32 (3, crop, crop)."""
+        return self.sae.encode(self.backbone.tokens(pixels[None])[0])
+
+    def to(self, device: str) -> ConceptSpace:
+        """This space with its weights on `device`."""
+        network = self.backbone.network.to(device)
+        backbone = replace(self.backbone, network=network, device=torch.device(device))
+        return ConceptSpace(backbone, self.sae.to(device))
 
     @cached_property  # hashes the RA-SAE's weights
     def description(self) -> dict[str, Any]:

@@ -2,243 +2,144 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import closing
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn import functional
 
-from blindspots_hub import paper
-from blindspots_hub.concepts.dictionary import ArchetypalDictionary
+from blindspots_hub.concepts.checkpoint import Checkpoints
 from blindspots_hub.concepts.kmeans import token_centroids
 from blindspots_hub.concepts.rasae import RASAE
-from blindspots_hub.concepts.rasae_config import RASAEConfig, Sparsity
 from blindspots_hub.concepts.schedule import learning_rate
-from blindspots_hub.concepts.sparse_encoder import Kept, SparseEncoder
+from blindspots_hub.concepts.train_batches import (
+    BatchOrder,
+    Tokens,
+    batches,
+    check_tokens,
+    identity,
+)
+from blindspots_hub.concepts.train_config import TrainConfig
+from blindspots_hub.concepts.train_processes import ALONE, Processes
+from blindspots_hub.concepts.train_state import TrainState
+from blindspots_hub.concepts.train_step import Outcome, match_scale, set_gradients
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import fingerprint
 from blindspots_hub.progress import Event, Work
 
-_REPORT_EVERY = 10
+__all__ = ["STAGE", "TrainConfig", "train_sae"]
+
+STAGE = "train the RA-SAE"
+"""The stage whose events carry metrics."""
+
+_REPORTS = 10_000
+"""Events of a training at most, and one in ten steps at most."""
+
 _DEAD_AFTER = 100
 """A concept that fired in none of this many last steps is counted as dead while training."""
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """The recipe; the defaults are the paper's (appendix B), all in fp32.
-
-    steps: optimiser steps; None = `epochs` passes over the tokens. batch: tokens a step.
-    n_centroids: the paper's n', points that atoms are mixed from. threshold_memory: how much of the
-    running batch-top-k threshold a step keeps (at 0.99 it still lagged behind training after 400
-    steps, and inference kept half the codes). backbone, its revision and fingerprint, and origin
-    are recorded in the model.
-    """
-
-    n_concepts: int = paper.CONCEPTS
-    sparsity: Sparsity = "topk"
-    k: int = paper.TOP_K
-    n_centroids: int = paper.CONCEPTS
-    relaxation: float = paper.RELAXATION
-    epochs: int = 50
-    steps: int | None = None
-    batch: int = 4096
-    peak_rate: float = 5e-4
-    final_rate: float = 1e-6
-    warmup_share: float = 0.05
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 1e-5
-    auxiliary_weight: float = 1e-5
-    layer_norm_eps: float = 1e-5
-    threshold_memory: float = 0.9
-    kmeans_steps: int = 100
-    device: str = "cpu"
-    backbone: str = paper.BACKBONE
-    backbone_revision: str | None = None
-    backbone_fingerprint: str | None = None
-    origin: str = ""
-
-    def total_steps(self, n_tokens: int) -> int:
-        """Optimiser steps on `n_tokens` tokens."""
-        return self.steps or max(1, math.ceil(self.epochs * n_tokens / self.batch))
-
-
 def train_sae(
-    tokens: NDArray[np.floating] | torch.Tensor, config: TrainConfig, seed: int
+    tokens: Tokens | torch.Tensor,
+    config: TrainConfig,
+    seed: int,
+    *,
+    checkpoints: Checkpoints | None = None,
+    processes: Processes = ALONE,
 ) -> Work[RASAE]:
-    """Train a RA-SAE on `tokens` (M, d), of any float type; an array may be a memory map.
+    """Train a RA-SAE on `tokens` (M, d), of any float type; read from disk if they lie there.
 
     Yields an `Event` every few steps whose detail holds `loss`, `r2` (of the batch), `l0` (codes a
-    token) and `dead_share`; returns the model, fused, in eval mode, on the CPU. On the CPU the same
-    seed gives the same model. The loss is the mean squared error minus `auxiliary_weight` times the
-    mean of the codes before ReLU of concepts that no token of the batch kept: it pulls silent
-    concepts back towards firing. Raises `BlindspotsError` for too few or unusable tokens.
+    token), `dead_share`, `rate` (the learning rate) and `stability` (mean cosine of atoms to
+    themselves at the last event); returns the model, fused, in eval mode, on the CPU. The loss is
+    that of `set_gradients`.
+
+    On the CPU the same seed gives the same model to the bit, also through `checkpoints`: called
+    again after it was stopped or killed, it goes on from the last. With several `processes` each
+    works on its share of every batch and all return the same model, up to rounding that of one.
+    Raises `BlindspotsError` for too few or unusable tokens, and where `checkpoints` hold another
+    training.
     """
     tokens = tokens.detach().cpu().numpy() if isinstance(tokens, torch.Tensor) else tokens
-    _usable(tokens, config)
-    centroids = yield from token_centroids(
-        tokens, config.n_centroids, config.kmeans_steps, max(config.batch, 1024), seed
-    )
-    generator = torch.Generator().manual_seed(seed)
-    encoder = SparseEncoder(
-        tokens.shape[1],
-        config.n_concepts,
-        config.k,
-        config.sparsity,
-        config.layer_norm_eps,
-        generator,
-    ).to(config.device)
-    dictionary = ArchetypalDictionary(
-        torch.from_numpy(centroids), config.n_concepts, config.relaxation, generator
-    ).to(config.device)
-    optimiser = torch.optim.AdamW(
-        [*encoder.parameters(), *dictionary.parameters()],
-        betas=config.betas,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+    check_tokens(tokens)
+    if config.batch < processes.count:
+        raise BlindspotsError(
+            f"A batch of {config.batch} tokens leaves some of {processes.count} processes without "
+            "any: choose a larger batch."
+        )
     steps = config.total_steps(len(tokens))
-    threshold: float | None = None
-    last_fired = torch.zeros(config.n_concepts, dtype=torch.int64, device=config.device)
-    for step, rows in enumerate(_batches(len(tokens), config.batch, steps, seed)):
-        x = torch.from_numpy(np.asarray(tokens[rows], np.float32)).to(config.device)
-        if step == 0:
-            _match_scale(x, encoder, dictionary)
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(
+    request = fingerprint({"config": config.to_json(), "seed": seed, "tokens": identity(tokens)})
+    keeps = checkpoints if processes.is_first else None  # the state is the same in all of them
+    state = yield from _begun(tokens, config, seed, keeps, request, processes)
+    report = max(10, steps // _REPORTS)
+
+    def keep() -> None:
+        if keeps is not None:
+            keeps.save(request, state.tensors(), state.facts())
+
+    order = BatchOrder(len(tokens), config.batch, seed)
+    share = processes.share(config.batch)
+    with closing(batches(tokens, order, state.step, steps, share, config.device)) as every:
+        for step, x in enumerate(every, state.step):
+            if step == 0:
+                match_scale(x, state.encoder, state.dictionary, processes)
+            rate = learning_rate(
                 step, steps, config.warmup_share, config.peak_rate, config.final_rate
             )
-        kept = encoder(x)
-        error = functional.mse_loss(_decode(kept, dictionary.fuse()), x)
-        loss = error - config.auxiliary_weight * kept.dead_mean
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        if config.sparsity == "batch_topk" and len(kept.values):
-            smallest = float(kept.values.detach().min())
-            memory = config.threshold_memory if threshold is not None else 0.0
-            threshold = memory * (threshold or 0.0) + (1 - memory) * smallest
-        last_fired[~kept.dead] = step
-        if step % _REPORT_EVERY == 0 or step == steps - 1:
-            spread = float((x - x.mean(0)).square().mean())
-            detail = {
-                "loss": float(loss.detach()),
-                "r2": 1 - float(error.detach()) / spread,
-                "l0": len(kept.values) / len(x),
-                "dead_share": float((last_fired < step - _DEAD_AFTER).float().mean()),
-            }
-            yield Event("train the RA-SAE", step + 1, steps, detail)
-    return _finished(encoder, dictionary, threshold, config)
+            seen = set_gradients(
+                x, state.encoder, state.dictionary, config.auxiliary_weight,
+                config.dtype(step, steps), processes,
+            )  # fmt: skip
+            state.update(rate)
+            state.remember(seen)
+            if step % report == 0 or step == steps - 1:
+                detail = _detail(state, x, seen, processes) | {"rate": rate}
+                try:
+                    yield Event(STAGE, state.step, steps, detail)
+                except GeneratorExit:  # whoever asked for this is stopping
+                    keep()
+                    raise
+            if keeps is not None and keeps.due:
+                keep()
+    return state.model()
 
 
-@torch.no_grad()
-def evaluate_sae(
-    sae: RASAE, tokens: NDArray[np.floating] | torch.Tensor, chunk: int = 4096
-) -> dict[str, float]:
-    """How well `sae` reconstructs `tokens` (M, d), and with how many codes.
-
-    `r2`: 1 − squared error over squared distance to the tokens' mean; `l0`: codes a token;
-    `dead_share`: share of the concepts that fire on none of the tokens. Summed in float64.
-    """
-    error = codes = 0.0
-    total = torch.zeros(sae.config.d, dtype=torch.float64)
-    squares = 0.0
-    fires = np.zeros(sae.config.n_concepts, dtype=np.int64)
-    for start in range(0, len(tokens), chunk):
-        x = torch.as_tensor(tokens[start : start + chunk]).to("cpu", torch.float32)
-        z = sae.encode(x)
-        error += float((sae.decode(z).cpu() - x).double().square().sum())
-        total += x.double().sum(0)
-        squares += float(x.double().square().sum())
-        codes += z.nnz
-        fires += np.bincount(z.concepts, minlength=sae.config.n_concepts)
-    spread = squares - float(total.square().sum()) / len(tokens)
-    return {
-        "r2": 1 - error / spread,
-        "l0": codes / len(tokens),
-        "dead_share": float((fires == 0).mean()),
-    }
-
-
-def _usable(tokens: NDArray[np.floating], config: TrainConfig) -> None:
-    if tokens.ndim != 2 or not len(tokens):
-        raise BlindspotsError(
-            f"Training needs tokens of shape (tokens, width), not {tokens.shape}: flatten images."
-        )
-    if not 1 <= config.k <= config.n_concepts:
-        raise BlindspotsError(
-            f"A token cannot keep k = {config.k} of {config.n_concepts} concepts: choose k between "
-            "1 and the number of concepts."
-        )
-    for start in range(0, len(tokens), 1 << 16):
-        if not np.isfinite(tokens[start : start + (1 << 16)]).all():
-            raise BlindspotsError(
-                f"Training tokens from row {start} on hold NaN or infinity: check the images and "
-                "the backbone that they come from."
-            )
-
-
-def _batches(n_tokens: int, batch: int, steps: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers of `steps` batches: each pass over the tokens in a new random order.
-
-    Tokens that fill no whole batch at the end of a pass begin the next one's first batch.
-    """
-    rng = np.random.default_rng(seed)
-    waiting = np.empty(0, dtype=np.int64)
-    for _ in range(steps):
-        while len(waiting) < batch:
-            waiting = np.concatenate([waiting, rng.permutation(n_tokens)])
-        rows, waiting = waiting[:batch], waiting[batch:]
-        yield np.sort(rows)  # ascending, so that a memory map is read forwards
-
-
-def _decode(kept: Kept, atoms: torch.Tensor) -> torch.Tensor:
-    return functional.embedding_bag(
-        kept.concepts, atoms, kept.offsets, mode="sum", per_sample_weights=kept.values
-    )
-
-
-@torch.no_grad()
-def _match_scale(x: torch.Tensor, encoder: SparseEncoder, dictionary: ArchetypalDictionary) -> None:
-    """Give the first reconstructions the tokens' scale; otherwise R² starts far below zero."""
-    first = _decode(encoder(x), dictionary.fuse())
-    dictionary.rescale(float(x.norm() / first.norm().clamp_min(1e-12)))
-
-
-@torch.no_grad()
-def _finished(
-    encoder: SparseEncoder,
-    dictionary: ArchetypalDictionary,
-    threshold: float | None,
+def _begun(
+    tokens: Tokens,
     config: TrainConfig,
-) -> RASAE:
-    if config.sparsity == "batch_topk" and threshold is None:
-        raise BlindspotsError(
-            "Training kept no code at all, so there is no threshold: check the tokens, and train "
-            "for more steps."
-        )
-    weights = {
-        "encoder.weight": encoder.weight,
-        "encoder.bias": encoder.bias,
-        "norm.weight": encoder.gain,
-        "norm.bias": encoder.shift,
-        "dictionary": dictionary.fuse(),
+    seed: int,
+    checkpoints: Checkpoints | None,
+    request: str,
+    processes: Processes,
+) -> Work[TrainState]:
+    """The state to go on from: the last checkpoint's, or the one before the first step."""
+    found = checkpoints.load(request) if checkpoints is not None else None
+    if processes.total(int(found is not None)):
+        state = TrainState(config, torch.zeros(config.n_centroids, tokens.shape[1]), seed)
+        if found is not None:
+            state.restore(found)
+    else:
+        centroids = yield from token_centroids(
+            tokens, config.n_centroids, config.kmeans_steps, max(config.batch, 1024), seed,
+            config.device,
+        )  # fmt: skip
+        state = TrainState(config, torch.from_numpy(centroids), seed)
+    if processes.count > 1:
+        state.share(processes)
+    return state
+
+
+def _detail(
+    state: TrainState, x: torch.Tensor, seen: Outcome, processes: Processes
+) -> dict[str, float]:
+    """What an event tells of the step that was just done; `x` is this process's share of it."""
+    total, squares = x.double().sum(0), x.double().square().sum()
+    processes.sum_(total, squares)
+    batch = state.config.batch
+    spread = (squares - total.square().sum() / batch) / (batch * x.shape[1])
+    silent = state.last_fired < state.step - 1 - _DEAD_AFTER
+    return {
+        "loss": float(seen.loss),
+        "r2": 1 - float(seen.error) / float(spread),
+        "l0": int(seen.codes) / batch,
+        "dead_share": float(silent.float().mean()),
+        "stability": state.stability(),
     }
-    return RASAE.from_weights(
-        RASAEConfig(
-            d=encoder.weight.shape[1],
-            n_concepts=config.n_concepts,
-            sparsity=config.sparsity,
-            k=config.k,
-            threshold=threshold,
-            layer_norm_eps=config.layer_norm_eps,
-            relaxation=config.relaxation,
-            backbone=config.backbone,
-            backbone_revision=config.backbone_revision,
-            backbone_fingerprint=config.backbone_fingerprint,
-            origin=config.origin,
-        ),
-        {name: tensor.detach().cpu() for name, tensor in weights.items()},
-    )

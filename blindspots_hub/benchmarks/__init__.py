@@ -1,0 +1,1 @@
+"""Benchmarks of speed and quality: what the README quotes is measured here."""

@@ -1,0 +1,57 @@
+"""`benchmark sae`: what training and encoding reach on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from blindspots_hub.commands.options import QuietOption, run
+
+_WORLD = 11
+"""World whose images the quality rows train on: none that another benchmark measures."""
+
+
+def benchmark_sae(
+    quick: Annotated[
+        bool, typer.Option(help="Small shapes in two minutes; speed and quality are not judged.")
+    ] = False,
+    repeats: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Rounds of every timing, of which the median counts."),
+    ] = None,
+    cache: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder for overcomplete's environment. Default: the user's cache."),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="JSON file for the report."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Measure training and encoding against overcomplete and against the floor of their GEMMs.
+
+    overcomplete is installed into an environment of its own; where it cannot be, the rows say so.
+    Exits with 1 where a criterion that could be measured does not hold.
+    """
+    from dataclasses import replace
+
+    from blindspots_hub.benchmarks import sae
+    from blindspots_hub.benchmarks.overcomplete import default_cache
+    from blindspots_hub.files import write_json
+    from blindspots_hub.planted.tokens import planted_tokens
+
+    sizes = sae.QUICK if quick else sae.FULL
+    if repeats is not None:
+        sizes = replace(sizes, repeats=repeats)
+    work = sae.running(
+        sizes, cache or default_cache(), lambda images: planted_tokens(images, _WORLD)
+    )
+    report = run(work, quiet)
+    typer.echo(report.text())
+    if out is not None:
+        write_json(out, report.to_json())
+    if not report.held:
+        raise typer.Exit(1)
