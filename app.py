@@ -1,4 +1,4 @@
-"""The explorer on a bundle: `python app.py [--bundle DIR]`. The same file runs on a Space."""
+"""The explorer on a bundle: `python app.py [--bundle BUNDLE]`. The same file runs on a Space."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of a torchvision nobody needs
 
+from blindspots_hub import gpu_work  # noqa: F401, I001 - first: ZeroGPU wants it before any torch
 from blindspots_hub import planted
-from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.data.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.opening import open_first
+from blindspots_hub.site import Site
 
 
 def arguments() -> argparse.Namespace:
     """What the command line says."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "blindspots_hub"
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=planted.BUNDLE, help="folder of a bundle")
+    parser.add_argument("--bundle", help="folder of a bundle, or NAMESPACE/NAME[@VERSION]")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
     parser.add_argument(
@@ -36,7 +38,7 @@ def main() -> int:
     """Serve the page until it is stopped; 2 where the user has to mend something."""
     asked = arguments()
     try:
-        bundle = load_bundle(asked.bundle)
+        bundle, note = open_first(asked.bundle, Path(__file__).parent, planted.BUNDLE)
     except BlindspotsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -44,7 +46,8 @@ def main() -> int:
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
-    serve(build_app(bundle, asked.evaluations, known), asked.host, asked.port)
+    page = build_app(bundle, asked.evaluations, known, Site.of(os.environ), note)
+    serve(page, asked.host, asked.port)
     return 0
 
 

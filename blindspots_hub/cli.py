@@ -7,7 +7,17 @@ import sys
 
 import typer
 
-from blindspots_hub.commands import measuring, planted, sae
+from blindspots_hub.commands import (
+    benchmarks,
+    certainty,
+    hub,
+    measuring,
+    planted,
+    published,
+    quality,
+    sae,
+    space,
+)
 from blindspots_hub.errors import BlindspotsError
 
 app = typer.Typer(
@@ -19,10 +29,25 @@ app = typer.Typer(
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)
+app.command()(certainty.plan)
+app.command()(certainty.stability)
+app.command()(certainty.confounds)
+app.command()(certainty.parity)
+app.command()(certainty.remeasure)
+app.command()(hub.push)
+app.command()(hub.pull)
+app.command()(hub.versions)
+app.command("deploy-space")(space.deploy_space)
 app.command("train-sae")(sae.train_sae)
+app.command("evaluate-sae")(quality.evaluate_sae)
+app.command("token-store")(sae.token_store)
+app.command("validate-tokens")(sae.validate_tokens)
+app.command("import-published")(published.import_published)
 
 benchmark = typer.Typer(help="Hold the method against known truth.", no_args_is_help=True)
 benchmark.command("planted")(planted.benchmark_planted)
+benchmark.command("sae")(benchmarks.benchmark_sae)
+benchmark.command("measure")(benchmarks.benchmark_measure)
 app.add_typer(benchmark, name="benchmark")
 
 build = typer.Typer(help="Make the embedded default anew.", no_args_is_help=True)

@@ -75,6 +75,28 @@ def test_a_cancelled_evaluation_goes_on_when_run_again(site: str, visit: Watched
     assert visit.faults == []
 
 
+def test_whoever_comes_second_sees_the_place_in_the_queue(site: str) -> None:
+    with playwright() as driver, browser(driver) as opened:
+        visits = [Watched(opened.new_page()).open(site) for _ in range(2)]
+        for number, page in enumerate(visit.page for visit in visits):
+            page.get_by_role("tab", name="Evaluate my model").click()
+            page.locator("#eval-pairs input[type=number]").fill(str(310 + number))
+            page.locator("#eval-pairs input[type=number]").blur()
+            page.locator("#run").click()
+            shown = (
+                "#status .running" if number == 0 else "#status .progress-text:text('queue: 1/1')"
+            )
+            page.locator(shown).wait_for(timeout=60_000)
+        place = visits[1].page.locator("#status .progress-text")
+        box, sentence = place.bounding_box(), visits[1].page.locator("#status").bounding_box()
+        assert box is not None
+        assert sentence is not None
+        assert box["y"] + box["height"] <= sentence["y"] + sentence["height"], "it is not clipped"
+        for visit in reversed(visits):
+            visit.page.locator("#cancel").click()
+            visit.page.locator("#status").get_by_text("again").wait_for(timeout=20_000)
+
+
 def test_the_first_command_of_the_readme_shows_a_page_within_ten_seconds(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "app.py", "--port", str(free_port())]
     command += ["--evaluations", str(tmp_path)]

@@ -37,6 +37,7 @@ from blindspots_hub.explorer.explore import Explore
 from blindspots_hub.explorer.leaning import leaning_words
 from blindspots_hub.explorer.rankings import csv_text, rankings
 from blindspots_hub.explorer.search import find
+from blindspots_hub.site import Site
 from blindspots_hub.progress import Event, Work
 
 ROOT = Path(__file__).parents[1]
@@ -281,7 +282,9 @@ def tab(bundle: Bundle, tmp_path: Path) -> EvaluateTab:
     with gr.Blocks():
         own = gr.State([])
         explore = Explore(catalog, own)
-        return EvaluateTab(catalog, explore, own, tmp_path / "results", [("Known", "known")])
+        return EvaluateTab(
+            catalog, explore, own, tmp_path / "results", [("Known", "known")], Site()
+        )
 
 
 def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:

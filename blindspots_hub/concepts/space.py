@@ -43,7 +43,15 @@ class ConceptSpace:
 
     def codes_of(self, pixels: torch.Tensor) -> SparseCodes:
         """The same for an image that is preprocessed already: float32 (3, crop, crop)."""
-        return self.sae.encode(self.backbone.tokens(pixels[None])[0])
+        return self.codes_of_batch(pixels[None])[0]
+
+    def codes_of_batch(self, pixels: torch.Tensor) -> list[SparseCodes]:
+        """The same for each of several images: float32 (B, 3, crop, crop).
+
+        On the CPU to the bit what each gives alone; on CUDA, where the network sees them at once,
+        energies are within 1e-5 of it.
+        """
+        return self.sae.encode_images(self.backbone.tokens(pixels))
 
     def to(self, device: str) -> ConceptSpace:
         """This space with its weights on `device`."""

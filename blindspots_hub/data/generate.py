@@ -16,6 +16,8 @@ from blindspots_hub.data.models import KnownModel
 from blindspots_hub.data.pipelines import LoadedPipeline, call_options, load
 from blindspots_hub.data.settings import GenerationSettings
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import fingerprint
+from blindspots_hub.memory import out_of_memory, release
 
 __all__ = [
     "Failed",
@@ -56,8 +58,10 @@ Outcome = Union[Generated, Failed]  # noqa: UP007 (evaluated at run time on Pyth
 """What became of one caption."""
 
 
-def load_pipeline(model: KnownModel, device: str) -> TextToImage:
-    """Load a text-to-image pipeline on `device` ("cpu", "cuda", "cuda:1", "mps").
+def load_pipeline(model: KnownModel, device: str, rests_on: str | None = None) -> TextToImage:
+    """Load a text-to-image pipeline for `device` ("cpu", "cuda", "cuda:1", "mps").
+
+    Its weights are put there, or where `rests_on` says until `wake` is called.
 
     A folder never asks the Hub; a Hub id is looked for in the cache first. Only safetensors are
     read and no code of the pipeline is run. The number format is float32, on CUDA the settings'.
@@ -66,7 +70,7 @@ def load_pipeline(model: KnownModel, device: str) -> TextToImage:
     class that is not known, has pickled weights or code of its own, does not take its settings,
     or is not cached while no Hub answers (told within some 2 s).
     """
-    return TextToImage(model, load(model, device), device)
+    return TextToImage(model, load(model, device, rests_on or device), device)
 
 
 def pick_device(requested: str | None = None) -> str:
@@ -105,6 +109,22 @@ class TextToImage:
         self._pipe = loaded.pipe
         self._limits = _token_limits(loaded.pipe)
         self._largest_batch: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells loaded pipelines apart: source, revision, what was put in, settings."""
+        loaded = self._loaded
+        return fingerprint(
+            {
+                "source": self.model.source,
+                "revisions": [loaded.revision, loaded.unet_revision, loaded.joined],
+                "settings": asdict(self.model.settings),
+            }
+        )
+
+    def wake(self) -> None:
+        """Bring the weights to the device; they are there already unless they rested elsewhere."""
+        self._pipe.to(self.device)
 
     def generate(self, caption: str, pair_id: str, seed: int) -> Outcome:
         """Draw one caption of the pair `pair_id` in a run with `seed`."""
@@ -224,19 +244,10 @@ def _token_limits(pipe: Any) -> list[tuple[Any, int]]:
 
 
 def _failure(error: Exception) -> Failed:
-    import torch
-
-    text = (str(error).strip().splitlines() or [""])[0][:300]
-    memory = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or (
-        isinstance(error, RuntimeError)
-        and ("out of memory" in str(error) or "can't allocate memory" in str(error))
-    )
-    if memory:
-        # The traceback holds the tensors that filled the memory.
-        error.__traceback__ = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    if out_of_memory(error):
+        release(error)
         return Failed("out_of_memory", "The device's memory does not hold one image at this size.")
+    text = (str(error).strip().splitlines() or [""])[0][:300]
     return Failed("pipeline_error", f"{type(error).__name__}: {text}")
 
 

@@ -46,8 +46,8 @@ class LoadedPipeline:
     dtype: str
 
 
-def load(model: KnownModel, device: str) -> LoadedPipeline:
-    """Load `model` on `device`; see `generate.load_pipeline` for what is checked and raised."""
+def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
+    """Load `model` for `device`; see `generate.load_pipeline` for what is checked and raised."""
     dtype = model.settings.dtype if device.startswith("cuda") else "float32"
     with _told(model.source, device), _quiet():
         cls, folder = _fetch(model)
@@ -64,7 +64,8 @@ def load(model: KnownModel, device: str) -> LoadedPipeline:
         pipe = cls.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, **_dtype(dtype), **modules
         )
-        pipe.to(device)
+        if rests_on == device:
+            pipe.to(device)  # else they stay in main memory, in the number format of `device`
     pipe.set_progress_bar_config(disable=True)
     return LoadedPipeline(pipe, revision_of(folder), unet_revision, joined, dtype)
 

@@ -13,28 +13,36 @@ from blindspots_hub.explorer.evaluate_tab import EvaluateTab
 from blindspots_hub.explorer.explore import AT_ONCE, Explore
 from blindspots_hub.explorer.header import header
 from blindspots_hub.explorer.theme import css, theme
+from blindspots_hub.site import Site
 
 EXPLORE = "explore"
 EVALUATE = "evaluate"
+HERE = Site()
+"""One's own machine."""
 
 
 def build_app(
-    bundle: Bundle, evaluations_dir: Path, known_models: Sequence[tuple[str, str]]
+    bundle: Bundle,
+    evaluations_dir: Path,
+    known_models: Sequence[tuple[str, str]],
+    site: Site = HERE,
+    note: str = "",
 ) -> gr.Blocks:
     """The app on `bundle`. No network is asked for anything, and no torch is imported.
 
     Evaluations keep their files below `evaluations_dir`; `known_models` are (title, spec) as the
-    form offers them.
+    form offers them. `site` says who may do what (by default: whoever sees the page, everything),
+    `note` is a sentence at its top.
     """
     catalog = Catalog(bundle)
     with gr.Blocks(title="blindspots", analytics_enabled=False, fill_width=True) as page:
         own = gr.State([])
-        header(bundle)
+        header(bundle, note)
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab("Explore", id=EXPLORE):
                 explore = Explore(catalog, own)
             with gr.Tab("Evaluate my model", id=EVALUATE) as evaluate_tab:
-                evaluate = EvaluateTab(catalog, explore, own, evaluations_dir, known_models)
+                evaluate = EvaluateTab(catalog, explore, own, evaluations_dir, known_models, site)
         evaluate.wire(tabs, EXPLORE, evaluate_tab)
         page.load(explore.follow_link, own, explore.changing, **AT_ONCE)
     return page

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import tempfile
 import threading
-import time
 import zipfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -22,12 +21,11 @@ from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
 from blindspots_hub.explorer.counts import counts_line
 from blindspots_hub.explorer.explore import AT_ONCE, PRIVATE, Explore, Updates, View, first_concept
 from blindspots_hub.explorer.format import duration
-from blindspots_hub.explorer.running import RunningPage, notice
+from blindspots_hub.explorer.publishing import PublishPanel, log_in
+from blindspots_hub.explorer.running import INTERVAL, RunningPage, notice, pictures
 from blindspots_hub.files import fingerprint
-from blindspots_hub.progress import Work
-
-INTERVAL = 0.25
-"""Seconds between two pictures of the running page."""
+from blindspots_hub.site import Site
+from blindspots_hub.zerogpu import GpuRefused
 
 SLOT = "evaluation"
 """One evaluation at a time on this server; others see their place in the queue."""
@@ -57,25 +55,31 @@ class EvaluateTab:
         own: gr.State,
         folder: Path,
         known_models: Sequence[tuple[str, str]],
+        site: Site,
     ) -> None:
         self._catalog, self._explore, self._own = catalog, explore, own
         self._folder = folder
         self._known = list(known_models)
+        self._specs = [spec for _, spec in known_models]
+        self._site = site
         self._busy = threading.Lock()
-        self._build(len(catalog.home.image_ids(NATURAL)))
+        self._build(site.most_pairs(len(catalog.home.image_ids(NATURAL))))
 
     def _build(self, most: int) -> None:
+        folder = "" if self._site.public else "a diffusers folder on this machine, "
         with gr.Row(elem_id="evaluate"):
             with gr.Column(scale=2, min_width=320, elem_id="form"):
                 gr.HTML(
-                    "<h2>Evaluate a text-to-image model</h2><p>Known models, a diffusers folder on "
-                    "this machine, or the id of a model on the Hugging Face Hub.</p>"
+                    f"<h2>Evaluate a text-to-image model</h2><p>Known models, {folder}or the id of "
+                    "a model on the Hugging Face Hub.</p>"
                 )
+                if self._site.login:
+                    log_in(self._site)
                 self.model = gr.Dropdown(
                     self._known,
                     value=self._known[0][1] if self._known else None,
                     label="Model",
-                    info="name, path of a folder, or org/name",
+                    info="name or org/name" if self._site.public else "name, folder, or org/name",
                     allow_custom_value=True,
                     elem_id="eval-model",
                 )
@@ -100,6 +104,7 @@ class EvaluateTab:
                         "Explore it", variant="primary", elem_id="explore-it"
                     )
                     self.download = gr.DownloadButton("Download the bundle", elem_id="download")
+                self.publish = PublishPanel(self._catalog, self._site)
         self.finished = gr.State("")
 
     def wire(self, tabs: gr.Tabs, explore_tab: str, tab: gr.Tab) -> None:
@@ -107,9 +112,9 @@ class EvaluateTab:
         form = [self.model, self.pairs, self.seed]
         progress = [
             self.status, self.run, self.cancel, self.result, self.download, self.finished,
-            self._own, self._explore.model,
+            self._own, self._explore.model, *self.publish.shown,
         ]  # fmt: skip
-        buttons = [self.status, self.run, self.cancel, self.result]
+        buttons = [self.status, self.run, self.cancel, self.result, self.publish.panel]
         self.run.click(self._asked, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._run,
@@ -135,11 +140,13 @@ class EvaluateTab:
             [tabs, *self._explore.changing],
             **AT_ONCE,
         )
+        self.publish.wire(self.finished)
         self._tabs, self._explore_tab = tabs, explore_tab
 
     def _estimate(self, model: str, pairs: float) -> str:
         try:
-            found = estimate(_spec(model), int(pairs), self._catalog.home)
+            spec, count, _ = self._site.accepted(model, pairs, 0, self._specs)
+            found = estimate(spec, count, self._catalog.home)
         except BlindspotsError as error:
             return notice("error", "This can’t be estimated.", str(error))
         low, high = duration(found.seconds_low), duration(found.seconds_high)
@@ -153,6 +160,7 @@ class EvaluateTab:
             self.run: gr.Button(interactive=False),
             self.cancel: gr.Button(interactive=True),
             self.result: gr.Row(visible=False),
+            self.publish.panel: gr.Column(visible=False),
         }
 
     def _run(
@@ -164,7 +172,8 @@ class EvaluateTab:
             self.finished: "",
         }
         try:
-            spec, pairs, seed = _spec(model), int(pairs), int(seed or 0)
+            spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
+            self._site.check_size(spec, self._specs)
             from blindspots_hub.evaluate import evaluation
 
             while not self._busy.acquire(timeout=INTERVAL):
@@ -172,15 +181,23 @@ class EvaluateTab:
             try:
                 home = self._catalog.home
                 folder = result_folder(self._folder, home, spec, pairs, seed)
-                work = evaluation(spec, folder, pairs=pairs, seed=seed, bundle=home)
+                work = evaluation(
+                    spec, folder, pairs=pairs, seed=seed, bundle=home, batch=self._site.batch
+                )
                 page = RunningPage(f"{self._title(spec)} · {pairs:,} pairs · seed {seed}")
-                bundle = yield from self._watch(work, page)
+                bundle = yield from pictures(work, page, self.status)
             finally:
                 self._busy.release()
             identity = self._catalog.add(bundle.root)
             own = [*own, identity] if identity not in own else own
             entry = Entry(bundle, next(iter(bundle.models)))
             sentence = headline(bundle, entry.model)
+        except GpuRefused as error:
+            yield {
+                self.status: notice("idle", "The evaluation pauses.", str(error)),
+                **self._at_rest("Continue"),
+            }
+            return
         except BlindspotsError as error:
             yield {
                 self.status: notice("error", "The evaluation stopped.", str(error)),
@@ -205,31 +222,16 @@ class EvaluateTab:
             self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),
             self.finished: self._catalog.entry(f"{identity}/{entry.model}").key,
             self._own: own,
+            **self.publish.offer(bundle),
             self._explore.model: gr.Dropdown(
                 choices=menu(self._catalog.entries(own)), value=current
             ),
             **self._at_rest(),
         }
 
-    def _watch(self, work: Work[Bundle], page: RunningPage) -> Generator[Updates, None, Bundle]:
-        """Drive `work`, yielding a picture of it at most every `INTERVAL` seconds."""
-        shown = 0.0
-        try:
-            while True:
-                try:
-                    event = next(work)
-                except StopIteration as end:
-                    return end.value
-                page.take(event)
-                if time.monotonic() - shown >= INTERVAL:
-                    shown = time.monotonic()
-                    yield {self.status: page.html()}
-        finally:
-            work.close()
-
-    def _at_rest(self) -> Updates:
+    def _at_rest(self, label: str = "Run") -> Updates:
         return {
-            self.run: gr.Button(interactive=True),
+            self.run: gr.Button(label, interactive=True),
             self.cancel: gr.Button(interactive=False),
         }
 
@@ -254,13 +256,6 @@ class EvaluateTab:
 
     def _title(self, spec: str) -> str:
         return next((title for title, known in self._known if known == spec), spec)
-
-
-def _spec(model: str | None) -> str:
-    spec = (model or "").strip()
-    if not spec:
-        raise BlindspotsError("No model is named: choose one, or give a folder or a Hub id.")
-    return spec
 
 
 def zip_bundle(bundle: Bundle) -> Path:

@@ -22,8 +22,12 @@ try {
 """
 
 
-def header(bundle: Bundle) -> gr.HTML:
-    """The header of the page that shows `bundle`."""
+def header(bundle: Bundle, note: str = "") -> gr.HTML:
+    """The header of the page that shows `bundle`; `note` is a sentence that everybody should read.
+
+    For example that the bundle that was wanted could not be had.
+    """
+    told = f'<p class="site-note" role="alert">{escape(note)}</p>' if note else ""
     return gr.HTML(
         '<header class="top"><div class="brand"><h1>blindspots</h1>'
         "<p>What does a text-to-image model fail to draw, and what does it add? Each point is a "
@@ -33,7 +37,7 @@ def header(bundle: Bundle) -> gr.HTML:
         f'start of its sha256"><b>{escape(bundle.name)}</b> {escape(bundle.version)} '
         f"<code>{bundle_id(bundle)[:8]}</code></div>"
         '<button type="button" data-theme aria-label="Switch between light and dark" '
-        'title="Light or dark">◐</button></header>',
+        f'title="Light or dark">◐</button></header>{told}',
         js_on_load=SCRIPT,
         elem_id="top",
     )

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Generator
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
+
+import gradio as gr
 
 from blindspots_hub.explorer.counts import bar, words
 from blindspots_hub.explorer.format import count, duration
 from blindspots_hub.explorer.pictures import data_uri, media_type
-from blindspots_hub.progress import Event
+from blindspots_hub.progress import Event, Work
+
+T = TypeVar("T")
+
+INTERVAL = 0.25
+"""Seconds between two pictures of the page."""
 
 SHOWN = 6
 """Newest pairs of images on the page."""
@@ -38,17 +46,20 @@ class RunningPage:
     def html(self, note: str = "", counts: str = "") -> str:
         """The page as it stands, as HTML.
 
-        Once the work has ended, `note` stands where the remaining time did, and `counts` (HTML) in
-        the place of those that were made on the way.
+        Once the work has ended, `note` stands where the stage did, and `counts` (HTML) in the place
+        of those that were made on the way.
         """
         event = self._event
         share = event.done / event.total if event.total else 0.0
         numbers = f"{count(event.done)} of {count(event.total)}" if event.total > 1 else ""
+        stage, remaining = event.stage, self._remaining()
+        if note:
+            share, numbers, stage, remaining = 1.0, "", note, ""
         pulse = "" if event.total > 1 or note else " waiting"
         return (
             f'<div class="running"><h3>{escape(self._title)}</h3>'
-            f'<p class="stage"><b>{escape(event.stage)}</b> {numbers} '
-            f"<span>{escape(note or self._remaining())}</span></p>"
+            f'<p class="stage"><b>{escape(stage)}</b> {numbers} '
+            f"<span>{escape(remaining)}</span></p>"
             f'<div class="meter{pulse}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
             f'aria-valuenow="{100 * share:.0f}"><i style="width:{100 * share:.1f}%"></i></div>'
             f"{counts or self._count_line()}{self._gallery()}</div>"
@@ -90,6 +101,29 @@ def _pair(detail: dict[str, Any]) -> str:
     )
     caption = escape(str(detail.get("caption", "")))
     return f'<figure>{images}<figcaption title="{caption}">{caption}</figcaption></figure>'
+
+
+def pictures(
+    work: Work[T], page: RunningPage, place: gr.HTML
+) -> Generator[dict[Any, Any], None, T]:
+    """Drive `work`, yielding a picture of it for `place` at most every `INTERVAL` seconds.
+
+    Closing it closes the work.
+    """
+    shown = 0.0
+    try:
+        while True:
+            try:
+                event = next(work)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            page.take(event)
+            if time.monotonic() - shown >= INTERVAL:
+                shown = time.monotonic()
+                yield {place: page.html()}
+    finally:
+        work.close()
 
 
 def notice(kind: str, title: str, sentence: str) -> str:
