@@ -17,6 +17,7 @@ from blindspots_hub.commands import (
     quality,
     sae,
     space,
+    starting,
 )
 from blindspots_hub.errors import BlindspotsError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(starting.start)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)

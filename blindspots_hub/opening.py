@@ -25,7 +25,7 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
     if asked is None and not lock.is_file():
         return load_bundle(embedded), ""
     try:
-        return load_bundle(lock if asked is None else asked), ""
+        return _with_models(load_bundle(lock if asked is None else asked)), ""
     except HubUnreachable as error:
         why = str(error)
     except BlindspotsError as error:
@@ -34,3 +34,12 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
         why = str(error)
     _log.warning("%s The embedded example is shown instead.", why)
     return load_bundle(embedded), f"You see the embedded example: {why}"
+
+
+def _with_models(bundle: Bundle) -> Bundle:
+    if not bundle.models:
+        raise BlindspotsError(
+            f"The bundle {bundle.name} holds no model yet, so there is nothing to show: evaluate "
+            f"one first (python -m blindspots_hub evaluate MODEL --bundle {bundle.root} --out DIR)."
+        )
+    return bundle

@@ -95,8 +95,11 @@ class OwnPairs:
 
 def open_pairs(source: str | Path | None, base: Bundle) -> Work[CaptionedImages]:
     """The pairs of `base` where `source` is None, of another bundle, or of what a user names."""
-    if source is None:
-        return BundlePairs(base)
+    return BundlePairs(base) if source is None else (yield from own_pairs(source))
+
+
+def own_pairs(source: str | Path) -> Work[CaptionedImages]:
+    """The pairs of a bundle in a folder, or of what `reading_pairs` reads."""
     folder = Path(source).expanduser()
     if (folder / MANIFEST).is_file():
         return BundlePairs(load_bundle(folder))

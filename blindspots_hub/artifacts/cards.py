@@ -13,7 +13,7 @@ from blindspots_hub import paper
 from blindspots_hub.artifacts.layout import CARD, QUALITY, table_path
 from blindspots_hub.artifacts.licences import sae_licence
 from blindspots_hub.artifacts.markdown import Markdown, code, quoted, shell, shown
-from blindspots_hub.artifacts.schema import DELTAS
+from blindspots_hub.artifacts.schema import CONCEPTS, DELTAS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import write_bytes, write_json
 
@@ -178,12 +178,14 @@ def write_bundle_card(root: Path, manifest: Mapping[str, Any], created_with: str
                 "null": "not measured" if flagged is None else f"{flagged:.1%}",
             }
         )
-    first = table_path(root, DELTAS, manifest["models"][0]["name"]).relative_to(root)
+    first = table_path(root, CONCEPTS)
+    if models:
+        first = table_path(root, DELTAS, models[0]["name"])
     fields = {
         "title": f"Blindspots: {manifest['name']}",
         "created_with": created_with,
         "note": manifest.get("note", ""),
         "models": models,
-        "first_table": first.as_posix(),
+        "first_table": first.relative_to(root).as_posix(),
     }
     write_bytes(root / CARD, render("dataset_card/bundle.md", front, fields))
