@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from blindspots_hub.artifacts.schema import (
     PAIRS,
     THUMBNAILS,
 )
-from blindspots_hub.artifacts.writer import image_cell, write_manifest, write_table
+from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
+from blindspots_hub.loading import threads
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.tables import Compared, write_tables
 
-Columns = Mapping[str, Any]
+Blocks = Iterable[Columns]
+"""A table block by block: one with images is larger than memory."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,18 @@ class ModelSide:
     """The generated images of one model.
 
     Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
-    where it is None the two sets are unpaired.
+    where it is None the two sets are unpaired. `sampler_share` (n,) where captions were drawn
+    several times (`measure.sampler`).
     """
 
     name: str
     title: str
     side: Side
     natural_rows: np.ndarray | None
-    generations: Columns
+    generations: Columns | Blocks
     run: Mapping[str, Any]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    sampler_share: np.ndarray | None = None
 
 
 @dataclass
@@ -74,7 +79,7 @@ class _Shown:
 def assemble(
     root: Path,
     identity: Mapping[str, Any],
-    pairs: Columns,
+    pairs: Columns | Blocks,
     concepts: Columns,
     natural: Side,
     models: list[ModelSide],
@@ -123,6 +128,7 @@ def _measure(
         [natural.ids[row] for row in rows],
         model.side.ids,
         paired,
+        model.sampler_share,
     )
     written = write_tables(root, model.name, compared, settings, null_from or natural.energies)
     write_table(root, GENERATIONS, model.generations, model.name)
@@ -151,12 +157,13 @@ def _thumbnails(sides: Mapping[str, Side], shown: Mapping[str, _Shown]) -> dict[
         (side.ids[row], source, row) for source, side in sides.items() for row in shown[source].rows
     )
     columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
-    for pair_id, source, row in wanted:
-        image = sides[source].thumbnail(row)
-        if image is None:
-            continue
-        columns["source"].append(source)
-        columns["pair_id"].append(pair_id)
-        columns["caption"].append(sides[source].captions[row])
-        columns["image"].append(image_cell(image, f"{pair_id}.webp"))
+    with ThreadPoolExecutor(threads(), thread_name_prefix="thumbnail") as pool:
+        images = pool.map(lambda one: sides[one[1]].thumbnail(one[2]), wanted)
+        for (pair_id, source, row), image in zip(wanted, images, strict=True):
+            if image is None:
+                continue
+            columns["source"].append(source)
+            columns["pair_id"].append(pair_id)
+            columns["caption"].append(sides[source].captions[row])
+            columns["image"].append(image_cell(image, f"{pair_id}.webp"))
     return columns

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE
 from blindspots_hub.assemble import Side
 from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
+from blindspots_hub.concepts.train_processes import ALONE, Processes
 from blindspots_hub.data.images import encode_webp
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import copy_folder
-from blindspots_hub.measure.store import CodedImages, CodeStore
+from blindspots_hub.gpu_work import encode
+from blindspots_hub.loading import Load, Pixels, loading
+from blindspots_hub.measure.sampler import mean_of_drawings
+from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
+from blindspots_hub.pairing import Paired
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.sharing import meet
 
 SHARD = 32
 """Images a shard: what a kill can lose of the encoding, a few seconds on a CPU."""
@@ -28,8 +35,6 @@ THUMBNAIL = 112
 
 THUMBNAIL_QUALITY = 80
 """webp quality of a thumbnail."""
-
-Load = Callable[[], Image.Image]
 
 
 def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
@@ -54,41 +59,84 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
     return space
 
 
-def code_store(folder: Path, ids: list[str], space: ConceptSpace) -> CodeStore:
-    """The store of codes of images `ids` in this concept space."""
+def code_store(
+    folder: Path, ids: list[str], space: ConceptSpace, images_a_pair: int = 1
+) -> CodeStore:
+    """The store of codes of images `ids` in this concept space, `SHARD` pairs a shard."""
     return CodeStore(
         folder,
         ids,
         space.fingerprint,
         space.backbone.layout,
         space.sae.config.n_concepts,
-        SHARD,
+        SHARD * images_a_pair,
     )
 
 
-def encode_shard(
-    store: CodeStore, shard: int, space: ConceptSpace, images: Mapping[str, Load]
-) -> None:
-    """Encode one shard unless it is there; images that cannot be read are kept by their cause."""
-    if store.has(shard):
-        return
-    codes, failed = {}, {}
-    for image_id in store.shards[shard]:
-        try:
-            codes[image_id] = space.encode(images[image_id]())
-        except BlindspotsError as error:
-            failed[image_id] = str(error)
-    store.write(shard, codes, failed)
+def encode_shards(
+    store: CodeStore, shards: Sequence[int], space: ConceptSpace, images: Mapping[str, Load]
+) -> Generator[int, None, None]:
+    """Encode those of `shards` that are not there yet, and yield the number of each in turn.
+
+    While one is encoded, the images of the next are loaded. An image that has no codes is kept by
+    its cause: that of `NoImage`, `unreadable`, or `not_encoded` where the networks refused it.
+    """
+    missing = [shard for shard in shards if not store.has(shard)]
+    parts = {shard: _parts(store.shards[shard]) for shard in missing}
+    loaded = loading(
+        (part for shard in missing for part in parts[shard]), images, space.backbone.preprocess
+    )
+    try:
+        for shard in shards:
+            if shard in parts:
+                found: dict[str, SparseCodes | Failure] = {}
+                for _ in parts[shard]:
+                    found |= _encoded(space, next(loaded))
+                failed = {i: one for i, one in found.items() if isinstance(one, Failure)}
+                codes = {i: one for i, one in found.items() if not isinstance(one, Failure)}
+                store.write(shard, codes, failed)
+            yield shard
+    finally:
+        loaded.close()
+
+
+def _parts(ids: list[str]) -> list[list[str]]:
+    """A shard's images in the portions that memory holds at once."""
+    return [ids[start : start + SHARD] for start in range(0, len(ids), SHARD)]
+
+
+def _encoded(space: ConceptSpace, loaded: dict[str, Pixels]) -> dict[str, SparseCodes | Failure]:
+    pixels = {i: one for i, one in loaded.items() if not isinstance(one, Failure)}
+    codes = dict(zip(pixels, encode(space, list(pixels.values())), strict=True))
+    return {
+        image_id: one if isinstance(one, Failure) else _told(codes[image_id])
+        for image_id, one in loaded.items()
+    }
+
+
+def _told(encoded: SparseCodes | str) -> SparseCodes | Failure:
+    return Failure("not_encoded", encoded) if isinstance(encoded, str) else encoded
 
 
 def encode_all(
-    store: CodeStore, space: ConceptSpace, images: Mapping[str, Load], stage: str
+    store: CodeStore,
+    space: ConceptSpace,
+    images: Mapping[str, Load],
+    stage: str,
+    processes: Processes = ALONE,
 ) -> Work[CodedImages]:
-    """Encode every shard that is not there yet; an event a shard."""
-    for shard in range(len(store.shards)):
-        yield Event(stage, min(shard * store.shard_size, len(store.ids)), len(store.ids))
-        encode_shard(store, shard, space, images)
-    yield Event(stage, len(store.ids), len(store.ids))
+    """Encode every shard that is not there yet; an event a shard.
+
+    Several `processes` share the shards, and each returns all of them; events tell of its own.
+    """
+    mine = range(processes.rank, len(store.shards), processes.count)
+    total = sum(len(store.shards[shard]) for shard in mine)
+    done = 0
+    yield Event(stage, done, total)
+    for shard in encode_shards(store, mine, space, images):
+        done += len(store.shards[shard])
+        yield Event(stage, done, total)
+    meet(processes)
     return store.load()
 
 
@@ -108,6 +156,25 @@ def coded_side(
         heat=coded.heat,
         thumbnail=thumbnail,
     )
+
+
+def drawn_side(
+    coded: CodedImages,
+    paired: Paired,
+    captions: Mapping[str, str],
+    images: Mapping[str, Load],
+    tokens: str,
+) -> Side:
+    """The side of a bundle whose images are pairs, each of one drawing or more.
+
+    A pair's energies are the mean of its drawings'; heatmap and thumbnail show the first of them.
+    `captions` and `images` are by drawing.
+    """
+    first = coded.take([names[0] for names in paired.drawings.values()])
+    shown = coded_side(first, captions, images, tokens)
+    rows, pair = paired.rows(coded.ids)
+    energies = mean_of_drawings(coded.energies(tokens).take(rows), pair)
+    return replace(shown, ids=list(paired.drawings), energies=energies)
 
 
 def kept_side(base: Bundle, ids: Sequence[str]) -> Side:

@@ -33,14 +33,15 @@ class Estimate:
     sentence: str
 
 
-def estimate(model: str, pairs: int, bundle: Bundle) -> Estimate:
-    """Rough time of `evaluate(model, pairs=pairs)`, without loading or asking anything.
+def estimate(model: str, pairs: int, bundle: Bundle, seeds: int = 1) -> Estimate:
+    """Rough time of `evaluate` with these arguments, without loading or asking anything.
 
     A guess by the model's size until its first images are drawn; the running page then tells the
     time left from the measured rate.
     """
     low, high = _seconds_an_image(model)
-    seconds = START[0] + pairs * low, START[1] + pairs * high
+    images = pairs * seeds
+    seconds = START[0] + images * low, START[1] + images * high
     gap = resolvable_gap(bundle, pairs)
     shows = (
         f"{pairs:,} pairs can show relative gaps of about {gap:.2g} and more in a middling "
@@ -48,8 +49,9 @@ def estimate(model: str, pairs: int, bundle: Bundle) -> Estimate:
         if gap is not None
         else f"{pairs:,} pairs: nothing measured here tells yet what that many can show."
     )
+    each = f"Each caption is drawn {seeds} times: {images:,} images. " if seeds > 1 else ""
     guess = "The time is a guess by the model's size until the first images are drawn."
-    return Estimate(*seconds, f"{shows} {guess}")
+    return Estimate(*seconds, f"{shows} {each}{guess}")
 
 
 def _seconds_an_image(model: str) -> tuple[float, float]:

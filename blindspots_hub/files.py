@@ -14,6 +14,9 @@ from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
 
+_PARTIAL = ".partial"
+"""Ending of a file that is being written."""
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -22,7 +25,7 @@ def atomic(path: Path) -> Iterator[Path]:
     The file is complete or absent, never half there. A full disk or a folder that cannot be
     written raises `BlindspotsError`; what stood at `path` before is untouched.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -48,6 +51,15 @@ def _told(error: OSError, path: Path) -> Exception:
             f"{path} cannot be written ({error.strerror}): choose an output folder that you own."
         )
     return error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed left half written below `folder`.
+
+    Only where no other process writes there.
+    """
+    for path in folder.rglob(f".*.*{_PARTIAL}"):
+        path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -78,13 +90,26 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; a file that is missing or no JSON object raises `BlindspotsError`."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BlindspotsError(f"{path} is missing: check the folder's name.") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise BlindspotsError(
+            f"{path} cannot be read ({error.strerror}): check whose it is, and the folder's name."
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BlindspotsError(f"{path} is not valid JSON ({error}): fetch it again.") from None
     if not isinstance(value, dict):
         raise BlindspotsError(f"{path} does not hold a JSON object: fetch it again.")
     return value
+
+
+def public_name(source: str | Path) -> str:
+    """How records that may be published name a model: its Hub id, or only the name of its folder.
+
+    A path of this machine means nothing elsewhere, and tells who works here.
+    """
+    folder = Path(source).expanduser()
+    return folder.resolve().name if folder.is_dir() else str(source)
 
 
 def sha256_file(path: Path) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.assemble import ModelSide, assemble
+from blindspots_hub.concepts.train_processes import Processes
 from blindspots_hub.data.generate import pick_device
 from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
@@ -25,7 +27,9 @@ from blindspots_hub.files import fingerprint, sha256_file
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
-from blindspots_hub.run import WORK, finished
+from blindspots_hub.request import WORK, finished, tidy
+from blindspots_hub.sharing import meet
+from blindspots_hub.zerogpu import resting_place
 
 
 def measure_folders(
@@ -42,8 +46,8 @@ def measure_folders(
 
     Images whose file names agree but for the ending are pairs; where hardly any do, the two sets
     are compared unpaired. The concepts are those of `bundle` (the embedded default). The images
-    themselves are not copied into the bundle, only thumbnails. Run again it goes on where it
-    stopped.
+    themselves are not copied into the bundle, only thumbnails. Processes that `accelerate launch`
+    started share the work. Run again it goes on where it stopped.
     """
     work = measuring_folders(
         Path(natural),
@@ -74,20 +78,23 @@ def measuring_folders(
     if found := finished(out, request):
         return found
 
+    chosen = pick_device(device)
+    processes = Processes.launched(chosen)
+    if processes.count > 1:
+        chosen = processes.device
     yield Event("load the concept space", 0, 1)
-    space = open_space(base, pick_device(device))
+    space = open_space(base, resting_place(chosen))
     coded = {}
     for side, paths in files.items():
         images = {i: partial(open_image, path) for i, path in paths.items()}
         store = code_store(out / WORK / f"{side}-{request[:16]}", list(images), space)
-        coded[side] = yield from encode_all(store, space, images, f"encode {side} images")
-    dropped = _dropped(coded, matched)
-    if matched.paired:
-        both = sorted(set(coded["natural"].ids) & set(coded["generated"].ids))
-        coded = {side: images.take(both) for side, images in coded.items()}
-    copy_space(base, out)
-    yield from _write(out, base, settings, request, matched, files, coded, dropped)
-    shutil.rmtree(out / WORK)
+        stage = f"encode {side} images"
+        coded[side] = yield from encode_all(store, space, images, stage, processes)
+    if processes.is_first:
+        copy_space(base, out)
+        yield from _write(out, base, settings, request, matched, files, coded)
+        tidy(out)
+    meet(processes)
     return load_bundle(out)
 
 
@@ -113,12 +120,38 @@ def _by_id(matched: Matched) -> dict[str, dict[str, Path]]:
     return files
 
 
-def _dropped(coded: dict[str, CodedImages], matched: Matched) -> dict[str, int]:
-    counts = {f"{side}_unreadable": len(images.failed) for side, images in coded.items()}
-    if matched.paired:
-        counts["natural_unmatched"] = matched.unmatched_natural
-        counts["generated_unmatched"] = matched.unmatched_generated
-    return {cause: n for cause, n in sorted(counts.items()) if n}
+@dataclass(frozen=True)
+class _Kept:
+    """Images of both sides that are measured, and the cause of every other by side and id."""
+
+    coded: dict[str, CodedImages]
+    out: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, coded: dict[str, CodedImages], paired: bool) -> _Kept:
+        causes = {
+            side: {image_id: f"{side}_{one.cause}" for image_id, one in images.failed.items()}
+            for side, images in coded.items()
+        }
+        if not paired:
+            return cls(coded, causes)
+        # A pair is left out once: by its natural image's cause where both sides have one.
+        out = causes["generated"] | causes["natural"]
+        both = sorted(set(coded["natural"].ids) & set(coded["generated"].ids))
+        return cls(
+            {side: images.take(both) for side, images in coded.items()},
+            {"natural": out, "generated": out},
+        )
+
+    def dropped(self, matched: Matched) -> dict[str, int]:
+        """How many pairs, or images where unpaired, each cause took out."""
+        counts = Counter(self.out["generated"].values())
+        if matched.paired:
+            counts["natural_unmatched"] = matched.unmatched_natural
+            counts["generated_unmatched"] = matched.unmatched_generated
+        else:
+            counts.update(self.out["natural"].values())
+        return {cause: n for cause, n in sorted(counts.items()) if n}
 
 
 def _write(
@@ -128,14 +161,16 @@ def _write(
     request: str,
     matched: Matched,
     files: dict[str, dict[str, Path]],
-    coded: dict[str, CodedImages],
-    dropped: dict[str, int],
+    found: dict[str, CodedImages],
 ) -> Work[None]:
+    kept = _Kept.of(found, matched.paired)
+    coded = kept.coded
     for side, images in coded.items():
         if len(images.ids) < 2:
-            reasons = next(iter(images.failed.values()), "they have no counterpart")
+            reasons = [one.reason for one in images.failed.values()]
             raise BlindspotsError(
-                f"Only {len(images.ids)} {side} images can be measured, for example: {reasons}"
+                f"Only {len(images.ids)} {side} images can be measured, for example: "
+                f"{(reasons or ['they have no counterpart'])[0]}"
             )
     captions = {
         side: {image_id: path.stem for image_id, path in paths.items()}
@@ -151,26 +186,27 @@ def _write(
     }
     folder = matched.generated[0].parent
     name = slug(folder.resolve().name)
+    drawn = list(files["generated"])
     model = ModelSide(
         name=name if name != "natural" else "generated",
         title=folder.resolve().name,
         side=sides["generated"],
         natural_rows=np.arange(len(coded["natural"].ids)) if matched.paired else None,
-        generations=_image_columns(coded["generated"], files["generated"])
+        generations=_image_columns(drawn, files["generated"])
         | {
-            "seed": [None] * len(coded["generated"].ids),
-            "flags": [[] for _ in coded["generated"].ids],
-            "status": ["ok"] * len(coded["generated"].ids),
+            "draw": [0] * len(drawn),
+            "seed": [None] * len(drawn),
+            "flags": [[] for _ in drawn],
+            "status": [kept.out["generated"].get(image_id, "ok") for image_id in drawn],
         },
         run={"source": "folders"},
-        dropped=dropped,
+        dropped=kept.dropped(matched),
     )
-    natural = coded["natural"]
-    sizes = [files["natural"][image_id].stat().st_size for image_id in natural.ids]
+    natural = coded["natural"].ids
     pairs = _image_columns(natural, files["natural"]) | {
-        "caption": [captions["natural"][image_id] for image_id in natural.ids],
-        "url": [None] * len(natural.ids),
-        "image_size": sizes,
+        "caption": [captions["natural"][image_id] for image_id in natural],
+        "url": [None] * len(natural),
+        "image_size": [files["natural"][image_id].stat().st_size for image_id in natural],
     }
     identity = {
         "name": f"{model.name}-measured",
@@ -182,9 +218,9 @@ def _write(
     yield from assemble(out, identity, pairs, concepts, sides["natural"], [model], settings)
 
 
-def _image_columns(coded: CodedImages, files: dict[str, Path]) -> dict[str, Any]:
+def _image_columns(ids: list[str], files: dict[str, Path]) -> dict[str, Any]:
     return {
-        "pair_id": coded.ids,
-        "image": [None] * len(coded.ids),
-        "image_sha256": [sha256_file(files[image_id]) for image_id in coded.ids],
+        "pair_id": ids,
+        "image": [None] * len(ids),
+        "image_sha256": [sha256_file(files[image_id]) for image_id in ids],
     }

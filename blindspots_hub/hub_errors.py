@@ -145,6 +145,8 @@ def _cause(error: Exception) -> str | None:
         return "the disk is full: free some space and run the same again, it goes on from here"
     if isinstance(error, (httpx2.HTTPError, ConnectionError)) or _is_xet(error):
         return _CUT
+    if isinstance(error, UnicodeEncodeError):  # of a header; the rest of a request is UTF-8
+        return _STATUS[401]
     if isinstance(error, PermissionError):
         return f"{error.filename} cannot be written: choose a folder (or HF_HOME) that you own"
     return None

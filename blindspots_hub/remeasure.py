@@ -39,8 +39,13 @@ def remeasuring(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bund
         yield Event("compute tables", done, len(bundle.models), {"model": name})
         paired = model["design"] == "paired"
         own = bundle.image_ids(name)
+        share = bundle.deltas(name)["sampler_share"]  # of drawings, which the bundle doesn't keep
         compared = Compared(
-            *bundle.compared(name), own if paired else bundle.image_ids(NATURAL), own, paired
+            *bundle.compared(name),
+            own if paired else bundle.image_ids(NATURAL),
+            own,
+            paired,
+            share.to_numpy() if share.null_count < len(share) else None,
         )
         settings = replace(MeasureSettings(**model["settings"]), **changes)
         written = write_tables(out, name, compared, settings, bundle.energies(NATURAL))

@@ -34,7 +34,7 @@ _SCALE_ATOMS = 64
 """Of these atoms, those that the scale is fitted to."""
 
 _CHUNK = 4096
-_FACTS = ("seed", "tokens", "config")
+_FACTS = {"seed": int, "tokens": dict, "config": dict}
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,8 @@ def _record(model: str) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     record = read_json(path)
-    return record if all(name in record for name in _FACTS) else None
+    known = all(isinstance(record.get(name), kind) for name, kind in _FACTS.items())
+    return record if known else None
 
 
 def _same_backbone(name: str, sae: RASAE, store: TokenStore) -> None:
@@ -197,6 +198,8 @@ def _points(path: Path) -> NDArray[np.float32]:
         raise BlindspotsError(
             f"{path} cannot be read as points ({error}): give a .npy file of shape (points, width)."
         ) from None
-    if not isinstance(points, np.ndarray) or points.ndim != 2:
-        raise BlindspotsError(f"{path} does not hold points of shape (points, width).")
+    if not isinstance(points, np.ndarray) or points.ndim != 2 or points.dtype.kind not in "fiu":
+        raise BlindspotsError(
+            f"{path} does not hold points: give a .npy file of numbers, of shape (points, width)."
+        )
     return points.astype(np.float32)

@@ -12,7 +12,13 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.hub_probe import hub_reachable
 
 PUBLIC_PAIRS = 500
-"""Most pairs of one evaluation where strangers share a server."""
+"""Most pairs, and most images, of one evaluation where strangers share a server."""
+
+PUBLIC_STEPS = 100
+"""Most denoising steps that a stranger may ask for: twice what pipelines usually do."""
+
+PUBLIC_SIDE = 1024
+"""Largest side in pixels that a stranger may ask for: what large pipelines are trained at."""
 
 PUBLIC_BYTES = 20 * 1024**3
 """Most bytes of weights that a stranger's model may have."""
@@ -83,6 +89,25 @@ class Site:
             raise BlindspotsError(f"The seed is a number from 0 to {LONGEST_SEED:,}.")
         return spec, count, number
 
+    def check_drawings(
+        self, model: str, pairs: int, seeds: int, steps: int | None, size: int | None
+    ) -> None:
+        """`BlindspotsError` where a stranger wants more drawn, or slower, than a Space can give."""
+        if not self.public:
+            return
+        if pairs * seeds > PUBLIC_PAIRS:
+            raise BlindspotsError(
+                f"{pairs:,} pairs with {seeds} drawings each are {pairs * seeds:,} images, and "
+                f"this Space draws at most {PUBLIC_PAIRS} at a time: ask for less, or run it on "
+                f"your own machine: {evaluate_command(model, pairs, 0, seeds)}"
+            )
+        if steps is not None and steps > PUBLIC_STEPS:
+            raise BlindspotsError(f"This Space takes at most {PUBLIC_STEPS} steps, not {steps:,}.")
+        if size is not None and size > PUBLIC_SIDE:
+            raise BlindspotsError(
+                f"This Space draws images of at most {PUBLIC_SIDE} pixels a side, not {size:,}."
+            )
+
     def check_size(self, model: str, known: Sequence[str]) -> None:
         """`BlindspotsError` where a stranger's model is too large to be fetched here.
 
@@ -124,7 +149,8 @@ def weight_bytes(model: str, revision: str) -> int:
     )
 
 
-def evaluate_command(model: str, pairs: int, seed: int) -> str:
+def evaluate_command(model: str, pairs: int, seed: int, seeds: int = 1) -> str:
     """The command that evaluates the same on one's own machine."""
     parts = ["python", "-m", "blindspots_hub", "evaluate", model, "--pairs", str(pairs)]
+    parts += ["--seeds", str(seeds)] if seeds != 1 else []
     return shlex.join([*parts, "--seed", str(seed), "--out", "runs/mine"])

@@ -24,13 +24,17 @@ from blindspots_hub.measure.table import count_states, measure
 
 @dataclass(frozen=True)
 class Compared:
-    """Energies of both sides with the ids of their rows; where `paired`, row i is pair i."""
+    """Energies of both sides with the ids of their rows; where `paired`, row i is pair i.
+
+    `sampler_share` (n,) where captions were drawn several times (`measure.sampler`).
+    """
 
     natural: ImageEnergies
     generated: ImageEnergies
     natural_ids: list[str]
     generated_ids: list[str]
     paired: bool
+    sampler_share: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def write_tables(
         "top_natural": [[sides.natural_ids[row] for row in rows] for rows in top_natural],
         "top_generated": [[sides.generated_ids[row] for row in rows] for rows in top_generated],
     }
-    write_table(root, DELTAS, {**table, **named}, name)
+    share = _or_null(sides.sampler_share, natural.n_concepts)
+    write_table(root, DELTAS, {**table, **named, "sampler_share": share}, name)
     distance: Any = [None] * generated.n_images
     mean_delta: Any = distance
     if sides.paired:
@@ -86,3 +91,10 @@ def write_tables(
         "null": null_share(null_from, size, settings),
     }
     return Written(entry, top_natural, top_generated)
+
+
+def _or_null(values: np.ndarray | None, count: int) -> list[float | None]:
+    """A column of `values`, null where they are NaN or not there at all."""
+    if values is None:
+        return [None] * count
+    return [None if np.isnan(value) else float(value) for value in values]

@@ -7,10 +7,12 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
@@ -19,6 +21,20 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
 WEBGL = "--enable-unsafe-swiftshader"
 FLAT = "--disable-3d-apis"
+
+PAGE = Synthetic(
+    models={"plain-a": "Plain A", "own": "Own images"},
+    unpaired=("own",),
+    hostile=True,
+    missing=0.2,
+)
+"""A bundle with all that a page has to bear: two designs, hostile words, missing images."""
+
+
+def write_another(folder: Path, **changes: Any) -> Path:
+    """Write the bundle of an evaluation beside `PAGE`, in its concepts unless `changes` say."""
+    spec = replace(PAGE, models={"mine": "Mine"}, unpaired=(), name="mine-200-pairs", **changes)
+    return write_synthetic(folder / "mine", spec)
 
 
 @contextmanager

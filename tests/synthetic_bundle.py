@@ -184,7 +184,8 @@ def _write_model(
         "top_natural": [[ids[row] for row in rows] for rows in top_natural],
         "top_generated": [[own[row] for row in rows] for rows in top_images(generated)],
     }
-    write_table(root, DELTAS, {**table, **tops}, name)
+    share = {"sampler_share": [None] * natural.n_concepts}
+    write_table(root, DELTAS, {**table, **tops, **share}, name)
     distance = [1.0] * len(own) if paired else [None] * len(own)
     write_table(
         root,
@@ -202,6 +203,7 @@ def _write_model(
         GENERATIONS,
         {
             "pair_id": own,
+            "draw": [0] * len(own),
             "seed": [7] * len(own),
             "image": [None] * len(own),
             "image_sha256": ["0" * 64] * len(own),

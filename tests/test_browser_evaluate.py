@@ -75,6 +75,44 @@ def test_a_cancelled_evaluation_goes_on_when_run_again(site: str, visit: Watched
     assert visit.faults == []
 
 
+def test_a_plan_sets_the_pairs_and_several_drawings_tell_the_samplers_part(
+    site: str, visit: Watched
+) -> None:
+    page = visit.open(site).page
+    page.get_by_role("tab", name="Evaluate my model").click()
+    page.get_by_text("How sure do you want to be?").click()
+    use = page.locator("#needs [data-pairs]").first
+    use.wait_for()
+    at_first = int(use.get_attribute("data-pairs") or 0)
+    page.locator("#eval-margin input[type=number]").fill("0.5")
+    page.locator("#eval-margin input[type=number]").blur()
+    page.wait_for_function(
+        "was => Number(document.querySelector('#needs [data-pairs]')?.dataset.pairs) < was",
+        arg=at_first,
+    )
+    pairs = int(use.get_attribute("data-pairs") or 0)
+    use.click()
+    page.locator("#estimate").get_by_text(f"{pairs} pairs can show").wait_for()
+    assert page.locator("#eval-pairs input[type=number]").input_value() == str(pairs)
+    page.get_by_text("Advanced").click()
+    page.locator("#eval-seeds input[type=number]").fill("2")
+    page.locator("#eval-seeds input[type=number]").blur()
+    page.locator("#estimate").get_by_text(f"{2 * pairs} images").wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390, "nothing is cut off"
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.locator("#run").click()
+    page.locator("#explore-it").wait_for(timeout=120_000)
+    assert "2 drawings a caption" in page.locator("#status").inner_text()
+    page.locator("#explore-it").click()
+    page.locator("#counts").get_by_text("512 concepts").wait_for()
+    page.locator("#search input").fill("brown dog")
+    page.locator("#search-hits li[role]").first.click()
+    page.locator(".card .sampler").wait_for()
+    assert "of the uncertainty" in page.locator(".card .sampler").inner_text()
+    assert visit.faults == []
+
+
 def test_whoever_comes_second_sees_the_place_in_the_queue(site: str) -> None:
     with playwright() as driver, browser(driver) as opened:
         visits = [Watched(opened.new_page()).open(site) for _ in range(2)]

@@ -152,6 +152,10 @@ def test_unusable_tokens_are_told_in_a_sentence(tokens, words):
         ({"k": 49}, "k = 49"),
         ({"batch": 0}, "batch of at least 1"),
         ({"steps": 0}, "at least 1 step"),
+        ({"relaxation": -1.0}, "relaxation of at least 0"),
+        ({"peak_rate": -1.0}, "peak_rate of at least 0"),
+        ({"peak_rate": float("nan")}, "peak_rate of at least 0"),
+        ({"full_precision_share": 3.0}, "full_precision_share between 0 and 1"),
     ],
 )
 def test_settings_that_cannot_be_are_told_in_a_sentence(settings, words):
@@ -187,3 +191,22 @@ def test_a_batch_has_a_token_for_every_process():
     work = train_sae(planted_tokens()[0], small(batch=3), seed=0, processes=Processes(0, 4))
     with pytest.raises(BlindspotsError, match="larger batch"):
         drive(work)
+
+
+def test_a_seed_is_not_negative():
+    with pytest.raises(BlindspotsError, match="seed"):
+        drive(train_sae(planted_tokens()[0], small(), seed=-1))
+
+
+def test_a_training_that_diverges_is_told():
+    work = train_sae(planted_tokens()[0], small(peak_rate=1e30), seed=0)
+    with pytest.raises(BlindspotsError, match=r"diverged.*lower peak rate"):
+        drive(work)
+
+
+def test_a_batch_of_one_token_has_no_r2():
+    events: list[Event] = []
+    drive(train_sae(planted_tokens()[0], small(batch=1, steps=11), seed=0), events.append)
+    told = [event.detail for event in events if "loss" in event.detail]
+    assert told
+    assert all("r2" not in detail for detail in told)

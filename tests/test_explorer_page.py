@@ -7,19 +7,17 @@ import io
 import re
 import subprocess
 import sys
-import types
-import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
+import pyarrow as pa
 import pytest
+from explorer_fixtures import PAGE, write_another
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_bundle import HOSTILE, Synthetic, write_synthetic
+from synthetic_bundle import HOSTILE, write_synthetic
 
 from blindspots_hub.analysis.reading import CERTAIN, CODE, KINDS
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
@@ -32,26 +30,17 @@ from blindspots_hub.explorer.app import build_app
 from blindspots_hub.explorer.card import concept_card
 from blindspots_hub.explorer.catalog import Catalog, bundle_id, frequency_bytes, menu
 from blindspots_hub.explorer.counts import counts_line
-from blindspots_hub.explorer.evaluate_tab import EvaluateTab, result_folder, zip_bundle
 from blindspots_hub.explorer.explore import Explore
 from blindspots_hub.explorer.leaning import leaning_words
 from blindspots_hub.explorer.rankings import csv_text, rankings
 from blindspots_hub.explorer.search import find
-from blindspots_hub.site import Site
-from blindspots_hub.progress import Event, Work
 
 ROOT = Path(__file__).parents[1]
-SPEC = Synthetic(
-    models={"plain-a": "Plain A", "own": "Own images"},
-    unpaired=("own",),
-    hostile=True,
-    missing=0.2,
-)
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    root = write_synthetic(tmp_path_factory.mktemp("page") / "bundle", SPEC)
+    root = write_synthetic(tmp_path_factory.mktemp("page") / "bundle", PAGE)
     assert faults(root) == []
     return load_bundle(root)
 
@@ -188,11 +177,26 @@ def test_every_concept_has_a_card(catalog: Catalog) -> None:
             assert f'data-concept="{concept}"' in concept_card(entry, "absolute", concept, [entry])
 
 
+def test_the_samplers_part_is_told_where_it_was_measured(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Catalog(bundle).entries()[0]
+    assert "uncertainty" not in concept_card(entry, "relative", 3, [entry])
+    table = bundle.deltas(entry.model)
+    at = table.column_names.index("sampler_share")
+    shares = pa.array([None if k % 2 == 0 else 0.341 for k in range(table.num_rows)], pa.float64())
+    measured = table.set_column(at, "sampler_share", shares)
+    monkeypatch.setattr(Bundle, "deltas", lambda self, name: measured)
+    html = concept_card(entry, "relative", 3, [entry])
+    assert "<b>34 %</b> of the uncertainty is" in html
+    assert "uncertainty" not in concept_card(entry, "relative", 4, [entry])
+
+
 # ---- search ------------------------------------------------------------------------------------
 
 
 def test_search_finds_numbers_labels_and_captions(tmp_path: Path) -> None:
-    spec = replace(SPEC, hostile=False, missing=0.0)
+    spec = replace(PAGE, hostile=False, missing=0.0)
     entry = Catalog(load_bundle(write_synthetic(tmp_path / "b", spec))).entries()[0]
     assert find(entry, "#217")[0].concept == 217
     assert find(entry, "0")[0].concept == 0
@@ -209,23 +213,25 @@ def test_search_finds_numbers_labels_and_captions(tmp_path: Path) -> None:
 # ---- links and sessions ------------------------------------------------------------------------
 
 
-def other_bundle(tmp_path: Path, **changes: Any) -> Path:
-    spec = replace(SPEC, models={"mine": "Mine"}, unpaired=(), name="mine-200-pairs", **changes)
-    return write_synthetic(tmp_path / "mine", spec)
-
-
 def test_a_session_sees_its_own_evaluations_only(bundle: Bundle, tmp_path: Path) -> None:
     catalog = Catalog(bundle)
-    identity = catalog.add(other_bundle(tmp_path, seed=3))
+    identity = catalog.add(write_another(tmp_path, seed=3))
     assert [e.model for e in catalog.entries()] == ["plain-a", "own"]
     assert [e.model for e in catalog.entries([identity])] == ["plain-a", "own", "mine"]
     assert catalog.entry(f"{identity}/mine").title == "Mine"
     assert len({key for _, key in menu(catalog.entries([identity]))}) == 3
 
 
+def test_equal_titles_and_names_are_told_apart(bundle: Bundle, tmp_path: Path) -> None:
+    catalog = Catalog(bundle)
+    own = [catalog.add(write_another(tmp_path / str(seed), seed=seed)) for seed in (3, 4)]
+    titles = [title for title, _ in menu(catalog.entries(own))]
+    assert len(set(titles)) == len(titles) == 4
+
+
 def test_other_concepts_are_refused(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(BlindspotsError, match="another concept space"):
-        Catalog(bundle).add(other_bundle(tmp_path, concept_seed=9))
+        Catalog(bundle).add(write_another(tmp_path, concept_seed=9))
 
 
 @pytest.mark.parametrize("key", ["", "x", "0123456789abcdef/plain-a", "../../etc/passwd/x"])
@@ -271,121 +277,6 @@ def test_frequency_bytes_grow_with_frequency() -> None:
     assert sizes[0] == 0
     assert np.all(np.diff(sizes.astype(int)) > 0)
     assert sizes[-1] == 255
-
-
-# ---- evaluate tab ------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def tab(bundle: Bundle, tmp_path: Path) -> EvaluateTab:
-    catalog = Catalog(bundle)
-    with gr.Blocks():
-        own = gr.State([])
-        explore = Explore(catalog, own)
-        return EvaluateTab(
-            catalog, explore, own, tmp_path / "results", [("Known", "known")], Site()
-        )
-
-
-def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
-    """Put `work` in the place of the evaluation, whose import would load torch."""
-    stand_in = types.ModuleType("blindspots_hub.evaluate")
-    stand_in.evaluation = work  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "blindspots_hub.evaluate", stand_in)
-
-
-def run(tab: EvaluateTab, model: str = "known") -> Iterator[dict[Any, Any]]:
-    return tab._run(model, 200, 3, [], tab._catalog.entries()[0].key)
-
-
-def test_a_finished_evaluation_can_be_explored_and_downloaded(
-    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def work(model: str, out: Path, **_: Any) -> Work[Bundle]:
-        yield Event("draw and measure", 1, 2, {"pair_id": "p", "caption": HOSTILE})
-        return load_bundle(other_bundle(out, seed=3))
-
-    engine(monkeypatch, work)
-    pages = list(run(tab))
-    assert any("draw and measure" in page.get(tab.status, "") for page in pages)
-    assert not any(HOSTILE in page.get(tab.status, "") for page in pages)
-    last = pages[-1]
-    assert last[tab.finished].endswith("/mine")
-    assert len(last[tab._own]) == 1
-    assert "Mine is evaluated." in last[tab.status]
-    assert "Mine" in [title for title, _ in last[tab._explore.model].choices]
-    shown_view = tab._show.__get__(tab)  # what the button "Explore it" does
-    tab._tabs, tab._explore_tab = gr.Tabs(), "explore"
-    updates = shown_view(last[tab.finished], last[tab._own], False)
-    assert updates[tab._explore.model].value == last[tab.finished]
-
-
-def test_a_stopped_evaluation_closes_its_work(
-    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closed = []
-
-    def work(model: str, out: Path, **_: Any) -> Work[Bundle]:
-        try:
-            for done in range(10):
-                yield Event("draw and measure", done, 10)
-        finally:
-            closed.append(model)
-        raise AssertionError("it was to be stopped")
-
-    engine(monkeypatch, work)
-    running = run(tab)
-    next(running)
-    next(running)
-    running.close()  # type: ignore[attr-defined]
-    assert closed == ["known"]
-    assert not tab._busy.locked()
-
-
-@pytest.mark.parametrize("model", ["known", "  "])
-def test_a_mistake_is_one_sentence(
-    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch, model: str
-) -> None:
-    def work(*_: Any, **__: Any) -> Work[Bundle]:
-        raise BlindspotsError("There is no <such> model: name another.")
-        yield
-
-    engine(monkeypatch, work)
-    last = list(run(tab, model))[-1]
-    assert "is-error" in last[tab.status]
-    assert "<such>" not in last[tab.status]
-    assert last[tab.run].interactive
-
-
-def test_a_fault_of_the_program_is_told_and_raised(
-    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def work(*_: Any, **__: Any) -> Work[Bundle]:
-        raise ZeroDivisionError
-        yield
-
-    engine(monkeypatch, work)
-    running = run(tab)
-    pages = []
-    with pytest.raises(ZeroDivisionError):
-        pages.extend(running)
-    assert not tab._busy.locked()
-
-
-def test_the_same_request_has_the_same_folder(bundle: Bundle, tmp_path: Path) -> None:
-    def folder(model: str, seed: int) -> Path:
-        return result_folder(tmp_path, bundle, model, 200, seed)
-
-    assert folder("org/name", 0) == folder("org/name", 0)
-    assert len({folder("org/name", 0), folder("org/name", 1), folder("org-name", 0)}) == 3
-    assert folder("../../etc", 0).parent == tmp_path
-
-
-def test_the_download_is_the_whole_bundle(bundle: Bundle, tmp_path: Path) -> None:
-    path = zip_bundle(bundle)
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(tmp_path)
-    assert faults(tmp_path / bundle.name) == []
 
 
 # ---- the whole ---------------------------------------------------------------------------------

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic, copy_folder, read_json, write_bytes, write_json
+from blindspots_hub.files import (
+    atomic,
+    copy_folder,
+    public_name,
+    read_json,
+    write_bytes,
+    write_json,
+)
 from blindspots_hub.progress import Event, Work, drive
 
 
@@ -62,3 +69,21 @@ def test_drive_shows_every_event_and_returns_the_result() -> None:
     seen: list[Event] = []
     assert drive(work(), seen.append) == "done"
     assert [event.done for event in seen] == [0, 1]
+
+
+def test_a_file_that_is_no_folder_has_no_json_in_it(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BlindspotsError, match="is missing"):
+        read_json(tmp_path / "file" / "x.json")
+    with pytest.raises(BlindspotsError, match="cannot be read"):
+        read_json(tmp_path)
+
+
+def test_a_folder_is_known_by_its_name_and_all_else_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "anna/dino").mkdir(parents=True)
+    assert public_name(tmp_path / "anna/dino") == "dino"
+    monkeypatch.chdir(tmp_path / "anna/dino")
+    assert public_name(".") == "dino"
+    assert public_name("facebook/dinov2-base") == "facebook/dinov2-base"

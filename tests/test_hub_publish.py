@@ -22,7 +22,7 @@ from blindspots_hub.artifacts.hub.repos import (
 from blindspots_hub.artifacts.hub.versions import listing
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json
+from blindspots_hub.files import read_json, write_json
 from blindspots_hub.progress import drive
 
 PARTS = ("pairs", "generations", "deltas", "sae")
@@ -193,6 +193,11 @@ def test_names_rights_and_foreign_repositories_are_checked_first(
             without.delenv("HF_TOKEN")
             with pytest.raises(BlindspotsError, match="hf auth login"):
                 push(bundle, hub.owner, "1.0.0")
+            without.setenv("HF_TOKEN", "hf_ä")
+            with pytest.raises(BlindspotsError, match="does not accept the token"):
+                push(bundle, hub.owner, "1.0.0")
+        with pytest.raises(BlindspotsError, match="is missing"):
+            push(bundle / MANIFEST, hub.owner, "1.0.0")
         (bundle / "pairs/pairs.parquet").write_bytes(b"")
         with pytest.raises(BlindspotsError, match="not a whole bundle"):
             push(bundle, hub.owner, "1.0.0")
@@ -248,3 +253,25 @@ def test_pull_requests_are_proposed_once_merged_and_finished(hub: Hub, bundle: P
         push(bundle, hub.owner, "1.1.0")
     assert not [r for r in asked if r.route == "lfs.upload"]
     assert "notes.json" in repo(hub, "sae").paths("v1.1.0")
+
+
+@pytest.mark.parametrize(
+    "path", ["/home/anna/dino", "~/dino", "C:\\Users\\anna\\dino", "\\\\server\\anna", "file:///a"]
+)
+def test_no_path_of_the_publishers_machine_is_published(hub: Hub, bundle: Path, path: str) -> None:
+    manifest = read_json(bundle / MANIFEST)
+    space, models = manifest["concept_space"], manifest["models"]
+    with hub.server.recorded() as asked:
+        restate(bundle, concept_space={**space, "backbone": {"source": path}})
+        with pytest.raises(BlindspotsError, match=r"bundle\.json names .*backbone\.source"):
+            push(bundle, hub.owner, "1.0.0")
+        joined = {**models[0], "run": {"joined": {"unet": [path]}}}
+        restate(bundle, concept_space=space, models=[joined, *models[1:]])
+        with pytest.raises(BlindspotsError, match=r"models\.plain-a\.run\.joined\.unet\.0"):
+            push(bundle, hub.owner, "1.0.0")
+        config = read_json(bundle / "sae/config.json")
+        write_json(bundle / "sae/config.json", {**config, "backbone": path})
+        restate(bundle, concept_space=space, models=models)
+        with pytest.raises(BlindspotsError, match=r"sae/config\.json names .* as backbone"):
+            push(bundle, hub.owner, "1.0.0")
+    assert not asked

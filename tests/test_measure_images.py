@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from energy_worlds import correlated, from_dense
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load_file, save_file
 
 from blindspots_hub.errors import BlindspotsError
@@ -30,6 +33,25 @@ def test_top_images_are_the_highest_and_ties_go_to_the_lower_row() -> None:
         [],
         [0, 1, 3],
     ]
+
+
+@given(
+    arrays(np.int8, st.tuples(st.integers(0, 9), st.just(4)), elements=st.integers(0, 3)),
+    st.integers(0, 12),
+)
+def test_top_images_are_what_sorting_gives(dense: np.ndarray, count: int) -> None:
+    """Also with ties, with silent images, and where there are fewer images than asked for."""
+    for concept, rows in enumerate(top_images(from_dense(dense.astype(np.float64)), count)):
+        column = dense[:, concept].astype(int)
+        expected = sorted(np.flatnonzero(column), key=lambda row: (-column[row], row))[:count]
+        assert rows.tolist() == expected
+
+
+@given(arrays(np.int8, st.tuples(st.integers(0, 9), st.just(4)), elements=st.integers(0, 3)))
+def test_fires_and_largest_of_each_concept(dense: np.ndarray) -> None:
+    energies = from_dense(dense.astype(np.float64))
+    assert energies.fires.tolist() == np.count_nonzero(dense, axis=0).tolist()
+    assert energies.largest.tolist() == dense.max(axis=0, initial=0).tolist()
 
 
 def test_distances_against_dense() -> None:

@@ -100,9 +100,10 @@ def test_given_points_are_the_hull(world: Path, tmp_path: Path) -> None:
     points.write_bytes(b"no array")
     with pytest.raises(BlindspotsError, match="cannot be read as points"):
         drive(evaluating([str(world / "a")], world / "store", points=points))
-    np.save(points, np.zeros(3))
-    with pytest.raises(BlindspotsError, match="does not hold points"):
-        drive(evaluating([str(world / "a")], world / "store", points=points))
+    for wrong in (np.zeros(3), np.array([["a"]]), np.zeros((3, 24), complex)):
+        np.save(points, wrong)
+        with pytest.raises(BlindspotsError, match="does not hold points"):
+            drive(evaluating([str(world / "a")], world / "store", points=points))
 
 
 @pytest.mark.parametrize("changed", [{"d": 6}, {"d": 24, "backbone_fingerprint": "0" * 64}])

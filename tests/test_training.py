@@ -142,6 +142,14 @@ def test_images_in_folders_become_a_model_and_a_store(tmp_path):
     assert again.split(":")[1] == first.split(":")[1]
     models = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("first", "again")]
     assert models[0] == models[1]
+    for written in (
+        "first/config.json",
+        "first/README.md",
+        "first/training.json",
+        "tokens/store.json",
+    ):
+        assert str(planted.BUNDLE) not in (tmp_path / written).read_text()
+    assert RASAE.from_pretrained(tmp_path / "first").config.backbone == "backbone"
 
 
 @pytest.mark.parametrize(

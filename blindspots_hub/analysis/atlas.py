@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,6 @@ UMAP_NEIGHBOURS = 15
 
 MIN_TOGETHER = 5
 """Images that two concepts must share before they count as firing together."""
-
-_BLOCK = 512
-"""Concepts whose companions are looked for at once: bounds the memory of their product."""
 
 
 def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,30 +47,39 @@ def companions(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], l
 
     cos = |A ∩ B| / √(|A|·|B|), over pairs that share at least `MIN_TOGETHER` images.
     """
-    fires = energies.matrix.astype(np.float32)
-    fires.data[:] = 1.0
-    images = np.bincount(energies.concepts, minlength=energies.n_concepts)
-    # Rare concepts have no companions, and most concepts are rare: they need no product at all.
-    frequent = np.flatnonzero(images >= MIN_TOGETHER)
-    fires = fires[:, frequent]
-    by_concept = fires.T.tocsr()
+    import numba  # umap-learn is compiled by it
+
+    add_fires = numba.njit(_add_fires)
+    by_concept = energies.by_concept
+    images = np.diff(by_concept.indptr)
+    counts = np.empty(energies.n_concepts, np.int32)
     index = [np.empty(0, np.int32)] * energies.n_concepts
     cosine = [np.empty(0, np.float32)] * energies.n_concepts
-    for start in range(0, len(frequent), _BLOCK):
-        rows = frequent[start : start + _BLOCK]
-        together = by_concept[start : start + _BLOCK] @ fires
-        for concept, (a, b) in zip(rows, pairwise(together.indptr), strict=True):
-            others, shared = frequent[together.indices[a:b]], together.data[a:b]
-            kept = (shared >= MIN_TOGETHER) & (others != concept)
-            others, shared = others[kept], shared[kept]
-            values = shared / np.sqrt(images[concept] * images[others])
-            if len(values) > count:  # sorting all of them would cost most of the time
-                least = np.partition(values, -count)[-count]
-                others, values = others[values >= least], values[values >= least]
-            best = np.lexsort((others, -values))[:count]
-            index[concept] = others[best].astype(np.int32)
-            cosine[concept] = values[best].astype(np.float32)
+    for concept in np.flatnonzero(images >= MIN_TOGETHER):
+        # Counting takes a seventh of the time of a sparse matrix product.
+        counts[:] = 0
+        mine = by_concept.indices[slice(*by_concept.indptr[concept : concept + 2])]
+        add_fires(counts, mine, energies.indptr, energies.concepts)
+        counts[concept] = 0
+        others = np.flatnonzero(counts >= MIN_TOGETHER)
+        shared = counts[others].astype(np.float32)
+        values = shared / np.sqrt(images[concept].astype(np.int64) * images[others])
+        if len(values) > count:  # sorting all of them would cost most of the time
+            least = np.partition(values, -count)[-count]
+            others, values = others[values >= least], values[values >= least]
+        best = np.lexsort((others, -values))[:count]
+        index[concept] = others[best].astype(np.int32)
+        cosine[concept] = values[best].astype(np.float32)
     return index, cosine
+
+
+def _add_fires(
+    counts: np.ndarray, images: np.ndarray, indptr: np.ndarray, concepts: np.ndarray
+) -> None:
+    """Count the concepts of `images` up in `counts` (n,); `indptr`, `concepts` are energies'."""
+    for image in images:
+        for place in range(indptr[image], indptr[image + 1]):
+            counts[concepts[place]] += 1
 
 
 def map_coordinates(dictionary: np.ndarray, seed: int = 0) -> np.ndarray:

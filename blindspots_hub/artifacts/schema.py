@@ -82,14 +82,15 @@ PAIRS = TableSpec(
 
 GENERATIONS = TableSpec(
     "generations/{model}.parquet",
-    "one generated image; rows ascend by pair_id",
+    "one generated image; rows ascend by pair_id, then draw",
     (
         Column("pair_id", pa.string(), "", "the pair whose caption was drawn"),
+        Column("draw", pa.int32(), "", "which drawing of this caption it is, from 0"),
         Column("seed", pa.int64(), "", "seed of the generator; null for images made elsewhere"),
         Column("image", IMAGE, "", "the generated image, or null where it can be made again"),
         Column("image_sha256", pa.string(), "", "sha256 of the generated image's PNG file"),
         Column("flags", pa.list_(pa.string()), "", "blank, caption_truncated; empty if none"),
-        Column("status", pa.string(), "", "ok, or the cause that took the pair out"),
+        Column("status", pa.string(), "", "ok, or the cause that took it, or its pair, out"),
     ),
 )
 
@@ -137,6 +138,14 @@ DELTAS = TableSpec(
         Column("delta_bound", pa.float64(), "probability", "Theorem 4: 95 % bound on |δ̂ - δ|"),
         Column("p", pa.float64(), "probability", "p-value of the difference of energies"),
         Column("q", pa.float64(), "probability", "Benjamini-Hochberg q over supported concepts"),
+        Column(
+            "sampler_share",
+            pa.float64(),
+            "share",
+            "share of the variance over pairs of the difference that is the sampler's noise: the "
+            "variance between drawings of one caption, pooled, times the mean of 1 / drawings a "
+            "caption; null where each is drawn once, and where nothing varies",
+        ),
         Column("state", pa.string(), "", "state under δ: " + ", ".join(STATES)),
         Column("certain", pa.bool_(), "", "the whole interval of δ lies beyond the threshold"),
         Column("relative_state", pa.string(), "", "state under relative δ"),
@@ -177,7 +186,9 @@ _SPARSE = """\
 energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascending within an image),
 `energies` float32 (nnz), all in energy units; metadata `n_concepts`. Rows of `natural` follow
 `deltas/natural.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
-`deltas/models/` can be recomputed from these without a network.
+`deltas/models/` can be recomputed from these without a network, `sampler_share` excepted. Where a
+caption is drawn several times, a row of the model is the mean over the drawings that could be
+measured; heatmaps and thumbnails show the first of these.
 
 `deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
 patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ PARQUET: dict[str, Any] = {
 }
 """How every table of a bundle is written."""
 
+Columns = Mapping[str, Any]
+"""Columns of a table by name."""
+
 
 def image_cell(content: bytes | None, name: str) -> dict[str, Any] | None:
     """An image as the Hub's Image feature stores it; `name` tells viewers its format."""
@@ -47,16 +50,27 @@ def image_cell(content: bytes | None, name: str) -> dict[str, Any] | None:
 def write_table(
     root: Path,
     spec: TableSpec,
-    columns: Mapping[str, Sequence[Any] | Any],
+    columns: Columns | Iterable[Columns],
     model: str | None = None,
 ) -> None:
-    """Write `columns` as the table `spec`; a missing or extra column is a `ValueError`."""
+    """Write `columns` as the table `spec`; a missing or extra column is a `ValueError`.
+
+    They may come in blocks of rows, of which one at a time is in memory.
+    """
+    blocks = [columns] if isinstance(columns, Mapping) else columns
+    with (
+        atomic(table_path(root, spec, model)) as partial,
+        pq.ParquetWriter(partial, spec.schema, **PARQUET) as writer,
+    ):
+        for block in blocks:
+            writer.write_table(_table(spec, block))
+
+
+def _table(spec: TableSpec, columns: Columns) -> pa.Table:
     if set(columns) != set(spec.names):
         raise ValueError(f"{spec.path}: columns differ: {sorted(set(columns) ^ set(spec.names))}")
     arrays = [pa.array(columns[c.name], type=c.type, from_pandas=False) for c in spec.columns]
-    table = pa.Table.from_arrays(arrays, schema=spec.schema)
-    with atomic(table_path(root, spec, model)) as partial:
-        pq.write_table(table, partial, **PARQUET)
+    return pa.Table.from_arrays(arrays, schema=spec.schema)
 
 
 def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:

@@ -9,13 +9,15 @@ import torch
 from torch.nn import functional
 
 from blindspots_hub import paper
+from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
 from blindspots_hub.concepts.rasae_config import Sparsity
 
-_FIRES = 8
+FIRES = 8
 """Codes a token at the threshold; the published model's are 5 to 10."""
-TOKENS = 261
-"""Tokens an image of the published backbone."""
+LAYOUT = TokenLayout(paper.CLASS_TOKENS, paper.REGISTERS, paper.PATCH_GRID)
+"""Tokens of an image of the published backbone."""
+TOKENS = LAYOUT.tokens
 _DIRECTIONS = 36
 """Concepts that an image's tokens are mixed from, so that some 530 of 32,000 fire in it."""
 _MIXED = 4
@@ -66,7 +68,7 @@ def published_like(
 ) -> PublishedLike:
     """Tokens that mix a few of the encoder's directions an image, behind a final LayerNorm.
 
-    The threshold is where `_FIRES` codes of a token reach it on average.
+    The threshold is where `FIRES` codes of a token reach it on average.
     """
     g = torch.Generator().manual_seed(seed)
     directions = functional.normalize(torch.randn(n_concepts, d, generator=g), dim=1)
@@ -82,6 +84,6 @@ def published_like(
     all_tokens = torch.cat(tokens)
     some = all_tokens[:: max(1, len(all_tokens) // TOKENS)]
     pre = PublishedLike(weights, all_tokens, 0.0, common).model("topk").pre_codes(some)
-    nearest = pre.flatten().topk(_FIRES * len(some) + 1).values[-2:]
+    nearest = pre.flatten().topk(FIRES * len(some) + 1).values[-2:]
     threshold = float(nearest.mean())  # between two codes, so that rounding decides neither
     return PublishedLike(weights, all_tokens, threshold, common)

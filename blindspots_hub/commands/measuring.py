@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -12,10 +12,15 @@ from blindspots_hub.commands.options import (
     DeviceOption,
     QuietOption,
     TokensOption,
+    is_first,
     open_bundle,
     run,
     tell,
 )
+from blindspots_hub.progress import Work
+
+if TYPE_CHECKING:
+    from blindspots_hub.artifacts.bundle import Bundle
 
 
 def evaluate(
@@ -36,6 +41,25 @@ def evaluate(
             "images, a table, or a Hub dataset.",
         ),
     ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="How many times each caption is drawn: tells the sampler's noise from the model.",
+        ),
+    ] = 1,
+    steps: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Denoising steps, instead of the pipeline's own."),
+    ] = None,
+    guidance: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Classifier-free guidance scale, instead of the pipeline's own."),
+    ] = None,
+    size: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="Side of the images in pixels, instead of the model's usual one."),
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Captions drawn at once, on a GPU.")] = 1,
     bundle: BundleOption = None,
     device: DeviceOption = None,
@@ -44,23 +68,31 @@ def evaluate(
 ) -> None:
     """Draw captions with MODEL and tell which concepts it suppresses or exaggerates.
 
-    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
+    GPUs: accelerate launch --multi_gpu -m blindspots_hub evaluate …
     """
+    from blindspots_hub.artifacts.layout import BACKBONE, PAIRS_PART, SAE
     from blindspots_hub.evaluate import evaluation
     from blindspots_hub.measure.table import MeasureSettings
 
+    needed = (SAE, BACKBONE) if pairs_from else (SAE, BACKBONE, PAIRS_PART)
     work = evaluation(
         model,
         out,
         pairs=pairs,
         seed=seed,
-        bundle=open_bundle(bundle),
+        seeds=seeds,
+        bundle=open_bundle(bundle, needed, quiet),
         pairs_from=pairs_from,
         device=device,
         settings=MeasureSettings(tokens=tokens),
+        steps=steps,
+        guidance=guidance,
+        size=size,
         batch=batch,
+        previews=False,
     )
-    tell(run(work, quiet))
+    _share(work, quiet)
 
 
 def measure(
@@ -75,8 +107,9 @@ def measure(
     """Compare two folders of your own images, without any text-to-image model.
 
     Images whose file names agree but for the ending are pairs; otherwise the sets are compared
-    unpaired.
+    unpaired. On several GPUs: accelerate launch --multi_gpu -m blindspots_hub measure …
     """
+    from blindspots_hub.artifacts.layout import BACKBONE, SAE
     from blindspots_hub.folders import measuring_folders
     from blindspots_hub.measure.table import MeasureSettings
 
@@ -84,11 +117,21 @@ def measure(
         natural,
         generated,
         out,
-        bundle=open_bundle(bundle),
+        bundle=open_bundle(bundle, (SAE, BACKBONE), quiet),
         device=device,
         settings=MeasureSettings(tokens=tokens),
     )
-    tell(run(work, quiet))
+    _share(work, quiet)
+
+
+def _share(work: Work[Bundle], quiet: bool) -> None:
+    """Do the work, alone or with the other processes, of which the first alone speaks."""
+    from blindspots_hub.sharing import part
+
+    bundle = run(work, quiet or not is_first())
+    if is_first():
+        tell(bundle)
+    part()
 
 
 def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
@@ -32,6 +33,11 @@ TokensOption = Annotated[
     str,
     typer.Option(help="Tokens that an energy sums: patches, or all (as the authors' code does)."),
 ]
+
+
+def is_first() -> bool:
+    """Whether this process shows what is going on; `accelerate launch` starts others."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def open_bundle(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from blindspots_hub import paper
-from blindspots_hub.commands.options import DeviceOption, QuietOption, run
+from blindspots_hub.commands.options import DeviceOption, QuietOption, is_first, run
 from blindspots_hub.concepts.train_config import TrainConfig
 from blindspots_hub.errors import BlindspotsError
 
@@ -51,7 +50,7 @@ def train_sae(
     full_precision_share: Annotated[
         float, typer.Option(help="Share of the steps at the end that are fp32.")
     ] = _RECIPE.full_precision_share,
-    seed: Annotated[int, typer.Option(help="Repeats a training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Repeats a training.")] = 0,
     checkpoint_minutes: Annotated[
         float, typer.Option(help="How often the state is saved to go on from.")
     ] = 10.0,
@@ -86,7 +85,7 @@ def train_sae(
         full_precision_share=full_precision_share,
     )
     place = Place(device, checkpoint_minutes * 60, log_with or (), keep_tokens)
-    quality = run(training(source, out, config, seed, backbone, place), quiet or not _is_first())
+    quality = run(training(source, out, config, seed, backbone, place), quiet or not is_first())
     if quality is not None:
         typer.echo(
             f"{out}: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "
@@ -106,8 +105,8 @@ def token_store(
     from blindspots_hub.training import token_store as storing
 
     work = storing(images, backbone, out, dtype, device)  # type: ignore[arg-type]  # checked there
-    store = run(work, quiet or not _is_first())
-    if _is_first():
+    store = run(work, quiet or not is_first())
+    if is_first():
         typer.echo(f"{out}: {len(store):,} tokens of {store.n_images:,} images")
 
 
@@ -127,8 +126,3 @@ def validate_tokens(
             "the store and write it anew."
         )
     typer.echo(f"{store}: every shard is as it was written")
-
-
-def _is_first() -> bool:
-    """Whether this process shows what is going on; `accelerate launch` starts others."""
-    return int(os.environ.get("RANK", "0")) == 0

@@ -67,7 +67,3 @@ class Checkpoints:
                 )
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
         return tensors, json.loads(metadata["facts"])
-
-    def remove(self) -> None:
-        """Forget the state: the training is over and its result is written."""
-        (self.folder / FILE).unlink(missing_ok=True)

@@ -122,9 +122,9 @@ class ArchetypalDictionary(nn.Module):
         hull = torch.empty(len(concepts), self.centroids.shape[1]).to(self.centroids)
         sums = torch.empty(len(concepts)).to(hull)
         rows = self._rows()
-        for start, some in zip(range(0, len(concepts), rows), concepts.split(rows), strict=True):
-            shares = self.weights.detach()[some].relu_()
-            part = slice(start, start + len(some))
+        for start in range(0, len(concepts), rows):
+            part = slice(start, start + rows)
+            shares = self.weights.detach()[concepts[part]].relu_()
             torch.add(shares.sum(1), _SUM_FLOOR, out=sums[part])
             hull[part] = product(shares, self.centroids, dtype)
         hull /= sums[:, None]

@@ -22,10 +22,10 @@ patches row by row. Images that could not be read have no rows and are listed in
 | `config_hash` | string | sha256 of `config` (`files.fingerprint`) |
 | `shards` | list | an object for each shard, in order |
 
-`config`: `backbone`, `backbone_revision`, `backbone_fingerprint` (weights, configuration and
-preprocessing), `preprocessing` (as preprocessor_config.json), `layout` (`cls`, `registers`,
-`grid`), `width`, `dtype` ("float16" or "float32"), `n_images`, `images` (sha256 of the files' names
-and sizes in order), `images_a_shard`.
+`config`: `backbone` (its Hub id, or the name of its folder), `backbone_revision`,
+`backbone_fingerprint` (weights, configuration and preprocessing), `preprocessing` (as
+preprocessor_config.json), `layout` (`cls`, `registers`, `grid`), `width`, `dtype` ("float16" or
+"float32"), `n_images`, `images` (sha256 of the files' names and sizes in order), `images_a_shard`.
 
 A shard: `file`, `images` (those in it), `tokens` (its rows), `bytes` (its size), `sha256` (of the
 file), `config_hash` (of the store it was written for), `skipped` (objects with `image` and

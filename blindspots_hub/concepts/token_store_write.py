@@ -20,7 +20,14 @@ from blindspots_hub.concepts.token_store import (
 )
 from blindspots_hub.concepts.train_processes import ALONE, Processes
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic, fingerprint, read_json, sha256_file, write_json
+from blindspots_hub.files import (
+    atomic,
+    fingerprint,
+    public_name,
+    read_json,
+    sha256_file,
+    write_json,
+)
 from blindspots_hub.progress import Event, Work
 
 IMAGES_A_SHARD = 256
@@ -37,7 +44,7 @@ def store_config(backbone: Backbone, images: Sequence[Path], dtype: StoreDtype) 
     if dtype not in ("float16", "float32"):
         raise BlindspotsError(f"Tokens are stored as float16 or float32, not {dtype!r}.")
     return {
-        "backbone": backbone.source,
+        "backbone": public_name(backbone.source),
         "backbone_revision": backbone.revision,
         "backbone_fingerprint": backbone.fingerprint,
         "preprocessing": backbone.preprocessing.to_config(),

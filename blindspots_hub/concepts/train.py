@@ -47,17 +47,19 @@ def train_sae(
 ) -> Work[RASAE]:
     """Train a RA-SAE on `tokens` (M, d), of any float type; read from disk if they lie there.
 
-    Yields an `Event` every few steps whose detail holds `loss`, `r2` (of the batch), `l0` (codes a
-    token), `dead_share`, `rate` (the learning rate) and `stability` (mean cosine of atoms to
-    themselves at the last event); returns the model, fused, in eval mode, on the CPU. The loss is
-    that of `set_gradients`.
+    Yields an `Event` every few steps whose detail holds `loss`, `r2` (of the batch, where its
+    tokens differ), `l0` (codes a token), `dead_share`, `rate` (the learning rate) and `stability`
+    (mean cosine of atoms to themselves at the last event); returns the model, fused, in eval mode,
+    on the CPU. The loss is that of `set_gradients`.
 
     On the CPU the same seed gives the same model to the bit, also through `checkpoints`: called
     again after it was stopped or killed, it goes on from the last. With several `processes` each
     works on its share of every batch and all return the same model, up to rounding that of one.
-    Raises `BlindspotsError` for too few or unusable tokens, and where `checkpoints` hold another
-    training.
+    Raises `BlindspotsError` for too few or unusable tokens, a `seed` below 0, a loss that is no
+    number any more, and where `checkpoints` hold another training.
     """
+    if seed < 0:
+        raise BlindspotsError(f"A seed is a whole number from 0 on, not {seed}.")
     tokens = tokens.detach().cpu().numpy() if isinstance(tokens, torch.Tensor) else tokens
     check_tokens(tokens)
     if config.batch < processes.count:
@@ -88,6 +90,11 @@ def train_sae(
                 x, state.encoder, state.dictionary, config.auxiliary_weight,
                 config.dtype(step, steps), processes,
             )  # fmt: skip
+            if not torch.isfinite(seen.loss):
+                raise BlindspotsError(
+                    f"The training diverged: its loss is {float(seen.loss)} in step {step}; train "
+                    f"with a lower peak rate than {config.peak_rate:g}, or in fp32."
+                )
             state.update(rate)
             state.remember(seen)
             if step % report == 0 or step == steps - 1:
@@ -134,11 +141,12 @@ def _detail(
     total, squares = x.double().sum(0), x.double().square().sum()
     processes.sum_(total, squares)
     batch = state.config.batch
-    spread = (squares - total.square().sum() / batch) / (batch * x.shape[1])
+    spread = float((squares - total.square().sum() / batch) / (batch * x.shape[1]))
+    r2 = {"r2": 1 - float(seen.error) / spread} if spread > 0 else {}
     silent = state.last_fired < state.step - 1 - _DEAD_AFTER
     return {
         "loss": float(seen.loss),
-        "r2": 1 - float(seen.error) / float(spread),
+        **r2,
         "l0": int(seen.codes) / batch,
         "dead_share": float(silent.float().mean()),
         "stability": state.stability(),

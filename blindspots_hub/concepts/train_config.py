@@ -80,6 +80,16 @@ class TrainConfig:
                 )
         if self.steps is not None and self.steps < 1:
             raise BlindspotsError(f"Training needs at least 1 step, not {self.steps}.")
+        for name in ("relaxation", "peak_rate", "final_rate", "weight_decay", "auxiliary_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise BlindspotsError(
+                    f"Training needs {name} of at least 0, not {getattr(self, name)}."
+                )
+        for name in ("warmup_share", "full_precision_share", "threshold_memory"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BlindspotsError(
+                    f"Training needs {name} between 0 and 1, not {getattr(self, name)}."
+                )
 
     def total_steps(self, n_tokens: int) -> int:
         """Optimiser steps on `n_tokens` tokens."""

@@ -33,7 +33,7 @@ class Drawing:
 
 
 class DrawingStore:
-    """PNG files and their records below `folder`, for one way of drawing.
+    """PNG files and their records below `folder`, by the drawings' names, for one way of drawing.
 
     `how` (model, revision, settings, seed) names the sub-folder by its hash, so that images of
     another model or seed are never taken for these.
@@ -42,18 +42,34 @@ class DrawingStore:
     def __init__(self, folder: Path, how: Mapping[str, Any]) -> None:
         self.folder = folder / f"images-{fingerprint(dict(how))[:16]}"
 
-    def get(self, pair_id: str) -> Drawing | None:
-        """The drawing of a pair if it is whole, else None."""
+    def has(self, name: str) -> bool:
+        """Whether the drawing of this name is there."""
         try:
-            record = json.loads((self.folder / f"{pair_id}.json").read_text(encoding="utf-8"))
-            png = None
-            if record["has_image"]:
-                png = (self.folder / f"{pair_id}.png").read_bytes()
+            record = self._record(name)
+            return not record["has_image"] or self._png(name).is_file()
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def get(self, name: str) -> Drawing | None:
+        """The drawing of this name if it is whole, else None."""
+        try:
+            record = self._record(name)
+            png = self._png(name).read_bytes() if record["has_image"] else None
             return Drawing(png, record["seed"], tuple(record["flags"]), record["status"])
         except (OSError, ValueError, KeyError):
             return None
 
-    def put(self, pair_id: str, outcome: Outcome) -> Drawing:
+    def _record(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._json(name).read_text(encoding="utf-8"))
+        return found
+
+    def _json(self, name: str) -> Path:
+        return self.folder / f"{name}.json"
+
+    def _png(self, name: str) -> Path:
+        return self.folder / f"{name}.png"
+
+    def put(self, name: str, outcome: Outcome) -> Drawing:
         """Keep an outcome; the record is written last, and only what has a record counts."""
         if isinstance(outcome, Failed):
             drawing = Drawing(None, None, (), outcome.cause)
@@ -62,12 +78,12 @@ class DrawingStore:
             status = "blank" if "blank" in outcome.flags else "ok"
             drawing = Drawing(encode_png(outcome.image), outcome.seed, outcome.flags, status)
         if drawing.png is not None:
-            write_bytes(self.folder / f"{pair_id}.png", drawing.png)
+            write_bytes(self._png(name), drawing.png)
         record = {
             "has_image": drawing.png is not None,
             "seed": drawing.seed,
             "flags": list(drawing.flags),
             "status": drawing.status,
         }
-        write_json(self.folder / f"{pair_id}.json", record)
+        write_json(self._json(name), record)
         return drawing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal, Union
 
 from PIL import Image
@@ -16,7 +15,7 @@ from blindspots_hub.data.models import KnownModel
 from blindspots_hub.data.pipelines import LoadedPipeline, call_options, load
 from blindspots_hub.data.settings import GenerationSettings
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import fingerprint
+from blindspots_hub.files import fingerprint, public_name
 from blindspots_hub.memory import out_of_memory, release
 
 __all__ = [
@@ -163,11 +162,11 @@ class TextToImage:
         return {
             "name": self.model.name,
             "title": self.model.title,
-            "source": _public(self.model.source),
+            "source": public_name(self.model.source),
             "revision": self._loaded.revision,
             "pipeline_class": type(self._pipe).__name__,
             "scheduler": None if scheduler is None else type(scheduler).__name__,
-            "unet": None if self.model.unet is None else _public(self.model.unet),
+            "unet": None if self.model.unet is None else public_name(self.model.unet),
             "unet_revision": self._loaded.unet_revision,
             "joined": self._loaded.joined,
             "variant_of": self.model.variant_of,
@@ -218,12 +217,6 @@ class TextToImage:
         ):
             flags.append("caption_truncated")
         return Generated(image, seed, tuple(flags))
-
-
-def _public(source: str) -> str:
-    """Hub id, or the name of a folder: a path of this machine means nothing elsewhere."""
-    folder = Path(source).expanduser()
-    return folder.resolve().name if folder.is_dir() else source
 
 
 def _token_limits(pipe: Any) -> list[tuple[Any, int]]:

@@ -10,9 +10,10 @@ import gradio as gr
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.catalog import Catalog
 from blindspots_hub.explorer.evaluate_tab import EvaluateTab
-from blindspots_hub.explorer.explore import AT_ONCE, Explore
+from blindspots_hub.explorer.explore import Explore
 from blindspots_hub.explorer.header import header
 from blindspots_hub.explorer.theme import css, theme
+from blindspots_hub.explorer.view import AT_ONCE
 from blindspots_hub.site import Site
 
 EXPLORE = "explore"

@@ -15,6 +15,7 @@ from blindspots_hub.explorer.format import (
     interval,
     name,
     number,
+    percent,
     probability,
     q_value,
     term,
@@ -102,7 +103,18 @@ def _verdict(entry: Entry, kind: str, concept: int) -> str:
         f'<div class="value"><span class="delta">{term(kind, f"{kind} δ")} '
         f"<b>{escape(probability(value))}</b> "
         f"{term('interval', interval(low, high))}</span>{track(reading, concept)}</div>"
-        f'<p class="facts">{" · ".join(parts)}</p>'
+        f'<p class="facts">{" · ".join(parts)}</p>{_sampler(entry, concept)}'
+    )
+
+
+def _sampler(entry: Entry, concept: int) -> str:
+    """How much of the uncertainty is the sampler's, where captions were drawn several times."""
+    share = entry.bundle.deltas(entry.model)["sampler_share"][concept].as_py()
+    if share is None:
+        return ""
+    return (
+        f'<p class="facts sampler"><b>{percent(share)}</b> of the uncertainty is '
+        f"{term('sampler', 'the sampler’s luck')}</p>"
     )
 
 

@@ -110,14 +110,15 @@ class Catalog:
 
 
 def menu(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """(title, key) of every entry; evaluated bundles are told apart by their name."""
+    """(title, key) of every entry; of equal titles the bundle tells, by its name or else its id."""
     titles = [entry.title for entry in entries]
-    return [
-        (
-            title if titles.count(title) == 1 else f"{title} · {entry.bundle.name}",
-            entry.key,
-        )
+    named = [
+        title if titles.count(title) == 1 else f"{title} · {entry.bundle.name}"
         for title, entry in zip(titles, entries, strict=True)
+    ]
+    return [
+        (name if named.count(name) == 1 else f"{name} · {bundle_id(entry.bundle)[:4]}", entry.key)
+        for name, entry in zip(named, entries, strict=True)
     ]
 
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
 import threading
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from blindspots_hub.analysis.reading import KINDS
 from blindspots_hub.analysis.summary import headline
-from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, cards
+from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.estimate import estimate
-from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
+from blindspots_hub.explorer.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.counts import counts_line
-from blindspots_hub.explorer.explore import AT_ONCE, PRIVATE, Explore, Updates, View, first_concept
+from blindspots_hub.explorer.drawing_form import Drawing, DrawingForm
+from blindspots_hub.explorer.explore import Explore
 from blindspots_hub.explorer.format import duration
+from blindspots_hub.explorer.planning_aid import PlanningAid
 from blindspots_hub.explorer.publishing import PublishPanel, log_in
+from blindspots_hub.explorer.result_files import result_folder, zip_bundle
 from blindspots_hub.explorer.running import INTERVAL, RunningPage, notice, pictures
-from blindspots_hub.files import fingerprint
+from blindspots_hub.explorer.view import AT_ONCE, PRIVATE, Updates, View, first_concept
 from blindspots_hub.site import Site
 from blindspots_hub.zerogpu import GpuRefused
 
@@ -36,13 +36,6 @@ IDLE = notice(
     "The model draws the captions of natural images; both sides become concepts, and the map shows "
     "where they differ. A run that you stop goes on where it was when you run it again.",
 )
-
-
-def result_folder(root: Path, home: Bundle, model: str, pairs: int, seed: int) -> Path:
-    """Where an evaluation keeps its files: the same request finds them again."""
-    readable = re.sub(r"[^\w.-]+", "-", model).strip("-.")[-60:] or "model"
-    request = fingerprint([bundle_id(home), model, pairs, seed])[:8]
-    return root / f"{readable}-{pairs}-{seed}-{request}"
 
 
 class EvaluateTab:
@@ -66,6 +59,7 @@ class EvaluateTab:
         self._build(site.most_pairs(len(catalog.home.image_ids(NATURAL))))
 
     def _build(self, most: int) -> None:
+        least = min(20, most)
         folder = "" if self._site.public else "a diffusers folder on this machine, "
         with gr.Row(elem_id="evaluate"):
             with gr.Column(scale=2, min_width=320, elem_id="form"):
@@ -84,7 +78,7 @@ class EvaluateTab:
                     elem_id="eval-model",
                 )
                 self.pairs = gr.Slider(
-                    min(20, most),
+                    least,
                     most,
                     value=min(200, most),
                     step=1,
@@ -93,13 +87,15 @@ class EvaluateTab:
                     elem_id="eval-pairs",
                 )
                 self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="eval-seed")
+                self.planning = PlanningAid(self._catalog.home, least, most)
+                self.drawing = DrawingForm()
                 self.estimate = gr.HTML(elem_id="estimate")
                 with gr.Row():
                     self.run = gr.Button("Run", variant="primary", elem_id="run")
                     self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
             with gr.Column(scale=3, min_width=320, elem_id="progress"):
                 self.status = gr.HTML(IDLE, elem_id="status")
-                with gr.Row(visible=False, elem_id="result") as self.result:
+                with gr.Row(visible=False, equal_height=True, elem_id="result") as self.result:
                     self.explore_it = gr.Button(
                         "Explore it", variant="primary", elem_id="explore-it"
                     )
@@ -118,7 +114,7 @@ class EvaluateTab:
         self.run.click(self._asked, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._run,
-            [*form, self._own, self._explore.model],
+            [*form, self._own, self._explore.model, *self.drawing.fields],
             progress,
             api_visibility="private",
             show_progress="minimal",
@@ -132,8 +128,17 @@ class EvaluateTab:
             self._stopped, self.finished, [self.status, self.run, self.cancel],
             cancels=[running], **AT_ONCE,
         )  # fmt: skip
-        for event in (tab.select, self.model.change, self.pairs.release):
-            event(self._estimate, [self.model, self.pairs], self.estimate, **PRIVATE)
+        asked = [self.model, self.pairs, *self.drawing.fields]
+        for event in (
+            tab.select,
+            self.model.change,
+            self.pairs.release,
+            self.planning.wire(self.pairs).then,
+            self.drawing.seeds.release,
+            self.drawing.steps.blur,
+            self.drawing.size.blur,
+        ):
+            event(self._estimate, asked, self.estimate, **PRIVATE)
         self.explore_it.click(
             self._show,
             [self.finished, self._own, self._explore.lean_open],
@@ -143,15 +148,22 @@ class EvaluateTab:
         self.publish.wire(self.finished)
         self._tabs, self._explore_tab = tabs, explore_tab
 
-    def _estimate(self, model: str, pairs: float) -> str:
+    def _estimate(self, model: str, pairs: float, *fields: Any) -> str:
         try:
             spec, count, _ = self._site.accepted(model, pairs, 0, self._specs)
-            found = estimate(spec, count, self._catalog.home)
+            drawing = self._drawing(spec, count, fields)
+            found = estimate(spec, count, self._catalog.home, drawing.seeds)
         except BlindspotsError as error:
             return notice("error", "This can’t be estimated.", str(error))
         low, high = duration(found.seconds_low), duration(found.seconds_high)
         time_words = f"about {low}" if low == high else f"{low} to {high}"
         return notice("idle", f"Takes {time_words}.", found.sentence)
+
+    def _drawing(self, spec: str, pairs: int, fields: Sequence[Any]) -> Drawing:
+        """What the fields of `DrawingForm` hold, or a `BlindspotsError`."""
+        drawing = Drawing.read(*fields)
+        self._site.check_drawings(spec, pairs, drawing.seeds, drawing.steps, drawing.size)
+        return drawing
 
     def _asked(self) -> Updates:
         """At once when Run is pressed, also where others are first in the queue."""
@@ -164,7 +176,7 @@ class EvaluateTab:
         }
 
     def _run(
-        self, model: str, pairs: float, seed: float, own: list[str], current: str
+        self, model: str, pairs: float, seed: float, own: list[str], current: str, *fields: Any
     ) -> Iterator[Updates]:
         """The evaluation as what the page shows of it; closing this stops the work."""
         yield {
@@ -173,6 +185,7 @@ class EvaluateTab:
         }
         try:
             spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
+            drawing = self._drawing(spec, pairs, fields)
             self._site.check_size(spec, self._specs)
             from blindspots_hub.evaluate import evaluation
 
@@ -180,11 +193,20 @@ class EvaluateTab:
                 yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
             try:
                 home = self._catalog.home
-                folder = result_folder(self._folder, home, spec, pairs, seed)
                 work = evaluation(
-                    spec, folder, pairs=pairs, seed=seed, bundle=home, batch=self._site.batch
+                    spec,
+                    result_folder(self._folder, home, spec, pairs, seed, drawing),
+                    pairs=pairs,
+                    seed=seed,
+                    seeds=drawing.seeds,
+                    bundle=home,
+                    steps=drawing.steps,
+                    guidance=drawing.guidance,
+                    size=drawing.size,
+                    batch=self._site.batch,
                 )
-                page = RunningPage(f"{self._title(spec)} · {pairs:,} pairs · seed {seed}")
+                about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", drawing.words]
+                page = RunningPage(" · ".join(part for part in about if part))
                 bundle = yield from pictures(work, page, self.status)
             finally:
                 self._busy.release()
@@ -256,16 +278,3 @@ class EvaluateTab:
 
     def _title(self, spec: str) -> str:
         return next((title for title, known in self._known if known == spec), spec)
-
-
-def zip_bundle(bundle: Bundle) -> Path:
-    """The bundle as one file to download; parquet is compressed already, so it is only joined.
-
-    It lies in a new temporary folder, from where Gradio serves a copy under a name by content: no
-    visitor can guess another's.
-    """
-    path = Path(tempfile.mkdtemp(prefix="bundle-")) / f"{bundle.name}.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name in (MANIFEST, *cards(bundle.root), *sorted(bundle.manifest["files"])):
-            archive.write(bundle.root / name, f"{bundle.name}/{name}")
-    return path

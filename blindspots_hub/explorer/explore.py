@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from blindspots_hub.analysis.reading import CODE, KINDS, SHOW
+from blindspots_hub.analysis.reading import KINDS, SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.answers import Answers, check_concept, colour_key
 from blindspots_hub.explorer.card import concept_card, empty_card
-from blindspots_hub.explorer.catalog import Catalog, Entry, bundle_id, menu
+from blindspots_hub.explorer.catalog import Catalog, bundle_id, menu
 from blindspots_hub.explorer.concept_map import concept_map, update_map
 from blindspots_hub.explorer.counts import counts_line
 from blindspots_hub.explorer.leaning import leaning_figure, leaning_words
@@ -22,31 +22,9 @@ from blindspots_hub.explorer.rankings import MORE_ROWS, rankings
 from blindspots_hub.explorer.region import region_card
 from blindspots_hub.explorer.running import notice
 from blindspots_hub.explorer.search_box import search_box
+from blindspots_hub.explorer.view import AT_ONCE, PRIVATE, Updates, View, first_concept
 
 HERE = Path(__file__).parent
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
-Updates = dict[Any, Any]
-
-
-@dataclass(frozen=True)
-class View:
-    """What one visitor looks at."""
-
-    entry: Entry
-    kind: str
-    show: str
-    concept: int | None
-
-
-def first_concept(entry: Entry, kind: str) -> int | None:
-    """What the page opens with: the strongest certain blindspot, so that it speaks at once."""
-    reading = entry.reading(kind)
-    for side in ("suppressed", "exaggerated"):
-        ranked = reading.ranking(side)
-        if len(ranked) and reading.state[ranked[0]] == CODE[side]:
-            return int(ranked[0])
-    return None
 
 
 class Explore:

@@ -13,8 +13,8 @@ from blindspots_hub.artifacts.hub.publish import Published, pushing
 from blindspots_hub.artifacts.layout import DELTAS_PART
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.catalog import Catalog
-from blindspots_hub.explorer.explore import Updates
 from blindspots_hub.explorer.running import RunningPage, notice, pictures
+from blindspots_hub.explorer.view import Updates
 from blindspots_hub.site import Site
 
 FIRST = "1.0.0"
@@ -58,10 +58,11 @@ class PublishPanel:
                 self.told = gr.HTML(elem_id="pushed")
             else:
                 self.command = gr.Code(
-                    label="Publish it to your account on the Hugging Face Hub",
-                    language="shell",
+                    label="Publish it on the Hugging Face Hub",
+                    language=None,  # its colours are those of the theme that the page began with
                     interactive=False,
                     lines=1,
+                    show_line_numbers=False,
                     wrap_lines=True,
                     elem_id="push-command",
                 )

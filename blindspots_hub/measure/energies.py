@@ -54,6 +54,26 @@ class ImageEnergies:
             shape=(self.n_images, self.n_concepts),
         )
 
+    @cached_property
+    def by_concept(self) -> sparse.csc_matrix:
+        """The same as a float32 scipy CSC matrix; the images of a concept ascend."""
+        parts = (self.energies, self.concepts, self.indptr)
+        return sparse.csr_matrix(parts, shape=(self.n_images, self.n_concepts)).tocsc()
+
+    @property
+    def fires(self) -> np.ndarray:
+        """In how many images each concept fires, int32 (n_concepts,)."""
+        return np.diff(self.by_concept.indptr).astype(np.int32)
+
+    @property
+    def largest(self) -> np.ndarray:
+        """Largest energy of each concept, float64 (n_concepts,); 0 where it never fires."""
+        by_concept, firing = self.by_concept, np.flatnonzero(self.fires)
+        largest = np.zeros(self.n_concepts)
+        if len(firing):
+            largest[firing] = np.maximum.reduceat(by_concept.data, by_concept.indptr[firing])
+        return largest
+
     def take(self, rows: np.ndarray) -> ImageEnergies:
         """Keep `rows` (indices), in the order given."""
         lengths = np.diff(self.indptr)[rows]

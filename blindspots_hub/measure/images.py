@@ -28,12 +28,20 @@ def top_images(energies: ImageEnergies, count: int = TOP_IMAGES) -> list[np.ndar
     Ties go to the lower row, so that the result does not depend on how rows were sharded. A concept
     that never fires has no top image.
     """
-    rows = np.repeat(np.arange(energies.n_images), np.diff(energies.indptr))
-    order = np.lexsort((rows, -energies.energies, energies.concepts))
-    concepts = energies.concepts[order]
-    starts = np.searchsorted(concepts, np.arange(energies.n_concepts + 1))
-    sorted_rows = rows[order]
-    return [sorted_rows[a : min(a + count, b)] for a, b in pairwise(starts)]
+    by_concept, fires = energies.by_concept, energies.fires
+    firing = np.flatnonzero(fires)
+    starts = by_concept.indptr[firing]
+    top = np.full((energies.n_concepts, count), -1, np.int64)
+    left = by_concept.data.copy()
+    # The next highest of all concepts at once: five rounds are a tenth of sorting everything.
+    for place in range(min(count, fires.max(initial=0))):
+        highest = np.maximum.reduceat(left, starts)
+        reached = np.flatnonzero(left == np.repeat(highest, fires[firing]))
+        first = reached[np.searchsorted(reached, starts)]
+        more = highest > 0
+        top[firing[more], place] = by_concept.indices[first[more]]
+        left[first] = 0  # energies are positive
+    return [rows[:n] for rows, n in zip(top, np.minimum(fires, count), strict=True)]
 
 
 def pair_distances(natural: ImageEnergies, generated: ImageEnergies) -> np.ndarray:

@@ -11,6 +11,22 @@ from blindspots_hub.measure.delta import relative_gap
 
 
 @dataclass(frozen=True)
+class PairedEnergies:
+    """x · y and y − x of every pair and concept, CSR (pairs, concepts).
+
+    `product` has an entry where a concept fires on both sides, `difference` one where they differ.
+    """
+
+    product: sparse.csr_matrix
+    difference: sparse.csr_matrix
+
+    @classmethod
+    def of(cls, natural: sparse.csr_matrix, generated: sparse.csr_matrix) -> PairedEnergies:
+        """Of two energy matrices (pairs, concepts) whose rows correspond."""
+        return cls(natural.multiply(generated).tocsr(), (generated - natural).tocsr())
+
+
+@dataclass(frozen=True)
 class Moments:
     """Means over images and the (co)variances of those means, one entry a concept.
 
@@ -38,7 +54,9 @@ def _column_sum(matrix: sparse.spmatrix) -> np.ndarray:
 def _mean_and_variance(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     n = matrix.shape[0]
     mean = _column_sum(matrix) / n
-    squares = _column_sum(matrix.multiply(matrix))
+    squares = _column_sum(
+        sparse.csr_matrix((matrix.data**2, matrix.indices, matrix.indptr), matrix.shape)
+    )
     return mean, np.maximum(squares - n * mean**2, 0) / (n - 1)
 
 
@@ -47,15 +65,17 @@ def _mean_fire(matrix: sparse.csr_matrix, mean: np.ndarray) -> np.ndarray:
     return np.divide(mean * matrix.shape[0], fires, out=np.zeros_like(mean), where=fires > 0)
 
 
-def moments(natural: sparse.csr_matrix, generated: sparse.csr_matrix, paired: bool) -> Moments:
-    """Moments of two energy matrices (images, concepts); rows correspond where `paired`."""
+def moments(
+    natural: sparse.csr_matrix, generated: sparse.csr_matrix, pairs: PairedEnergies | None
+) -> Moments:
+    """Moments of two energy matrices (images, concepts); `pairs` of them where rows correspond."""
     n, m = natural.shape[0], generated.shape[0]
     mean_x, var_x = _mean_and_variance(natural)
     mean_y, var_y = _mean_and_variance(generated)
-    if paired:
-        cross = _column_sum(natural.multiply(generated))
+    if pairs is not None:
+        cross = _column_sum(pairs.product)
         covariance = (cross - n * mean_x * mean_y) / (n - 1) / n
-        _, var_d = _mean_and_variance((generated - natural).tocsr())
+        _, var_d = _mean_and_variance(pairs.difference)
         var_gap = var_d / n
         freedom = np.full(mean_x.shape, n - 1.0)
     else:

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 from scipy import sparse, stats
 
-from blindspots_hub.measure.intervals import Moments
+from blindspots_hub.measure.intervals import Moments, PairedEnergies
 
 FEW = 30
 """Below this many non-zero differences the t distribution is not trusted: signs are flipped."""
@@ -52,10 +52,10 @@ def sign_flip(differences: np.ndarray) -> np.ndarray:
     return p
 
 
-def paired_p(natural: sparse.csr_matrix, generated: sparse.csr_matrix, m: Moments) -> np.ndarray:
+def paired_p(pairs: PairedEnergies, m: Moments) -> np.ndarray:
     """Paired t where at least 30 differences are non-zero, sign-flip below; 1 where none is."""
     p = _t_test(m)
-    difference = (generated - natural).tocsc()
+    difference = pairs.difference.tocsc()
     difference.eliminate_zeros()
     nonzero = np.diff(difference.indptr)
     p[nonzero == 0] = 1.0

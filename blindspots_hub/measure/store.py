@@ -16,14 +16,25 @@ from blindspots_hub.files import atomic, fingerprint
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import TOKENS
 
+FORMAT = 2
+"""Of a shard's file; part of its configuration, so that no shard of another one is ever read."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an image has no codes: the cause to count it by, and a sentence about this one."""
+
+    cause: str
+    reason: str
+
 
 @dataclass(frozen=True)
 class CodedImages:
-    """Codes of images that could be read, in the order of `ids`; `failed` names the others."""
+    """Codes of images that have some, in the order of `ids`; `failed` names the others."""
 
     ids: list[str]
     codes: list[SparseCodes]
-    failed: dict[str, str]
+    failed: dict[str, Failure]
     layout: TokenLayout
     n_concepts: int
 
@@ -36,9 +47,11 @@ class CodedImages:
 
     def heat(self, row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
         """Patches (indices, ascending) on which `concept` fires in image `row`, and the codes."""
-        flat = self.codes[row].heatmap(concept, self.layout).ravel()
-        patches = np.flatnonzero(flat)
-        return patches, flat[patches]
+        codes, patches = self.codes[row], self.layout.patches
+        (here,) = (codes.concepts == concept).nonzero()
+        tokens = codes.indptr.searchsorted(here, "right") - 1
+        kept = (tokens >= patches.start) & (tokens < patches.stop)
+        return tokens[kept] - patches.start, codes.values[here[kept]]
 
     def take(self, ids: Sequence[str]) -> CodedImages:
         """Keep the images named, in that order."""
@@ -67,7 +80,12 @@ class CodeStore:
         self.layout = layout
         self.n_concepts = n_concepts
         self.shard_size = shard_size
-        configuration = {"space": space, "ids": self.ids, "shard_size": shard_size}
+        configuration = {
+            "format": FORMAT,
+            "space": space,
+            "ids": self.ids,
+            "shard_size": shard_size,
+        }
         self.folder = folder / f"codes-{fingerprint(configuration)[:16]}"
 
     @property
@@ -85,9 +103,9 @@ class CodeStore:
         return True
 
     def write(
-        self, shard: int, codes: Mapping[str, SparseCodes], failed: Mapping[str, str]
+        self, shard: int, codes: Mapping[str, SparseCodes], failed: Mapping[str, Failure]
     ) -> None:
-        """Write one shard: codes of the images that could be read, causes of the others."""
+        """Write one shard: codes of the images that have some, causes of the others."""
         from safetensors.numpy import save_file
 
         ids = [image_id for image_id in self.shards[shard] if image_id in codes]
@@ -103,7 +121,8 @@ class CodeStore:
             "concepts": np.ascontiguousarray(stacked.concepts),
             "values": np.ascontiguousarray(stacked.values),
         }
-        metadata = {"ids": json.dumps(ids), "failed": json.dumps(dict(failed))}
+        causes = {i: [failure.cause, failure.reason] for i, failure in failed.items()}
+        metadata = {"ids": json.dumps(ids), "failed": json.dumps(causes)}
         with atomic(self._path(shard)) as partial:
             save_file(tensors, partial, metadata=metadata)
 
@@ -111,7 +130,7 @@ class CodeStore:
         """Codes of `shards` (all unless said otherwise), in the order of the ids."""
         ids: list[str] = []
         codes: list[SparseCodes] = []
-        failed: dict[str, str] = {}
+        failed: dict[str, Failure] = {}
         for shard in range(len(self.shards)) if shards is None else shards:
             shard_ids, stacked, shard_failed = self._read(shard)
             step = self.layout.tokens
@@ -123,7 +142,7 @@ class CodeStore:
     def _path(self, shard: int) -> Path:
         return self.folder / f"shard-{shard:05d}.safetensors"
 
-    def _read(self, shard: int) -> tuple[list[str], SparseCodes, dict[str, str]]:
+    def _read(self, shard: int) -> tuple[list[str], SparseCodes, dict[str, Failure]]:
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -134,7 +153,8 @@ class CodeStore:
                 )
         except SafetensorError as error:
             raise ValueError(f"{self._path(shard)}: {error}") from error
-        ids, failed = json.loads(metadata["ids"]), json.loads(metadata["failed"])
+        ids = json.loads(metadata["ids"])
+        failed = {i: Failure(*told) for i, told in json.loads(metadata["failed"]).items()}
         if set(ids) | set(failed) != set(self.shards[shard]):
             raise ValueError(f"{self._path(shard)} holds other images")
         return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed

@@ -13,7 +13,12 @@ from blindspots_hub.measure.delta import (
     states,
 )
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.intervals import gap_interval, moments, relative_interval
+from blindspots_hub.measure.intervals import (
+    PairedEnergies,
+    gap_interval,
+    moments,
+    relative_interval,
+)
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import benjamini_hochberg, paired_p, unpaired_p
 
@@ -32,10 +37,16 @@ def measure(
     """
     _check(natural, generated, paired)
     x, y = natural.matrix, generated.matrix
-    m = moments(x, y, paired)
-    fires_x, fires_y = _fires(natural), _fires(generated)
-    support = _support(natural, generated) if paired else fires_x + fires_y
-    p = (paired_p if paired else unpaired_p)(x, y, m)
+    pairs = PairedEnergies.of(x, y) if paired else None
+    m = moments(x, y, pairs)
+    fires_x, fires_y = natural.fires, generated.fires
+    support = fires_x + fires_y
+    if pairs is None:
+        p = unpaired_p(x, y, m)
+    else:
+        both = np.bincount(pairs.product.indices, minlength=natural.n_concepts)
+        support -= both.astype(np.int32)
+        p = paired_p(pairs, m)
     q = benjamini_hochberg(p, support >= settings.min_support)
 
     gap = m.generated - m.natural
@@ -46,7 +57,7 @@ def measure(
     r_value, r_delta_low, r_delta_high = (relative_delta(g) for g in (r, r_low, r_high))
     absolute = states(value, low, high, q, support, settings)
     relative = states(r_value, r_delta_low, r_delta_high, q, support, settings)
-    largest = np.maximum(_largest(natural), _largest(generated))
+    largest = np.maximum(natural.largest, generated.largest)
     images = min(natural.n_images, generated.n_images)
     return {
         "concept": np.arange(natural.n_concepts, dtype=np.int32),
@@ -90,21 +101,6 @@ def _check(natural: ImageEnergies, generated: ImageEnergies, paired: bool) -> No
             f"{natural.n_images} natural and {generated.n_images} generated images can be "
             "measured: at least 2 of each are needed, and a few hundred to find blindspots."
         )
-
-
-def _fires(energies: ImageEnergies) -> np.ndarray:
-    return np.bincount(energies.concepts, minlength=energies.n_concepts).astype(np.int32)
-
-
-def _support(natural: ImageEnergies, generated: ImageEnergies) -> np.ndarray:
-    either = (natural.matrix + generated.matrix).tocsr()  # energies are positive: nothing cancels
-    return np.bincount(either.indices, minlength=natural.n_concepts).astype(np.int32)
-
-
-def _largest(energies: ImageEnergies) -> np.ndarray:
-    largest = np.zeros(energies.n_concepts)
-    np.maximum.at(largest, energies.concepts, energies.energies)
-    return largest
 
 
 def count_states(state: np.ndarray, certain: np.ndarray) -> dict[str, int]:

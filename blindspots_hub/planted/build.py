@@ -190,6 +190,7 @@ def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) ->
         natural_rows=np.arange(len(ids)),
         generations={
             "pair_id": ids,
+            "draw": [0] * len(ids),
             "seed": drawn.seeds,
             # Left out: `evaluate planted/NAME` draws the same images again from the seeds.
             "image": [None] * len(ids),

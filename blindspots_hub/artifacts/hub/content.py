@@ -19,18 +19,6 @@ _TRIES = 3
 """How often a commit is made that the Hub refuses as stale although the head has not moved."""
 
 
-def publishing_files(
-    hub: Hub, repo: Repo, files: Mapping[str, Content], message: str, private: bool = False
-) -> Work[str]:
-    """Make `files` the content of a repository, which is created if need be; the head's sha.
-
-    Files that are not among `files` are deleted. Where nothing changes, nothing is committed.
-    """
-    seen = yield from creating(hub, look(hub, repo), private)
-    head = yield from committing(hub, plan(seen, files), files, message)
-    return head
-
-
 def creating(hub: Hub, seen: Seen, private: bool) -> Work[Seen]:
     """Create a repository unless it was there when it was read; how it is then.
 

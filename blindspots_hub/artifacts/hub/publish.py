@@ -18,6 +18,7 @@ from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.hub.cards import repo_cards
 from blindspots_hub.artifacts.hub.client import Content, Hub
 from blindspots_hub.artifacts.hub.content import committing, creating, proposing
+from blindspots_hub.artifacts.hub.local_paths import check_no_paths
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.plan import RepoPlan, look, plan
 from blindspots_hub.artifacts.hub.release import (
@@ -142,11 +143,13 @@ def pushing(
 
 
 def _whole(root: Path) -> Bundle:
-    """The bundle at `root`, with all the parts that its manifest names."""
+    """The bundle at `root`, with all the parts that its manifest names, and no path of its own."""
     named = read_json(root.expanduser() / MANIFEST).get("files")
     if not isinstance(named, dict):
         raise BlindspotsError(f"{root} holds no bundle: its {MANIFEST} names no files.")
-    return load_bundle(root, {part_of(file) for file in named})
+    bundle = load_bundle(root, {part_of(file) for file in named})
+    check_no_paths(bundle.root, bundle.manifest)
+    return bundle
 
 
 class _Release:
