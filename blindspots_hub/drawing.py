@@ -114,4 +114,9 @@ class Drawings:
 
 def blocks(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """`names` in portions whose images memory holds at once."""
-    return (names[start : start + BLOCK] for start in range(0, len(names), BLOCK))
+    return portions(names, BLOCK)
+
+
+def portions(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """`names` in turn, `size` at a time."""
+    return (names[start : start + size] for start in range(0, len(names), size))

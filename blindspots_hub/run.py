@@ -20,7 +20,7 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.train_processes import ALONE, Processes
 from blindspots_hub.data.generate import TextToImage
 from blindspots_hub.data.images import encode_webp, open_image
-from blindspots_hub.drawing import Drawings, blocks
+from blindspots_hub.drawing import Drawings, blocks, portions
 from blindspots_hub.encoding import (
     Load,
     code_store,
@@ -140,8 +140,7 @@ class Run:
                     done += len(names)
                     yield Event(DRAW, done, total)
                     continue
-                for start in range(0, len(names), self.manner.batch):
-                    some = names[start : start + self.manner.batch]
+                for some in portions(names, self.manner.batch):
                     self.drawings.draw_missing(some)
                     for name in some:
                         done += 1
@@ -208,7 +207,8 @@ class Run:
 
     def finish(self) -> Iterator[Event]:
         """Write the bundle from what was drawn and encoded."""
-        self.drawings.draw_missing(self.drawings.names)  # removed by somebody since then
+        for names in portions(self.drawings.names, self.manner.batch):
+            self.drawings.draw_missing(names)  # that somebody removed since they were encoded
         sides = self._sides()
         dropped = Counter(sides.paired.dropped.values())
         if len(sides.rows) < 2:

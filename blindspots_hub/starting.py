@@ -22,7 +22,7 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.generate import pick_device
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
-from blindspots_hub.drawing import blocks
+from blindspots_hub.drawing import BLOCK, portions
 from blindspots_hub.encoding import Load, code_store, coded_side, encode_all
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import fingerprint, write_bytes
@@ -63,6 +63,11 @@ def starting(
     chosen = pick_device(device)
     weights = RASAE.from_pretrained(sae).to(resting_place(chosen))
     named = backbone or weights.config.backbone
+    if backbone is None and "/" not in named and not Path(named).is_dir():
+        raise BlindspotsError(
+            f"The RA-SAE {sae} was trained on a backbone in a folder {named!r}: say where that "
+            "lies with --backbone."
+        )
     revision = None if backbone else weights.config.backbone_revision
     network = Backbone.load(named, revision, resting_place(chosen))
     space = ConceptSpace(network, weights)
@@ -92,7 +97,7 @@ def starting(
         "request": request,
         "skipped": dict(source.skipped),
     }
-    rows = (source.columns(some) for some in blocks(side.ids))
+    rows = (source.columns(some) for some in portions(side.ids, BLOCK))
     yield from assemble(out, identity, rows, concepts, side, [], settings)
     tidy(out)
     return load_bundle(out)

@@ -6,13 +6,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from energy_worlds import from_dense
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blindspots_hub import drawing
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.artifacts.layout import NATURAL, table_path
+from blindspots_hub.artifacts.schema import GENERATIONS
+from blindspots_hub.artifacts.schema import PAIRS as PAIRS_TABLE
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.cli import main
 from blindspots_hub.data.generate import Failed, TextToImage
@@ -91,6 +95,18 @@ def test_a_drawing_that_fails_leaves_the_others(
     }  # fmt: skip
     assert bundle.deltas("alder-1")["sampler_share"].null_count < bundle.n_concepts
     assert faults(bundle.root) == []
+
+
+def test_tables_with_images_are_written_in_blocks(
+    once: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At 10,000 pairs the images of a table are larger than memory."""
+    monkeypatch.setattr(drawing, "BLOCK", 7)
+    bundle = evaluate(MODEL, tmp_path / "b", pairs=PAIRS)
+    for spec, model in ((GENERATIONS, "alder-1"), (PAIRS_TABLE, None)):
+        small, large = (table_path(b.root, spec, model) for b in (bundle, once))
+        assert pq.ParquetFile(small).num_row_groups == 6
+        assert pq.read_table(small).equals(pq.read_table(large))
 
 
 def test_remeasuring_keeps_the_share(thrice: Bundle, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluate
+from blindspots_hub.files import read_json, write_bytes, write_json
 from blindspots_hub.opening import open_first
 from blindspots_hub.progress import drive
 from blindspots_hub.starting import starting
@@ -58,3 +59,11 @@ def test_starting_tells_what_is_missing(tmp_path: Path) -> None:
         drive(starting(str(SAE), str(tmp_path / "empty"), tmp_path / "out"))
     with pytest.raises(BlindspotsError, match="planted/backbone"):
         drive(starting(str(SAE), str(planted.BUNDLE), tmp_path / "out", pairs=4))
+
+
+def test_a_backbone_that_is_known_by_its_folders_name_has_to_be_given(tmp_path: Path) -> None:
+    config = read_json(SAE / "config.json")
+    write_json(tmp_path / "sae/config.json", {**config, "backbone": "my-dino"})
+    write_bytes(tmp_path / "sae/model.safetensors", (SAE / "model.safetensors").read_bytes())
+    with pytest.raises(BlindspotsError, match="'my-dino': say where that lies with --backbone"):
+        drive(starting(str(tmp_path / "sae"), str(planted.BUNDLE), tmp_path / "out", pairs=4))

@@ -48,9 +48,9 @@ class Size:
 
 
 def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> Iterator[int | Size]:
-    """Encode synthetic tokens shard by shard, and at each of `sizes` compute every table.
+    """Encode synthetic tokens shard by shard, then compute every table of each of `sizes`.
 
-    Yields how many pairs are encoded, shard by shard, and at each of `sizes` what it cost.
+    Yields how many pairs are encoded so far, then what each size cost, both in ascending order.
     """
     sae = like.model("batch_topk")
     ids = [f"{number:08d}" for number in range(sizes[-1])]
@@ -58,27 +58,31 @@ def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> I
     stores = {side: CodeStore(folder / side, ids, "", LAYOUT, n, SHARD) for side in _SIDES}
     streams = {side: like.more_tokens(seed) for seed, side in enumerate(_SIDES)}
     sae.encode(next(like.more_tokens(len(_SIDES))))  # the first prepares the weights
-    encoding, encoded, encoding_peak, shard = 0.0, 0, 0, 0
+    seconds, images, shard = 0.0, 0, 0
+    encoding: list[tuple[float, int]] = []
+    process_memory.forget_peak()
     for size in sizes:
-        process_memory.forget_peak()
         while shard * SHARD < size:
             for side, store in stores.items():
                 tokens = {image_id: next(streams[side]) for image_id in store.shards[shard]}
                 started = time.perf_counter()
                 store.write(shard, {i: sae.encode(one) for i, one in tokens.items()}, {})
-                encoding += time.perf_counter() - started
-                encoded += len(tokens)
+                seconds += time.perf_counter() - started
+                images += len(tokens)
             shard += 1
             yield min(shard * SHARD, sizes[-1])
-        encoding_peak = max(encoding_peak, process_memory.peak())
+        encoding.append((seconds / images, process_memory.peak()))
+    for size, (of_image, encoding_peak) in zip(sizes, encoding, strict=True):
+        process_memory.forget_peak()
         started = time.perf_counter()
-        coded = [store.load(range(shard)).take(ids[:size]) for store in stores.values()]
+        shards = range(-(-size // SHARD))
+        coded = [store.load(shards).take(ids[:size]) for store in stores.values()]
         _write(folder / "bundle", *coded)
         tables = (time.perf_counter() - started) / (2 * size)
         codes = sum(one.values.nbytes + one.concepts.nbytes for side in coded for one in side.codes)
         del coded
         peak = max(encoding_peak, process_memory.peak())
-        yield Size(size, encoding / encoded, tables, encoding_peak, peak, codes)
+        yield Size(size, of_image, tables, encoding_peak, peak, codes)
 
 
 def _write(root: Path, natural: CodedImages, generated: CodedImages) -> None:
@@ -107,7 +111,7 @@ def _write(root: Path, natural: CodedImages, generated: CodedImages) -> None:
 def scale_rows(d: int, n: int, sizes: Sequence[int], judged: bool) -> Work[list[Row]]:
     """Measured in a process of its own that Linux gives no more than `LIMIT` bytes of data.
 
-    The limit is lifted after `LIMITED` pairs. `sizes`: numbers of pairs, ascending.
+    The limit is lifted after the tables of `LIMITED` pairs. `sizes`: numbers of pairs, ascending.
     """
     limited = max((size for size in sizes if size <= LIMITED), default=sizes[0])
     names = (
