@@ -38,8 +38,9 @@ SECONDS_A_CODE = 0.1
 """First guess for the tokens and codes of one image; then measured."""
 
 ENCODED_AT_ONCE = 32
-"""Images that a GPU encodes at once, fewer where its memory does not hold them. A CPU encodes one
-at a time, so that codes do not depend on what an image was encoded with."""
+"""Images that are encoded at once, fewer where the memory does not hold them. Codes are those of
+each alone: to the bit on a CPU, where the backbone sees one image at a time even so.
+"""
 
 _at_hand: WeakValueDictionary[str, Any] = WeakValueDictionary()
 """Models by key, as long as somebody in this process uses them."""
@@ -115,12 +116,11 @@ def _encode(key: str, pixels: list[np.ndarray]) -> list[Encoded]:
         _at_hand[key] = _in_worker["encode"] = space
     device = str(space.backbone.device)
     if (key, device) not in _fitting:
-        at_once = ENCODED_AT_ONCE if device.startswith("cuda") else 1
         too_large = (
             f"The memory of {device} does not hold what one image needs to be encoded: close what "
             "else uses it, or choose another device (--device)."
         )
-        _fitting[key, device] = Fitting(at_once, too_large)
+        _fitting[key, device] = Fitting(ENCODED_AT_ONCE, too_large)
     return _fitting[key, device].map(pixels, partial(_codes, space))
 
 

@@ -12,15 +12,8 @@ import numpy as np
 import torch
 
 from blindspots_hub.benchmarks.encode import plain_encode
+from blindspots_hub.benchmarks.process_memory import raised_by
 from blindspots_hub.concepts.rasae import RASAE
-
-
-def _status(name: str) -> int:
-    """A size of this process in bytes, as Linux tells it."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(name)
 
 
 def main() -> None:
@@ -33,9 +26,7 @@ def main() -> None:
     encode(few, torch.zeros(2, 8))
     for weights in sae.state_dict().values():
         weights.sum()  # the file is mapped: only now is it in memory
-    before = _status("VmRSS")
-    encode(sae, tokens)
-    print(_status("VmHWM") - before)
+    print(raised_by(lambda: encode(sae, tokens)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `benchmark sae` found: rows with goals, judged only where they could be measured."""
+"""What a benchmark of speed found: rows with goals, judged only where they could be measured."""
 
 from __future__ import annotations
 
