@@ -10,17 +10,20 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import re
 import shutil
 import socket
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hub_server import HubServer
+from hub_server.wire import Logged
 from hypothesis import settings
 
 _FOLDER = Path(tempfile.mkdtemp(prefix="blindspots-tests-"))
@@ -77,6 +80,16 @@ class Hub:
     @property
     def endpoint(self) -> str:
         return self.server.endpoint
+
+    def recorded(self) -> AbstractContextManager[list[Logged]]:
+        """The requests made while the block lasts, but for what others write.
+
+        Clients that an earlier test interrupted may still be sending what they had begun.
+        """
+        others = re.compile(rf"/ana-(?!{self.owner.removeprefix('ana-')}/)\d+/")
+        return self.server.recorded(
+            lambda logged: logged.method in ("GET", "HEAD") or not others.search(logged.path)
+        )
 
 
 _OWNERS = itertools.count(1)

@@ -159,7 +159,7 @@ def test_the_hf_command_lists_and_downloads(hub, birds, tmp_path):
     assert birds in run(hf, "datasets", "ls", "--author", hub.owner, "--expand", "private")
     listed = run(hf, "datasets", "ls", birds, "--recursive", "--revision", "v1.0.0")
     assert "data/birds.parquet" in listed
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         run(
             *(hf, "download", birds, "--repo-type", "dataset", "--revision", "v1.0.0"),
             *("--local-dir", str(tmp_path / "out")),
@@ -181,7 +181,7 @@ with open(hf_hub_download(repo_id, "large.bin"), "rb") as file:
 
 def test_large_files_go_through_xet_where_it_is_on(hub):
     repo_id = f"{hub.owner}/xet"
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         run(sys.executable, "-c", XET, repo_id, HF_HUB_DISABLE_XET="0")
     routes = [logged.route for logged in requests]
     assert {"xet.write", "xet.read"} <= set(routes)

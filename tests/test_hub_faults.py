@@ -153,7 +153,7 @@ def test_killed_in_the_middle_and_run_again(hub: Hub, bundle: Path, route: str) 
         from blindspots_hub.artifacts.hub import push
         push({str(bundle)!r}, {hub.owner!r}, "1.0.0")
     """
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
         until = time.monotonic() + 60
         while not armed.struck and time.monotonic() < until:
@@ -174,7 +174,7 @@ def _full(*_: object, **__: object) -> Any:
 def test_a_full_disk_while_preparing_publishes_nothing(
     hub: Hub, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with hub.server.recorded() as asked, monkeypatch.context() as full:
+    with hub.recorded() as asked, monkeypatch.context() as full:
         full.setattr("blindspots_hub.files.os.replace", _full)
         with pytest.raises(BlindspotsError, match="disk is full"):
             push(bundle, hub.owner, "1.0.0")

@@ -88,7 +88,7 @@ def test_every_spelling_of_a_version_is_the_same_bundle(
 
 
 def test_the_explorer_fetches_no_weights_and_no_large_images(hub: Hub, shared: str) -> None:
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         opened = load_bundle(shared)
         page = Catalog(opened).entries()
         for entry in page:
@@ -102,7 +102,7 @@ def test_the_explorer_fetches_no_weights_and_no_large_images(hub: Hub, shared: s
 
 def test_parts_are_fetched_when_they_are_asked_for(hub: Hub, source: Path, shared: str) -> None:
     opened = load_bundle(shared)
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         assert opened.pairs.num_rows == 24
     downloads = [r.path for r in asked if r.route.startswith("download")]
     assert downloads
@@ -113,7 +113,7 @@ def test_parts_are_fetched_when_they_are_asked_for(hub: Hub, source: Path, share
     assert (opened.root / weights).read_bytes() == (source / weights).read_bytes()
     with pytest.raises(BlindspotsError, match="without its backbone"):
         opened.require("backbone")
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         again = load_bundle(f"{shared}@1.0.0", ("pairs", "sae"))
     assert contents(again.root) == contents(source)
     assert asked == []
@@ -125,7 +125,7 @@ def test_some_parts_first_and_the_others_later(
     out = pull(shared, tmp_path / "out", ["pairs"])
     assert sorted(p.name for p in out.iterdir() if p.is_dir()) == ["deltas", "pairs"]
     assert load_bundle(out).pairs.num_rows == 24
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         pull(shared, out)
     assert not [r for r in asked if "pairs.parquet" in r.path]
     assert contents(out) == contents(source)
@@ -142,7 +142,7 @@ def test_a_known_version_asks_no_network(
 ) -> None:
     known = load_bundle(f"{shared}@1.0.0", PARTS)
     lock = known.root / LOCK
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         (one,) = [load_bundle(f"{shared}@v1.0.0").root]
         assert load_bundle(lock).root == one == known.root
     assert asked == []
@@ -161,7 +161,7 @@ def test_files_in_the_clients_cache_count(hub: Hub, shared: str) -> None:
     (one,) = drive(listing(Reference.parse(shared)))
     content = next(c for repo, c in one.contents.items() if repo.part == "deltas")
     snapshot_download(f"{shared}-deltas", repo_type="dataset", revision=content)
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         load_bundle(f"{shared}@{one.commit}")
     assert {r.path.rsplit("/", 1)[-1] for r in asked if r.route.startswith("download")} <= {LOCK}
 
@@ -224,7 +224,7 @@ def test_stopped_and_run_again_it_goes_on(
             break
     work.close()
     assert not (out / MANIFEST).exists(), "half a bundle is none"
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         pull(shared, out)
     again = [r.path for r in asked if r.method == "GET" and r.route.startswith("download")]
     assert not [path for path in again if "pairs.parquet" in path or "energies" in path]

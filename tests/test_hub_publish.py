@@ -90,7 +90,7 @@ def test_the_space_comes_last_and_names_the_others(hub: Hub, bundle: Path) -> No
 
 def test_a_second_push_changes_nothing(hub: Hub, bundle: Path) -> None:
     first = push(bundle, hub.owner, "1.0.0")
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         again = push(bundle, hub.owner, "1.0.0")
     assert again.already
     assert again.lock == first.lock
@@ -99,7 +99,7 @@ def test_a_second_push_changes_nothing(hub: Hub, bundle: Path) -> None:
 
 
 def test_a_dry_run_lists_everything_and_writes_nothing(hub: Hub, bundle: Path) -> None:
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         planned = push(bundle, hub.owner, "1.0.0", dry_run=True)
     assert planned.lock is None
     assert {r.method for r in asked} <= {"GET", "HEAD"}
@@ -118,7 +118,7 @@ def test_a_dry_run_lists_everything_and_writes_nothing(hub: Hub, bundle: Path) -
     (changed / "sae/config.json").write_bytes((bundle / "sae/config.json").read_bytes())
     (changed / "sae/notes.json").write_text("{}")
     restate(changed)
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         planned = push(changed, hub.owner, "1.1.0", dry_run=True)
     assert {r.method for r in asked} <= {"GET", "HEAD"}
     sae = {c.path: c.kind for c in planned.plans[-1].changes}
@@ -136,7 +136,7 @@ def test_versions_side_by_side_share_what_did_not_change(hub: Hub, bundle: Path)
     path = bundle / "sae/notes.json"
     path.write_text("{}")
     restate(bundle)
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         two = push(bundle, hub.owner, "1.1.0").lock
     assert one is not None
     assert two is not None
@@ -161,7 +161,7 @@ def test_versions_side_by_side_share_what_did_not_change(hub: Hub, bundle: Path)
 def test_a_version_is_published_once(hub: Hub, bundle: Path) -> None:
     push(bundle, hub.owner, "1.0.0")
     other = write_publishable(bundle.parent / "other", seed=1)
-    with hub.server.recorded() as asked, pytest.raises(BlindspotsError, match=r"1\.0\.0 is taken"):
+    with hub.recorded() as asked, pytest.raises(BlindspotsError, match=r"1\.0\.0 is taken"):
         push(other, hub.owner, "1.0.0")
     with pytest.raises(BlindspotsError, match=r"published as 1\.0\.0 already"):
         push(other, hub.owner, "0.9.0")
@@ -175,7 +175,7 @@ def test_names_rights_and_foreign_repositories_are_checked_first(
     hub.server.add_org("lab-read", **{hub.owner: "read"})
     readonly = hub.server.token(hub.owner, "read")
     hub.server.add_user(hub.owner)
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         with pytest.raises(BlindspotsError, match="is not ben and no member"):
             push(bundle, "ben", "1.0.0")
         with pytest.raises(BlindspotsError, match="may only read in lab-read"):
@@ -213,7 +213,7 @@ def test_a_repository_of_something_else_is_never_emptied(hub: Hub, bundle: Path)
         repo_id=f"{hub.owner}/birds-deltas",
         repo_type="dataset",
     )
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         with pytest.raises(BlindspotsError, match="holds something else than a bundle"):
             push(bundle, hub.owner, "1.0.0")
         with pytest.raises(BlindspotsError, match="holds something else than a bundle"):
@@ -249,7 +249,7 @@ def test_pull_requests_are_proposed_once_merged_and_finished(hub: Hub, bundle: P
         there = Reference(hub.owner, "birds").repo(part)
         number = int(proposed.pull_requests[PARTS.index(part)].rsplit("/", 1)[-1])
         HfApi().merge_pull_request(there.id, number, repo_type=there.kind)
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         push(bundle, hub.owner, "1.1.0")
     assert not [r for r in asked if r.route == "lfs.upload"]
     assert "notes.json" in repo(hub, "sae").paths("v1.1.0")
@@ -261,7 +261,7 @@ def test_pull_requests_are_proposed_once_merged_and_finished(hub: Hub, bundle: P
 def test_no_path_of_the_publishers_machine_is_published(hub: Hub, bundle: Path, path: str) -> None:
     manifest = read_json(bundle / MANIFEST)
     space, models = manifest["concept_space"], manifest["models"]
-    with hub.server.recorded() as asked:
+    with hub.recorded() as asked:
         restate(bundle, concept_space={**space, "backbone": {"source": path}})
         with pytest.raises(BlindspotsError, match=r"bundle\.json names .*backbone\.source"):
             push(bundle, hub.owner, "1.0.0")

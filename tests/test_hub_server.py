@@ -85,7 +85,7 @@ def test_a_commit_holds_what_was_sent_and_again_is_none(hub, api, birds):
     assert large.lfs.sha256 == hashlib.sha256(LARGE).hexdigest()
     assert repo.file("README.md").lfs is None
     assert len(repo.commits()) == 2  # the first holds .gitattributes
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         again = api.create_commit(birds, additions(), commit_message="again", repo_type="dataset")
     assert again.oid == repo.head
     assert len(repo.commits()) == 2
@@ -171,7 +171,7 @@ def test_trees_come_in_pages_and_paths_one_by_one(hub, api, birds, monkeypatch):
     many = {f"many/{i:02}.txt": str(i).encode() for i in range(23)}
     hub.server.repo("dataset", birds).write(many)
     monkeypatch.setattr(hub.server, "page_size", 5)
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         files = api.list_repo_files(birds, repo_type="dataset")
     assert files == sorted(
         [*many, ".gitattributes", "README.md", "data/large.bin", "data/small.txt"]
@@ -205,7 +205,7 @@ def test_downloads_resume_and_ranges(hub, birds):
         assert got is None or answer.content == got
     assert httpx2.get(meta.location.replace("X-Signature=", "X-Signature=0")).status_code == 403
     hub.server.fail(faults.CutDownload(sent=1000))
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         path = hf_hub_download(birds, "data/large.bin", repo_type="dataset")
     assert Path(path).read_bytes() == LARGE
     assert [logged.route for logged in requests].count("download.lfs") == 2
@@ -232,7 +232,7 @@ def test_a_known_sha_in_a_warm_cache_costs_no_call(hub, birds, tmp_path):
     sha = hub.server.repo("dataset", birds).head
     snapshot = snapshot_download(birds, repo_type="dataset", revision=sha)
     assert (Path(snapshot) / "data/large.bin").read_bytes() == LARGE
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         again = hf_hub_download(birds, "data/large.bin", repo_type="dataset", revision=sha)
         assert again.startswith(snapshot)
     assert requests == []
@@ -243,7 +243,7 @@ def test_a_known_sha_in_a_warm_cache_costs_no_call(hub, birds, tmp_path):
 
 def test_offline_is_offline(hub, birds, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with hub.server.recorded() as requests:
+    with hub.recorded() as requests:
         with pytest.raises(OfflineModeIsEnabled):
             HfApi().dataset_info(birds)
         with pytest.raises(LocalEntryNotFoundError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import ThreadingHTTPServer
@@ -63,7 +63,7 @@ class HubServer:
         self.lock = threading.RLock()
         self.healed = threading.Event()
         self._armed: list[Armed] = []
-        self._recorders: list[list[Logged]] = []
+        self._recorders: list[tuple[list[Logged], Callable[[Logged], bool]]] = []
         self._listener = _Listener(("127.0.0.1", 0), type("Handler", (Handler,), {"hub": self}))
         self.endpoint = f"http://127.0.0.1:{self._listener.server_port}"
         # Files in large storage come from another host than the API, as on the Hub.
@@ -116,20 +116,25 @@ class HubServer:
             self.healed.set()
 
     @contextmanager
-    def recorded(self) -> Iterator[list[Logged]]:
-        """The requests made while the block lasts: `with hub.recorded() as requests`."""
+    def recorded(
+        self, wanted: Callable[[Logged], bool] = lambda logged: True
+    ) -> Iterator[list[Logged]]:
+        """The `wanted` requests made while the block lasts: `with hub.recorded() as requests`."""
         seen: list[Logged] = []
-        self._recorders.append(seen)
+        recorder = (seen, wanted)
+        self._recorders.append(recorder)
         try:
             yield seen
         finally:
-            self._recorders = [other for other in self._recorders if other is not seen]
+            self._recorders = [other for other in self._recorders if other is not recorder]
 
     def log(self, logged: Logged) -> None:
         """Note a request."""
         with self.lock:
-            for seen in (self.requests, *self._recorders):
-                seen.append(logged)
+            self.requests.append(logged)
+            for seen, wanted in self._recorders:
+                if wanted(logged):
+                    seen.append(logged)
 
     def answer(self, request: Request) -> tuple[str, Answer]:
         """The route's name and the answer to a request, faults done."""
