@@ -126,6 +126,7 @@ def _training(
     work = train_sae(used, config, seed, checkpoints=checkpoints, processes=processes)
     sae = yield from _logged(work, log)
     if not processes.is_first:
+        processes.wait()  # one that left before the others would take their connection with it
         return None
     yield Event("measure the RA-SAE", 0, 1)
     sae.save_pretrained(out)
@@ -134,6 +135,7 @@ def _training(
     record = {"request": request, "quality": quality, "seed": seed, "config": config.to_json()}
     write_json(out / RECORD, {**record, "tokens": described, "processes": processes.count})
     shutil.rmtree(out / WORK, ignore_errors=True)
+    processes.wait()
     return quality
 
 

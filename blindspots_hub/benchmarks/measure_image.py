@@ -170,6 +170,8 @@ def memory_row(d: int, n: int, judged: bool) -> Work[Row]:
             return unmeasured(name, f"its process failed ({failed})", f"≤ {MEMORY:g} ×")
         taken[way] = answer["bytes"]
     yield Event("peak memory", 2, 2)
+    if not taken["dense"]:
+        return unmeasured(name, "so few concepts raise no peak that can be seen", f"≤ {MEMORY:g} ×")
     return at_most(name, taken["ours"] / taken["dense"], MEMORY, " ×", judged=judged, bytes=taken)
 
 
