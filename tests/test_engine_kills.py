@@ -6,6 +6,7 @@ seconds; what is killed is a whole `measure` all the same.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -41,11 +42,18 @@ def _measure(natural: Path, generated: Path, out: Path, told: Path) -> None:
 
 
 def _shards(out: Path) -> dict[Path, tuple[int, int]]:
-    """Every shard that is there, with what tells it from one that was written again."""
+    """Every shard that is there, with what tells it from one that was written again.
+
+    A process that has finished may be removing them meanwhile.
+    """
     found = {}
-    for path in (out / WORK).rglob("shard-*.safetensors"):
-        seen = path.stat()
-        found[path] = (seen.st_ino, seen.st_mtime_ns)
+    for folder, _, names in os.walk(out / WORK):  # unlike rglob it lives with folders that go
+        for name in names:
+            if name.startswith("shard-") and name.endswith(".safetensors"):
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):
+                    seen = path.stat()
+                    found[path] = (seen.st_ino, seen.st_mtime_ns)
     return found
 
 
