@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from blindspots_hub.concepts import exact
 from blindspots_hub.concepts import screen as screen_module
-from blindspots_hub.concepts.exact import QuadraticForm, fixed_sum
+from blindspots_hub.concepts.exact import QuadraticForm, fixed_dots, fixed_dots_of, fixed_sum
 from blindspots_hub.concepts.folding import FoldedEncoder
 from blindspots_hub.concepts.screen import Screen
+from blindspots_hub.concepts.search import lower_bounds, reached, reached_by_tensors
 
 SCREENS = [torch.bfloat16, torch.float32]
 
@@ -120,20 +121,23 @@ def test_the_product_is_an_upper_bound_of_every_code(seed, spread):
         assert (above >= codes - 2 * np.abs(above) * screen._unit - 1e-12).all()
 
 
+@pytest.mark.parametrize("group", [8, 128])
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), spread=st.sampled_from([0.0, 1.0, 5.0]))
-def test_some_code_of_a_group_reaches_the_lower_bound(seed, spread):
+def test_some_code_of_a_group_reaches_the_lower_bound(group, seed, spread):
     folded, tokens = random_encoder(seed, 40, 128, spread)
     codes = golden(folded, tokens)
     for dtype in SCREENS:
         screen = Screen(folded, dtype)
         rows = screen._token_rows(tokens, folded.statistics(tokens))
         (_, bounds), *_ = screen._products(rows)
-        for group in (8, 128):
-            maxima = screen_module._group_maxima(bounds, group)
-            lower = screen._lower_bounds(rows, maxima, 0, group).numpy()
-            largest = codes.reshape(len(tokens), group, -1).max(1)
-            assert (lower <= largest)[largest > 0].all()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(screen_module, "_LEAST_GROUP", group)
+            margins = screen._group_margins(rows, 1)
+        assert margins.group == group
+        lower = lower_bounds(margins, bounds.unflatten(1, (-1, group)).amax(2), 0).numpy()
+        largest = codes.reshape(len(tokens), -1, group).max(2)
+        assert (lower <= largest)[largest > 0].all()
 
 
 def test_tokens_beyond_trust_get_every_concept_that_there_is():
@@ -171,6 +175,82 @@ def test_a_fixed_sum_does_not_depend_on_the_other_rows(width):
     for row in range(40):
         assert torch.equal(fixed_sum(rows[row : row + 1])[0], together[row])
     assert fixed_sum(rows[:0]).shape == (0,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    width=st.integers(1, 900),
+    dtypes=st.tuples(*[st.sampled_from([torch.float32, torch.float64])] * 2),
+)
+def test_dots_by_loops_are_those_by_tensors_to_the_bit(seed, width, dtypes):
+    g = torch.Generator().manual_seed(seed)
+    left, right = (
+        torch.randn(7, width, generator=g, dtype=torch.float64).mul_(10.0).to(dtype)
+        for dtype in dtypes
+    )
+    products = left.double()[:, None] * right.double()
+    expected = fixed_sum(products.view(49, width)).view(7, 7)
+    assert torch.equal(fixed_dots(left, right), expected.diagonal())
+    assert torch.equal(fixed_dots(left, right[3]), expected[:, 3])
+    i, j = torch.randint(7, (2, 30), generator=g)
+    assert torch.equal(fixed_dots_of(left, i, right, j), expected[i, j])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    width=st.integers(1, 300),
+    exponent=st.integers(-140, 120),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_integers_by_loops_are_those_by_tensors(seed, width, exponent, dtype):
+    g = torch.Generator().manual_seed(seed)
+    rows = torch.randn(6, width, generator=g, dtype=torch.float64) * 2.0**exponent
+    rows[1, 0] = 2.0 ** (exponent + 5)
+    rows[2] = torch.randint(-9, 10, (width,), generator=g) / 2 + 2.0**23  # ties
+    rows[3] = 0
+    scale = torch.exp2(torch.randint(-8, 9, (width,), generator=g).double())
+    for mine, other in zip(
+        exact.rounded_rows(rows.to(dtype), scale),
+        exact.rounded_rows_by_tensors(rows.to(dtype), scale),
+        strict=True,
+    ):
+        assert torch.equal(mine, other)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10**6), d=st.integers(1, 200), exponent=st.integers(-130, 127))
+def test_rows_rounded_by_loops_are_those_by_tensors(seed, d, exponent):
+    g = torch.Generator().manual_seed(seed)
+    tokens = torch.randn(5, d, generator=g) * 2.0**exponent
+    inverse = torch.rand(5, generator=g) + 0.5
+    ours, theirs = (torch.zeros(5, d + 6, dtype=torch.bfloat16) for _ in range(2))
+    norms, largest = screen_module._round_by_loops(ours, tokens, inverse)
+    expected, expected_largest = screen_module._round(theirs, tokens, inverse)
+    trusted = expected_largest < screen_module._LARGEST
+    assert torch.equal(ours.view(torch.int16)[trusted], theirs.view(torch.int16)[trusted])
+    assert torch.equal(largest, expected_largest)
+    torch.testing.assert_close(
+        norms[:, trusted], expected[:, trusted], rtol=d * 2.0**-23, atol=2.0**-60
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    groups=st.integers(1, 6),
+    size=st.sampled_from([8, 128]),
+    dtype=st.sampled_from([torch.int16, torch.int32]),
+)
+def test_places_by_loops_are_those_by_tensors(seed, groups, size, dtype):
+    g = torch.Generator().manual_seed(seed)
+    product = torch.randint(-30, 30, (9, groups, size), generator=g, dtype=dtype)
+    bits = torch.randint(20, 32, (9,), generator=g, dtype=dtype)
+    bits[4] = torch.iinfo(dtype).min  # a token that gets every concept
+    found = reached(product, product.amax(2), bits)
+    assert torch.equal(found, reached_by_tensors(product, product.amax(2), bits))
+    assert torch.equal(found, (product >= bits[:, None, None]).view(-1).nonzero()[:, 0])
 
 
 def covariance(d: int, n: int, seed: int = 0) -> torch.Tensor:

@@ -47,9 +47,8 @@ def companions(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], l
 
     cos = |A ∩ B| / √(|A|·|B|), over pairs that share at least `MIN_TOGETHER` images.
     """
-    import numba  # umap-learn is compiled by it
+    from blindspots_hub.analysis.loops import add_fires
 
-    add_fires = numba.njit(_add_fires)
     by_concept = energies.by_concept
     images = np.diff(by_concept.indptr)
     counts = np.empty(energies.n_concepts, np.int32)
@@ -71,15 +70,6 @@ def companions(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], l
         index[concept] = others[best].astype(np.int32)
         cosine[concept] = values[best].astype(np.float32)
     return index, cosine
-
-
-def _add_fires(
-    counts: np.ndarray, images: np.ndarray, indptr: np.ndarray, concepts: np.ndarray
-) -> None:
-    """Count the concepts of `images` up in `counts` (n,); `indptr`, `concepts` are energies'."""
-    for image in images:
-        for place in range(indptr[image], indptr[image + 1]):
-            counts[concepts[place]] += 1
 
 
 def map_coordinates(dictionary: np.ndarray, seed: int = 0) -> np.ndarray:

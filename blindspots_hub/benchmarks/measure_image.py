@@ -22,6 +22,7 @@ from blindspots_hub.benchmarks.sae_timing import in_turns
 from blindspots_hub.benchmarks.synthetic import LAYOUT, TOKENS, PublishedLike
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.screen import fast_bfloat16
+from blindspots_hub.gpu_work import ENCODED_AT_ONCE
 from blindspots_hub.measure.cooccurrence import co_occurrence
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import top_images
@@ -52,7 +53,7 @@ class Ours:
 
 def our_way(sae: RASAE, tokens: torch.Tensor, which: str = "patches") -> Ours:
     """Energies over the tokens `which`, co-activation, top images, of `tokens` (B, T, d)."""
-    codes = [one for ten in tokens.split(FEATURES_BATCH) for one in sae.encode_images(ten)]
+    codes = [one for some in tokens.split(ENCODED_AT_ONCE) for one in sae.encode_images(some)]
     ids = [str(number) for number in range(len(codes))]
     coded = CodedImages(ids, codes, {}, LAYOUT, sae.config.n_concepts)
     energies = coded.energies(which)

@@ -14,7 +14,9 @@ import torch
 _MANTISSA = 53
 _TOKEN_BITS = 24
 """Bits that are kept of a row: what float32 has, relative to the row's largest entry."""
-_PANELS = 8
+_PANELS = 4
+_GATHERED = 1 << 16
+"""Rows that a GPU gathers at once."""
 _CANCELLING = 16.0
 """A form this many times smaller than without its cross terms is computed with twice the bits."""
 
@@ -36,6 +38,37 @@ def _halved(values: torch.Tensor, dim: int) -> torch.Tensor:
     if odd.shape[dim]:
         total.narrow(dim, 0, 1).add_(odd)
     return total
+
+
+def fixed_dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """`fixed_sum` of left · right in float64: (m,) float64 of rows `left` (m, width) in any type.
+
+    right: as many rows, or one for all, (width,).
+    """
+    if left.device.type != "cpu":
+        return fixed_sum(left.double() * right)
+    rows = torch.arange(len(left))
+    return _compiled_dots(left, rows, torch.atleast_2d(right), rows if right.ndim > 1 else rows * 0)
+
+
+def fixed_dots_of(
+    left: torch.Tensor, left_rows: torch.Tensor, right: torch.Tensor, right_rows: torch.Tensor
+) -> torch.Tensor:
+    """`fixed_dots` of left[left_rows] and right[right_rows], (m,) row numbers each."""
+    if left.device.type != "cpu":
+        pairs = zip(left_rows.split(_GATHERED), right_rows.split(_GATHERED), strict=True)
+        return torch.cat([fixed_dots(left[i], right[j]) for i, j in pairs])
+    return _compiled_dots(left, left_rows, right, right_rows)
+
+
+def _compiled_dots(
+    left: torch.Tensor, left_rows: torch.Tensor, right: torch.Tensor, right_rows: torch.Tensor
+) -> torch.Tensor:
+    from blindspots_hub.concepts.loops import dots
+
+    found = torch.empty(len(left_rows), dtype=torch.float64)
+    dots(*(one.numpy() for one in (left, left_rows, right, right_rows, found)))
+    return found
 
 
 class QuadraticForm:
@@ -61,18 +94,38 @@ class QuadraticForm:
         self.fine, self.fine_unit = _integers(triangle - self.coarse * self.coarse_unit)
 
     def __call__(self, rows: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
-        """x G xᵀ + linear · x of each row of `rows` (m, d) float64: (m,)."""
-        scaled = rows * self.scale
-        largest = torch.linalg.vector_norm(scaled, math.inf, dim=1)
-        exponents = torch.frexp(largest).exponent.double() - _TOKEN_BITS
-        integers = scaled.mul_(torch.exp2(-exponents)[:, None]).round_()
-        form = fixed_sum(_triangle_product(integers, self.coarse).mul_(integers)) * self.coarse_unit
-        cancelled = (form * _CANCELLING < fixed_sum(integers.square())).nonzero()[:, 0]
+        """x G xᵀ + linear · x of each row of `rows` (m, d) float32 or float64: (m,) float64."""
+        integers, exponents = rounded_rows(rows, self.scale)
+        form = fixed_dots(_triangle_product(integers, self.coarse), integers) * self.coarse_unit
+        cancelled = (form * _CANCELLING < fixed_dots(integers, integers)).nonzero()[:, 0]
         if len(cancelled):
             again = integers[cancelled]
-            rest = fixed_sum(_triangle_product(again, self.fine).mul_(again)) * self.fine_unit
+            rest = fixed_dots(_triangle_product(again, self.fine), again) * self.fine_unit
             form[cancelled] += rest
-        return form * torch.exp2(exponents).square() + fixed_sum(rows * linear)
+        return form * torch.exp2(exponents).square() + fixed_dots(rows, linear)
+
+
+def rounded_rows(rows: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """`rows` · `scale` ≈ integers (m, d) of `_TOKEN_BITS` bits · 2^exponents (m,), all float64."""
+    if rows.device.type == "cpu":
+        from blindspots_hub.concepts.loops import to_integers
+
+        integers = torch.empty(rows.shape, dtype=torch.float64)
+        exponents = torch.empty(len(rows), dtype=torch.float64)
+        arrays = (rows, scale, integers, integers.view(torch.int64), exponents)
+        to_integers(*(one.numpy() for one in arrays), _TOKEN_BITS)
+        return integers, exponents
+    return rounded_rows_by_tensors(rows, scale)
+
+
+def rounded_rows_by_tensors(
+    rows: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`rounded_rows` as a GPU computes it."""
+    scaled = rows * scale
+    largest = torch.linalg.vector_norm(scaled, math.inf, dim=1)
+    exponents = torch.frexp(largest).exponent.double() - _TOKEN_BITS
+    return scaled.mul_(torch.exp2(-exponents)[:, None]).round_(), exponents
 
 
 def _integers(matrix: torch.Tensor) -> tuple[torch.Tensor, float]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import torch
 
 from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.cores import side_by_side
 from blindspots_hub.concepts.folding import FoldedEncoder
 from blindspots_hub.concepts.rasae_config import RASAEConfig
 from blindspots_hub.concepts.screen import Screen, fast_bfloat16
 from blindspots_hub.concepts.select import kept_at_least, kept_top_k
 
 _TOKENS = {"cpu": 1044, "cuda": 1 << 14}
-"""Tokens that are encoded at once: four images' on a CPU."""
+"""Tokens that are encoded at once, by a core of a CPU or by a GPU: four images' on a CPU."""
+_LEAST_TOKENS = 522
+"""Tokens that are worth a core, where there are fewer than all cores could take."""
 
 
 class FastEncoder:
@@ -48,15 +51,30 @@ class FastEncoder:
         """Was this made of `weights`, and have they not been written to since (but by `.data`)?"""
         return self._made_of == _identity(weights)
 
-    @torch.no_grad()
     def encode(self, tokens: torch.Tensor) -> SparseCodes:
         """Codes of finite `tokens` (T, d) float32."""
-        chunks = max(1, -(-len(tokens) // _TOKENS[self.device.type]))
-        with torch.autocast(self.device.type, enabled=False):
-            parts = tokens.to(self.device).tensor_split(chunks)
-            return SparseCodes.concatenate([self._decided(part) for part in parts])
+        parts = tokens.to(self.device).tensor_split(self._parts(len(tokens)))
+        with self._screen.full_precision():
+            if self.device.type == "cpu":
+                codes = side_by_side(self._decided, parts)
+            else:
+                codes = [self._decided(part) for part in parts]
+        return SparseCodes.concatenate(codes)
 
+    def _parts(self, tokens: int) -> int:
+        """In how many parts they are encoded; as many for each core of a CPU, if they are many."""
+        parts = -(-tokens // _TOKENS[self.device.type])
+        if self.device.type == "cpu":
+            cores = torch.get_num_threads()
+            parts = min(-(-parts // cores) * cores, tokens // _LEAST_TOKENS)
+        return max(1, parts)
+
+    @torch.no_grad()
     def _decided(self, tokens: torch.Tensor) -> SparseCodes:
+        with torch.autocast(self.device.type, enabled=False):
+            return self._codes(tokens)
+
+    def _codes(self, tokens: torch.Tensor) -> SparseCodes:
         config = self.config
         statistics = self._folded.statistics(tokens)
         threshold = config.threshold if config.sparsity == "batch_topk" else None
@@ -64,8 +82,6 @@ class FastEncoder:
             which, concepts = self._screen.at_least(tokens, statistics, threshold)
         else:
             which, concepts = self._screen.top(tokens, statistics, config.k)
-        by_concept = (concepts * len(tokens) + which).argsort()  # a concept's weights are read once
-        which, concepts = which[by_concept], concepts[by_concept]
         values = self._folded.values(tokens, statistics, which, concepts)
         found = (which.cpu().numpy(), concepts.cpu().numpy(), values.cpu().numpy())
         shape = (len(tokens), config.n_concepts)

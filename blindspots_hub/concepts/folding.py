@@ -15,11 +15,9 @@ from dataclasses import dataclass
 
 import torch
 
-from blindspots_hub.concepts.exact import QuadraticForm, fixed_sum
+from blindspots_hub.concepts.exact import QuadraticForm, fixed_dots, fixed_dots_of
 
 _ROWS = 512
-_GATHERED = {"cpu": 512, "cuda": 1 << 16}
-"""Codes that are computed at once: as many as a CPU's cache holds, or as keep a GPU busy."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,8 @@ class FoldedEncoder:
 
     def statistics(self, tokens: torch.Tensor) -> Statistics:
         """Of `tokens` (T, d) float32."""
-        x = tokens.double()
-        mean = fixed_sum(x * self.mean_weight) + self.mean_bias
-        variance = self._form(x, self._mixed) + self._constant
+        mean = fixed_dots(tokens, self.mean_weight) + self.mean_bias
+        variance = self._form(tokens, self._mixed) + self._constant
         return Statistics(mean, (variance.clamp_min(0) + self.eps).sqrt())
 
     def values(
@@ -99,12 +96,7 @@ class FoldedEncoder:
 
         Computed in float64 and rounded once.
         """
-        x = tokens.double()
-        step = _GATHERED[x.device.type]
-        products = [
-            fixed_sum(self.weight.index_select(0, k).double().mul_(x.index_select(0, t)))
-            for k, t in zip(concepts.split(step), which.split(step), strict=True)
-        ]
-        hidden = torch.cat(products) + self.bias[concepts].double() - statistics.mean[which]
+        products = fixed_dots_of(self.weight, concepts, tokens, which)
+        hidden = products + self.bias[concepts].double() - statistics.mean[which]
         normed = hidden / statistics.sigma[which] * self.gain[concepts].double()
         return (normed + self.shift[concepts].double()).float()

@@ -21,33 +21,29 @@ uncentred rows' norms in s; instructions that flush numbers below 2⁻¹²⁶ to
 the norms are taken, and their products are covered by q ≥ 2⁻¹⁰⁰.
 
 The product's rounding to its type on output needs no margin: rounding is monotone, so it is
-compared with a bound that is rounded down to the same type. A bound is 2⁻²⁰ of itself lower than
-what decides, because codes are compared after rounding to float32.
+compared with a bound that is rounded down to the same type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-import numpy as np
 import torch
 
 from blindspots_hub.concepts.folding import FoldedEncoder, Statistics
+from blindspots_hub.concepts.search import BELOW, GROUP, Bounds, Margins, RisingBounds
 from blindspots_hub.errors import BlindspotsError
 
 Pairs = tuple[torch.Tensor, torch.Tensor]
 """Which token and which concept, (m,) int64 each."""
 
-_STEP = 3328
-"""Concepts a part: the product stays in the cache of a CPU until it is searched."""
-_GROUP = 128
-"""Most concepts that are represented by the largest of them, where the largest are looked for."""
-_SEARCHED = 8
-"""Concepts of which one is compared with the bound before all are: most groups end there."""
+_STEP = {"cpu": 1024, "cuda": 3328}
+"""Concepts a part: the product stays in the cache of a CPU's core until it is searched."""
+_LEAST_GROUP = 8
 _LARGEST = 2.0**60
 _SMALLEST = 2.0**-126
-_BELOW = 1 - 2.0**-20
 
 
 def fast_bfloat16(device: torch.device) -> bool:
@@ -74,9 +70,9 @@ class Screen:
         self._gamma = columns * 2.0**-22 / (1 - columns * 2.0**-22)
         self._wider = 1 + 2.0**-7 + self._gamma
         self._columns = -(-columns // 8) * 8  # as tensor cores like it
-        self._step = -(-min(_STEP, encoder.n) // _GROUP) * _GROUP
-        padded = -(-encoder.n // _GROUP) * _GROUP
         device = encoder.weight.device
+        self._step = -(-min(_STEP[device.type], encoder.n) // GROUP) * GROUP
+        padded = -(-encoder.n // GROUP) * GROUP
         self._rows = torch.zeros(padded, self._columns, dtype=dtype, device=device)
         self._rows[encoder.n :, encoder.d + 1] = -1.0  # concepts that are none never fire
         common = encoder.mean_weight.norm() + encoder.mean_bias.abs()
@@ -99,78 +95,67 @@ class Screen:
         self._margins = self._rows[:, encoder.d + 2 : encoder.d + 4].float().T.contiguous()
         self._widest: dict[int, torch.Tensor] = {}
 
+    @contextmanager
+    def full_precision(self) -> Iterator[None]:
+        """Products of this type with float32 sums, whatever the program has allowed elsewhere.
+
+        To be entered around `at_least` and `top`, once for all threads: it is the program's state.
+        """
+        cuda = torch.backends.cuda.matmul
+        if self.dtype == torch.bfloat16:
+            allowed = cuda.allow_bf16_reduced_precision_reduction
+            cuda.allow_bf16_reduced_precision_reduction = False
+            try:
+                yield
+            finally:
+                cuda.allow_bf16_reduced_precision_reduction = allowed
+            return
+        libraries = (cuda, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
+        before = [library.fp32_precision for library in libraries]
+        try:
+            for library in libraries:
+                library.fp32_precision = "ieee"
+            yield
+        finally:
+            for library, precision in zip(libraries, before, strict=True):
+                library.fp32_precision = precision
+
     def at_least(self, tokens: torch.Tensor, statistics: Statistics, bound: float) -> Pairs:
         """Every pair whose code, rounded to float32, may be ≥ `bound` > 0.
 
         tokens: (T, d) float32. The pairs come in no order.
         """
         rows = self._token_rows(tokens, statistics)
-        bounds = torch.full((len(tokens), 1), bound, device=tokens.device)
-        bits = self._bound_bits(bounds, rows)
-        found = []
-        with _full_precision(self.dtype):
-            for start, product in self._products(rows):
-                which, concepts = _search(product, _group_maxima(product, _SEARCHED), bits)
-                found.append((which, concepts + start))
-        return self._real(*_joined(found))
+        bits = self._bits_of(rows, torch.full((len(tokens),), bound, device=tokens.device))
+        return self._reached(rows, Bounds(bits))
 
     def top(self, tokens: torch.Tensor, statistics: Statistics, k: int) -> Pairs:
-        """Every pair whose code may be among its token's `k` largest positive ones; no order.
-
-        The largest upper bound of a group of concepts, less twice the group's largest margin, is
-        a lower bound of that group's largest code, so the k-th largest of those is one of the
-        k-th largest code.
-        """
+        """Every pair whose code may be among its token's `k` largest positive ones; no order."""
         rows = self._token_rows(tokens, statistics)
-        group = _GROUP
-        while group > _SEARCHED and len(self._rows) < 32 * k * group:
+        bits = self._bits_of(rows, torch.zeros(len(tokens), device=tokens.device))
+        margins = self._group_margins(rows, k)
+        return self._reached(rows, RisingBounds(bits, margins, partial(self._bits_of, rows)))
+
+    def _reached(self, rows: torch.Tensor, bounds: Bounds) -> Pairs:
+        """The pairs whose upper bounds reach what the `bounds` are in the end."""
+        found = []
+        for start, product in self._products(rows):
+            places = bounds.reached(product)
+            which, concepts = places // product.shape[1], places % product.shape[1] + start
+            found.append((which, concepts, product.view(-1)[places]))
+        which, concepts, reached = (torch.cat(parts) for parts in zip(*found, strict=True))
+        # Rows that fill up the last group are no concepts; only untrusted tokens reach them.
+        kept = (reached >= bounds.bits[which]) & (concepts < self._n)
+        return which[kept], concepts[kept]
+
+    def _group_margins(self, rows: torch.Tensor, k: int) -> Margins:
+        group = GROUP
+        while group > _LEAST_GROUP and len(self._rows) < 32 * k * group:
             group //= 2
-        largest = rows.new_empty(len(rows), 0, dtype=torch.float32)
-        maxima: list[torch.Tensor] = []
-        found, reached = [], []
-        with _full_precision(self.dtype):
-            for count, (start, product) in enumerate(self._products(rows), 1):
-                searched = _group_maxima(product, _SEARCHED)
-                maxima.append(_group_maxima(searched, group // _SEARCHED))
-                stop = start + product.shape[1]
-                # The bounds rise whenever the number of parts has doubled, and with the last.
-                if count.bit_count() == 1 or stop == len(self._rows):
-                    new = torch.cat(maxima, 1)
-                    lower = self._lower_bounds(rows, new, stop // group - new.shape[1], group)
-                    largest = torch.cat([largest, lower], 1)
-                    largest = largest.topk(min(k, largest.shape[1]), sorted=False).values
-                    bits = self._top_bits(largest, rows, k)
-                    maxima.clear()
-                which, concepts = _search(product, searched, bits)
-                found.append((which, concepts + start))
-                reached.append(product.view(-1)[which * product.shape[1] + concepts])
-        which, concepts = _joined(found)
-        kept = torch.cat(reached) >= bits[which, 0]
-        return self._real(which[kept], concepts[kept])
-
-    def _real(self, which: torch.Tensor, concepts: torch.Tensor) -> Pairs:
-        """Without the rows that fill up the last group, which only untrusted tokens reach."""
-        real = concepts < self._n
-        return which[real], concepts[real]
-
-    def _lower_bounds(
-        self, rows: torch.Tensor, maxima: torch.Tensor, first: int, group: int
-    ) -> torch.Tensor:
-        """Of the largest code of each group from number `first` on: (T, groups) float32."""
         if group not in self._widest:
-            parts = self._margins.split(self._step, dim=1)
-            self._widest[group] = torch.cat([_group_maxima(part, group) for part in parts], 1)
-        q, s = self._widest[group][:, first : first + maxima.shape[1]]
-        p, r = rows[:, self._d + 2, None].float(), rows[:, self._d + 3, None].float()
-        margins = (p * q).add_(r * s).mul_(2 + 2.0**-10)
-        return maxima.view(self.dtype).float().mul_(1 - self._unit - 2.0**-20).sub_(margins)
-
-    def _top_bits(self, largest: torch.Tensor, rows: torch.Tensor, k: int) -> torch.Tensor:
-        """Bounds (T, 1) from the `largest` (T, ≤ k) lower bounds of codes of different groups."""
-        if largest.shape[1] < k:
-            return self._bound_bits(torch.zeros_like(largest[:, :1]), rows)
-        bounds = largest.amin(1, keepdim=True)
-        return self._bound_bits(bounds.nan_to_num(nan=0.0, posinf=0.0), rows)
+            self._widest[group] = self._margins.unflatten(1, (-1, group)).amax(2)
+        of_tokens = rows[:, self._d + 2 : self._d + 4].float()
+        return Margins(of_tokens, self._widest[group], group, 1 - self._unit - 2.0**-20, k)
 
     def _products(self, rows: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """The first of a part of the concepts, and the upper bounds of their codes (T, …).
@@ -185,85 +170,58 @@ class Screen:
 
     def _token_rows(self, tokens: torch.Tensor, statistics: Statistics) -> torch.Tensor:
         """[x̂, p, r] (T, columns)."""
-        inverse = statistics.sigma.reciprocal().float()[:, None]
-        exact = torch.cat([tokens * inverse, inverse, torch.ones_like(inverse)], 1)
-        rounded = _flushed(exact.to(self.dtype))
-        back = rounded.float()
-        trusted = tokens.abs().amax(1) < _LARGEST
-        p = torch.where(trusted, exact.norm(dim=1), torch.inf)
-        r = (exact - back).norm(dim=1) + self._gamma * back.norm(dim=1) + 2.0**-21 * p
+        inverse = statistics.sigma.reciprocal().float()
         rows = torch.zeros(len(tokens), self._columns, dtype=self.dtype, device=tokens.device)
-        rows[:, : self._d + 2] = rounded
+        if rows.device.type == "cpu" and self.dtype == torch.bfloat16:
+            norms, largest = _round_by_loops(rows, tokens, inverse)
+        else:
+            norms, largest = _round(rows, tokens, inverse)
+        p = torch.where(largest < _LARGEST, norms[0], torch.inf)
         rows[:, self._d + 2] = self._up(p)
-        rows[:, self._d + 3] = self._up(r)
+        rows[:, self._d + 3] = self._up(norms[1] + self._gamma * norms[2] + 2.0**-21 * p)
         return rows
 
     def _up(self, norms: torch.Tensor) -> torch.Tensor:
         return (norms * self._wider).to(self.dtype)
 
-    def _bound_bits(self, bounds: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """`bounds` (T, 1) as integers of the product's type, rounded down, at least the least > 0.
+    def _bits_of(self, rows: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
+        """`bounds` (T,) as integers of the product's type, rounded down, at least the least > 0.
 
         A token whose row is too large for the product to be trusted gets every concept.
         """
-        bits = (bounds.clamp_min(0) * _BELOW).float().view(torch.int32)
+        bits = (bounds.clamp_min(0) * BELOW).float().view(torch.int32)
         if self._bits == torch.int16:
             bits = bits >> 16
         bits = bits.clamp_min(1).to(self._bits)
-        trusted = rows[:, self._d + 2, None] < _LARGEST
+        trusted = rows[:, self._d + 2] < _LARGEST
         return torch.where(trusted, bits, torch.iinfo(self._bits).min)
+
+
+def _round(
+    rows: torch.Tensor, tokens: torch.Tensor, inverse: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Set x̂ in `rows`. Returns ‖x‖, ‖x - x̂‖, ‖x̂‖ (3, T), and the tokens' largest entries (T,)."""
+    inverse = inverse[:, None]
+    exact = torch.cat([tokens * inverse, inverse, torch.ones_like(inverse)], 1)
+    rounded = _flushed(exact.to(rows.dtype))
+    rows[:, : exact.shape[1]] = rounded
+    back = rounded.float()
+    norms = torch.stack([one.norm(dim=1) for one in (exact, exact - back, back)])
+    return norms, tokens.abs().amax(1)
+
+
+def _round_by_loops(
+    rows: torch.Tensor, tokens: torch.Tensor, inverse: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`_round` for bfloat16 on a CPU."""
+    from blindspots_hub.concepts.loops import to_bfloat16
+
+    norms = torch.empty(3, len(tokens))
+    largest = torch.empty(len(tokens))
+    arrays = (tokens, inverse, rows.view(torch.int16), norms, largest.view(torch.int32))
+    to_bfloat16(*(one.numpy() for one in arrays))
+    return norms, largest
 
 
 def _flushed(rounded: torch.Tensor) -> torch.Tensor:
     return rounded.masked_fill(rounded.abs() < _SMALLEST, 0)
-
-
-def _group_maxima(values: torch.Tensor, group: int) -> torch.Tensor:
-    """The largest of every `group` (a power of two) columns that lie width / group apart."""
-    while group > 1:
-        values = torch.maximum(*values.chunk(2, 1))
-        group //= 2
-    return values
-
-
-def _search(product: torch.Tensor, maxima: torch.Tensor, bits: torch.Tensor) -> Pairs:
-    """Where `product` (T, width) reaches its row's bound; `maxima` of groups of `_SEARCHED`."""
-    if product.device.type == "cpu":  # where numpy compares and searches faster than torch
-        flat = torch.from_numpy(np.flatnonzero(maxima.numpy() >= bits.numpy()))
-    else:
-        flat = (maxima >= bits).view(-1).nonzero()[:, 0]
-    groups = maxima.shape[1]
-    which = flat // groups
-    members = torch.arange(0, product.shape[1], groups, device=product.device)
-    places = (which * product.shape[1] + flat % groups)[:, None] + members
-    reached = product.view(-1)[places] >= bits[which]
-    places = places[reached]
-    return places // product.shape[1], places % product.shape[1]
-
-
-def _joined(found: list[Pairs]) -> Pairs:
-    which, concepts = zip(*found, strict=True)
-    return torch.cat(which), torch.cat(concepts)
-
-
-@contextmanager
-def _full_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Products of `dtype` with float32 sums, whatever the program has allowed elsewhere."""
-    cuda = torch.backends.cuda.matmul
-    if dtype == torch.bfloat16:
-        allowed = cuda.allow_bf16_reduced_precision_reduction
-        cuda.allow_bf16_reduced_precision_reduction = False
-        try:
-            yield
-        finally:
-            cuda.allow_bf16_reduced_precision_reduction = allowed
-        return
-    libraries = (cuda, torch.backends.mkldnn.matmul)  # type: ignore[attr-defined]
-    before = [library.fp32_precision for library in libraries]
-    try:
-        for library in libraries:
-            library.fp32_precision = "ieee"
-        yield
-    finally:
-        for library, precision in zip(libraries, before, strict=True):
-            library.fp32_precision = precision
