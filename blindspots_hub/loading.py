@@ -6,7 +6,6 @@ depends on the image alone, in whatever order the threads end.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Union
 
 from PIL import Image
 
+from blindspots_hub.cores import cores
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.store import Failure
 from blindspots_hub.zerogpu import ON_ZEROGPU
@@ -48,9 +48,7 @@ class NoImage(BlindspotsError):
 
 def threads() -> int:
     """How many threads load images: one a core of this process, `MOST_THREADS` at most."""
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    return min(cores, MOST_THREADS)
+    return min(cores(), MOST_THREADS)
 
 
 def loading(

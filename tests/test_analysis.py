@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from energy_worlds import from_dense
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.analysis import atlas
@@ -41,6 +43,27 @@ def test_companions_share_images(monkeypatch: pytest.MonkeyPatch) -> None:
     # 0 and 1 share images 0 and 1 of 3 each; 0 and 3 share images 1 and 2; 1 and 3 only one.
     assert [row.tolist() for row in index] == [[3, 1], [0], [], [0]]
     assert cosine[0] == pytest.approx([2 / np.sqrt(6), 2 / 3])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(1, 60),
+    count=st.integers(1, 12),
+    share=st.sampled_from([0.05, 0.3, 0.9]),
+)
+def test_companions_are_the_highest_cosines(seed: int, n: int, count: int, share: float) -> None:
+    fires = np.random.default_rng(seed).random((40, n)) < share
+    index, cosine = atlas.companions(from_dense(fires.astype(np.float64)), count)
+    shared = fires.T.astype(np.int64) @ fires
+    images = np.diag(shared).copy()
+    np.fill_diagonal(shared, 0)
+    for concept in range(n):
+        others = np.flatnonzero(shared[concept] >= atlas.MIN_TOGETHER)
+        values = shared[concept, others] / np.sqrt(images[concept] * images[others])
+        best = np.lexsort((others, -values))[:count]
+        assert index[concept].tolist() == others[best].tolist()
+        assert np.array_equal(cosine[concept], values[best].astype(np.float32))
 
 
 def test_atlas_is_the_concepts_table() -> None:

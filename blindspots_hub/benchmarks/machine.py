@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from blindspots_hub.cores import cores
 
 _BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 """Names that Linux gives to instructions for bf16 products (x86, x86 tiles, ARM)."""
@@ -37,10 +38,9 @@ def this_machine() -> Machine:
     """The machine that this process runs on."""
     described = _cpuinfo()
     flags = (described.get("flags") or described.get("Features") or "").split()
-    affinity = getattr(os, "sched_getaffinity", None)
     return Machine(
         cpu=described.get("model name") or platform.processor() or platform.machine(),
-        cores=len(affinity(0)) if affinity else os.cpu_count() or 1,
+        cores=cores(),
         torch=torch.__version__,
         threads=torch.get_num_threads(),
         bf16=any(name in flags for name in _BF16),

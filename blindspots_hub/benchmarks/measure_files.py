@@ -29,6 +29,7 @@ from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import open_image
 from blindspots_hub.encoding import code_store, encode_all
+from blindspots_hub.loading import loading
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Work
 from blindspots_hub.tables import Compared, write_tables
@@ -132,9 +133,10 @@ def files_row(like: PublishedLike, network: Network, repeats: int, judged: bool)
 
 
 def _ours(space: ConceptSpace, paths: Sequence[Path]) -> None:
-    backbone = space.backbone
-    tokens = [backbone.tokens(backbone.preprocess(Image.open(path))[None]) for path in paths]
-    our_way(space.sae, torch.cat(tokens))
+    images = {path.name: partial(_opened, path) for path in paths}
+    (loaded,) = loading([list(images)], images, space.backbone.preprocess)
+    pixels = np.stack([image for image in loaded.values() if isinstance(image, np.ndarray)])
+    our_way(space.sae, space.backbone.tokens(torch.from_numpy(pixels)))
 
 
 @torch.no_grad()

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import heatmaps_path
 from blindspots_hub.benchmarks import process_memory
@@ -57,16 +59,17 @@ def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> I
     n = sae.config.n_concepts
     stores = {side: CodeStore(folder / side, ids, "", LAYOUT, n, SHARD) for side in _SIDES}
     streams = {side: like.more_tokens(seed) for seed, side in enumerate(_SIDES)}
-    sae.encode(next(like.more_tokens(len(_SIDES))))  # the first prepares the weights
+    sae.encode(next(like.more_tokens(len(_SIDES))))  # prepares the weights
     seconds, images, shard = 0.0, 0, 0
     encoding: list[tuple[float, int]] = []
     process_memory.forget_peak()
     for size in sizes:
         while shard * SHARD < size:
             for side, store in stores.items():
-                tokens = {image_id: next(streams[side]) for image_id in store.shards[shard]}
+                ids_here = store.shards[shard]
+                tokens = torch.stack([next(streams[side]) for _ in ids_here])
                 started = time.perf_counter()
-                store.write(shard, {i: sae.encode(one) for i, one in tokens.items()}, {})
+                store.write(shard, dict(zip(ids_here, sae.encode_images(tokens), strict=True)), {})
                 seconds += time.perf_counter() - started
                 images += len(tokens)
             shard += 1

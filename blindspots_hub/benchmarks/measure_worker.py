@@ -6,6 +6,7 @@ In a process of its own, so that nothing that was held before hides what it take
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,9 @@ def sizes(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """`measured_sizes`, with a limit on this process's data up to `limited` pairs."""
     import resource
 
+    # The limit counts what may be written, used or not, and pyarrow's allocator would ask for a
+    # whole GiB of that at its start; so it asks piece by piece.
+    os.environ["MIMALLOC_ARENA_EAGER_COMMIT"] = "0"
     from blindspots_hub.benchmarks.measure_scale import LIMIT, Size, measured_sizes
 
     # Private writable memory: what the process itself asks for, not the libraries it maps.

@@ -13,6 +13,7 @@ from PIL import Image
 
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.concepts.preprocess import Preprocessing
+from blindspots_hub.concepts.side_by_side import side_by_side
 from blindspots_hub.concepts.source import model_folder, open_safetensors
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import fingerprint, read_json, sha256_file
@@ -86,13 +87,12 @@ class Backbone:
         """Pixels of one image as this backbone reads them: float32 (3, crop, crop)."""
         return self.preprocessing(image)
 
-    @torch.no_grad()
     def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         """Tokens (B, T, d), float32, after the final LayerNorm, of `pixels` (B, 3, crop, crop).
 
-        On the CPU the network sees one image at a time: matrix products round differently for
-        different batch sizes, and a result must not depend on what an image was batched with.
-        On CUDA the batch runs at once, in full fp32 (TF32 off).
+        On the CPU the network sees one image at a time, a core each: matrix products round
+        differently for different batch sizes and numbers of threads, and a result must not depend
+        on what an image was batched with. On CUDA the batch runs at once, in full fp32 (TF32 off).
         """
         crop = self.preprocessing.crop
         if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, crop, crop):
@@ -105,8 +105,9 @@ class Backbone:
                 return self._forward(pixels)
         if len(pixels) == 0:
             return torch.empty(0, self.layout.tokens, self.width)
-        return torch.cat([self._forward(image) for image in pixels.split(1)])
+        return torch.cat(side_by_side(self._forward, pixels.split(1), alone=True))
 
+    @torch.no_grad()
     def _forward(self, pixels: torch.Tensor) -> torch.Tensor:
         tokens: torch.Tensor = self.network(pixel_values=pixels).last_hidden_state
         if tokens.shape[1:] != (self.layout.tokens, self.width):

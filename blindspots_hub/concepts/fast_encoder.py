@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.cores import side_by_side
 from blindspots_hub.concepts.folding import FoldedEncoder
 from blindspots_hub.concepts.rasae_config import RASAEConfig
 from blindspots_hub.concepts.screen import Screen, fast_bfloat16
 from blindspots_hub.concepts.select import kept_at_least, kept_top_k
+from blindspots_hub.concepts.side_by_side import side_by_side
 
 _TOKENS = {"cpu": 1044, "cuda": 1 << 14}
 """Tokens that are encoded at once, by a core of a CPU or by a GPU: four images' on a CPU."""

@@ -19,14 +19,15 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 
-def side_by_side(work: Callable[[T], U], pieces: Sequence[T]) -> list[U]:
+def side_by_side(work: Callable[[T], U], pieces: Sequence[T], *, alone: bool = False) -> list[U]:
     """`work` on each piece, as many at once as torch has threads; the results in their order.
 
-    A single piece has all of torch's threads, one of several has one. Modes of torch that belong to
-    a thread (`no_grad`, autocast) are for `work` to set.
+    One of several pieces has one of torch's threads, a single piece all of them, or one where it is
+    `alone`: then no result depends on how many threads there are. Modes of torch that belong to a
+    thread (`no_grad`, autocast) are for `work` to set.
     """
     threads = torch.get_num_threads()
-    if threads == 1 or len(pieces) == 1:
+    if threads == 1 or (len(pieces) == 1 and not alone):
         return [work(piece) for piece in pieces]
     return list(_pool(os.getpid(), threads).map(work, pieces))
 
