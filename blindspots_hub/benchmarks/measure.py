@@ -34,7 +34,7 @@ class Sizes:
 
 
 FULL = Sizes(
-    Network(), paper.CONCEPTS, images=40, repeats=3, pairs=1_000, kept=paper.PAIRS, judged=True
+    Network(), paper.CONCEPTS, images=64, repeats=5, pairs=1_000, kept=paper.PAIRS, judged=True
 )
 QUICK = Sizes(
     Network(width=64, layers=2, heads=2), 2_000, images=20, repeats=2, pairs=96, kept=500,
@@ -50,7 +50,7 @@ def running(sizes: Sizes) -> Work[Report]:
     rows = yield from image_rows(like, sizes.images, sizes.repeats, judged)
     rows.append((yield from memory_row(d, n, judged)))
     rows += yield from scale_rows(d, n, pair_sizes(sizes.pairs), judged)
-    rows.append((yield from files_row(like, sizes.network, min(sizes.repeats, 2), judged)))
+    rows.append((yield from files_row(like, sizes.network, sizes.repeats, judged)))
     rows.append((yield from tables_row(sizes.kept, n, judged)))
     rows.append((yield from cuda_row(like, sizes.network, sizes.kept, judged)))
     return Report(this_machine(), rows, quick=not judged)
