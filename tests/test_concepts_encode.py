@@ -150,6 +150,14 @@ def test_codes_of_an_image_do_not_depend_on_the_batch(order):
         assert_same_bits(codes, sae.encode(images[image]))
 
 
+def test_tokens_may_carry_a_gradient_or_lie_anyhow():
+    sae = tiny_rasae(d=16, n_concepts=60)
+    tokens = torch.randn(16, 9, generator=torch.Generator().manual_seed(3))
+    expected = sae.encode(tokens.T.contiguous())
+    assert_same_bits(sae.encode(tokens.T), expected)
+    assert_same_bits(sae.encode(tokens.T.clone().requires_grad_()), expected)
+
+
 def test_equal_concepts_are_told_apart_by_their_number():
     sae = tiny_rasae(d=16, n_concepts=60, k=4)
     for tensor in (sae.encoder.weight, sae.encoder.bias, sae.norm.weight, sae.norm.bias):

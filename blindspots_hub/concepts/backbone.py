@@ -90,9 +90,10 @@ class Backbone:
     def tokens(self, pixels: torch.Tensor) -> torch.Tensor:
         """Tokens (B, T, d), float32, after the final LayerNorm, of `pixels` (B, 3, crop, crop).
 
-        On the CPU the network sees one image at a time, a core each: matrix products round
-        differently for different batch sizes and numbers of threads, and a result must not depend
-        on what an image was batched with. On CUDA the batch runs at once, in full fp32 (TF32 off).
+        On CUDA the batch runs at once, in full fp32 (TF32 off). Elsewhere the network sees one
+        image at a time, on a CPU a core each: matrix products round differently for different batch
+        sizes and numbers of threads, and a result must not depend on what an image was batched
+        with.
         """
         crop = self.preprocessing.crop
         if pixels.ndim != 4 or tuple(pixels.shape[1:]) != (3, crop, crop):
@@ -105,7 +106,10 @@ class Backbone:
                 return self._forward(pixels)
         if len(pixels) == 0:
             return torch.empty(0, self.layout.tokens, self.width)
-        return torch.cat(side_by_side(self._forward, pixels.split(1), alone=True))
+        images = pixels.split(1)
+        if self.device.type == "cpu":
+            return torch.cat(side_by_side(self._forward, images, alone=True))
+        return torch.cat([self._forward(image) for image in images])
 
     @torch.no_grad()
     def _forward(self, pixels: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,7 @@ class FastEncoder:
 
     def encode(self, tokens: torch.Tensor) -> SparseCodes:
         """Codes of finite `tokens` (T, d) float32."""
-        parts = tokens.to(self.device).tensor_split(self._parts(len(tokens)))
+        parts = tokens.detach().to(self.device).tensor_split(self._parts(len(tokens)))
         with self._screen.full_precision():
             if self.device.type == "cpu":
                 codes = side_by_side(self._decided, parts)
