@@ -18,6 +18,9 @@ import torch
 from blindspots_hub.concepts.exact import QuadraticForm, fixed_dots, fixed_dots_of
 
 _ROWS = 512
+_LINEAR_ROWS = 128
+_TOKENS = {"cpu": 261, "cuda": 1 << 14}
+"""Tokens whose statistics are computed at once: they take 16 bytes an entry meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,14 @@ class FoldedEncoder:
         self._mixed = 2 * mixed / self.n
         self._constant = centred_bias.square().mean()
 
-    def _blocks(self) -> Iterator[tuple[slice, torch.Tensor]]:
-        for start in range(0, self.n, _ROWS):
-            part = slice(start, start + _ROWS)
+    def _blocks(self, size: int = _ROWS) -> Iterator[tuple[slice, torch.Tensor]]:
+        for start in range(0, self.n, size):
+            part = slice(start, start + size)
             yield part, self.weight[part].to(torch.float64, copy=True)
 
     def linear_rows(self) -> Iterator[tuple[slice, torch.Tensor]]:
         """Rows f_k = [g w̃, g b̃, β] (…, d + 2) float64, block by block: pre = [x/σ, 1/σ, 1]·f_k."""
-        for part, rows in self._blocks():
+        for part, rows in self._blocks(_LINEAR_ROWS):
             gain = self.gain[part].double()
             bias = self.bias[part].double() - self.mean_bias
             rows -= self.mean_weight
@@ -82,7 +85,8 @@ class FoldedEncoder:
     def statistics(self, tokens: torch.Tensor) -> Statistics:
         """Of `tokens` (T, d) float32."""
         mean = fixed_dots(tokens, self.mean_weight) + self.mean_bias
-        variance = self._form(tokens, self._mixed) + self._constant
+        parts = tokens.split(_TOKENS[tokens.device.type])
+        variance = torch.cat([self._form(some, self._mixed) for some in parts]) + self._constant
         return Statistics(mean, (variance.clamp_min(0) + self.eps).sqrt())
 
     def values(
