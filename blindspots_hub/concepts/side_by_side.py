@@ -35,9 +35,15 @@ def side_by_side(work: Callable[[T], U], pieces: Sequence[T], *, alone: bool = F
 @cache
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Waiting threads, for which torch has one thread each; a forked process starts its own."""
-    pool = ThreadPoolExecutor(threads, "core", initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(threads, "core", initializer=_take_one_thread)
     started = Barrier(threads)
     list(pool.map(lambda _: started.wait(), range(threads)))
     # The threads of the program that start later take the number that was set last.
     torch.set_num_threads(threads)
     return pool
+
+
+def _take_one_thread() -> None:
+    """Let torch use one thread for what this thread does."""
+    torch.get_num_threads()  # the first question sets the program's number, over one set before
+    torch.set_num_threads(1)
