@@ -1,7 +1,8 @@
 """What a CPU does to a product of tokens and concepts, and to single codes, in one pass each.
 
-Bit for bit what the tensor formulas of `exact` and `search` give, which GPUs use: tests hold the
-two together. Tiles and rows are numpy arrays; nothing here knows a tensor.
+Bit for bit what the tensor formulas of `exact`, `screen` and `search` give, which GPUs use, but for
+the norms of `to_bfloat16`, which only widen a bound: tests hold the two together. Tiles and rows
+are numpy arrays; nothing here knows a tensor.
 """
 
 from __future__ import annotations
