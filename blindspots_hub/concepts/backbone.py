@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 
 from blindspots_hub.concepts.layout import TokenLayout
+from blindspots_hub.concepts.one_image import for_one_image
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.concepts.side_by_side import side_by_side
 from blindspots_hub.concepts.source import model_folder, open_safetensors
@@ -103,17 +105,22 @@ class Backbone:
         pixels = pixels.to(self.device, torch.float32)
         if self.device.type == "cuda":
             with _full_fp32():
-                return self._forward(pixels)
+                return self._forward(self.network, pixels)
         if len(pixels) == 0:
             return torch.empty(0, self.layout.tokens, self.width)
         images = pixels.split(1)
         if self.device.type == "cpu":
-            return torch.cat(side_by_side(self._forward, images, alone=True))
-        return torch.cat([self._forward(image) for image in images])
+            forward = partial(self._forward, self._for_one_image)
+            return torch.cat(side_by_side(forward, images, alone=True))
+        return torch.cat([self._forward(self.network, image) for image in images])
+
+    @cached_property
+    def _for_one_image(self) -> torch.nn.Module:
+        return for_one_image(self.network, self.layout, self.preprocessing.crop)
 
     @torch.no_grad()
-    def _forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        tokens: torch.Tensor = self.network(pixel_values=pixels).last_hidden_state
+    def _forward(self, network: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        tokens: torch.Tensor = network(pixel_values=pixels).last_hidden_state
         if tokens.shape[1:] != (self.layout.tokens, self.width):
             raise RuntimeError(f"{self.layout} does not describe tokens {tuple(tokens.shape)}")
         return tokens
