@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of a torchvision nobody needs
 
-from blindspots_hub import gpu_work  # noqa: F401, I001 - first: ZeroGPU wants it before any torch
+from blindspots_hub.engine import gpu_work  # noqa: F401, I001 - first: ZeroGPU wants it before any torch
 from blindspots_hub import planted
 from blindspots_hub.data.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError

@@ -22,13 +22,13 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.data.generate import pick_device
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
-from blindspots_hub.encoding import Load, code_store, encode_all, open_space
+from blindspots_hub.engine.encoding import Load, code_store, encode_all, open_space
+from blindspots_hub.engine.sources import open_pairs
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import write_json
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Work
-from blindspots_hub.sources import open_pairs
 from blindspots_hub.zerogpu import resting_place
 
 REPORT = "confounds.json"

@@ -16,14 +16,14 @@ from blindspots_hub.concepts.train_processes import Processes
 from blindspots_hub.data.generate import load_pipeline, pick_device
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.models import KnownModel, resolve
-from blindspots_hub.encoding import open_space
+from blindspots_hub.engine.encoding import open_space
+from blindspots_hub.engine.request import Request, finished, tidy
+from blindspots_hub.engine.run import Manner, Run
+from blindspots_hub.engine.sharing import meet
+from blindspots_hub.engine.sources import open_pairs
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
-from blindspots_hub.request import Request, finished, tidy
-from blindspots_hub.run import Manner, Run
-from blindspots_hub.sharing import meet
-from blindspots_hub.sources import open_pairs
 from blindspots_hub.zerogpu import GpuRefused, resting_place
 
 

@@ -14,21 +14,27 @@ import numpy as np
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
-from blindspots_hub.assemble import ModelSide, assemble
 from blindspots_hub.concepts.train_processes import Processes
 from blindspots_hub.data.generate import pick_device
 from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.data.models import slug
-from blindspots_hub.encoding import code_store, coded_side, copy_space, encode_all, open_space
+from blindspots_hub.engine.assemble import ModelSide, assemble
+from blindspots_hub.engine.encoding import (
+    code_store,
+    coded_side,
+    copy_space,
+    encode_all,
+    open_space,
+)
+from blindspots_hub.engine.request import WORK, finished, tidy
+from blindspots_hub.engine.sharing import meet
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import fingerprint, sha256_file
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
-from blindspots_hub.request import WORK, finished, tidy
-from blindspots_hub.sharing import meet
 from blindspots_hub.zerogpu import resting_place
 
 

@@ -13,11 +13,11 @@ from typing import Any
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS
 from blindspots_hub.artifacts.writer import write_manifest
+from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import copy_folder
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.tables import Compared, write_tables
 
 ANEW = ("schema_version", "created_with", "packages", "files", "models", "request")
 """What a manifest says that does not stay as it is: the rest does."""

@@ -15,21 +15,21 @@ from PIL import Image
 from blindspots_hub.analysis.atlas import atlas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, QUALITY, SAE
-from blindspots_hub.assemble import assemble
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.generate import pick_device
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
-from blindspots_hub.drawing import BLOCK, portions
-from blindspots_hub.encoding import Load, code_store, coded_side, encode_all
+from blindspots_hub.engine.assemble import assemble
+from blindspots_hub.engine.drawing import BLOCK, portions
+from blindspots_hub.engine.encoding import Load, code_store, coded_side, encode_all
+from blindspots_hub.engine.request import WORK, finished, tidy
+from blindspots_hub.engine.sources import own_pairs
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import fingerprint, write_bytes
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.request import WORK, finished, tidy
-from blindspots_hub.sources import own_pairs
 from blindspots_hub.zerogpu import resting_place
 
 _OF_A_BACKBONE = (".json", ".safetensors", ".md")

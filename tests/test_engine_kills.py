@@ -18,7 +18,7 @@ import pytest
 from engine_fixtures import files, paired_folders
 
 from blindspots_hub.artifacts.layout import MANIFEST
-from blindspots_hub.request import WORK
+from blindspots_hub.engine.request import WORK
 
 IMAGES, SHARD = 12, 2
 
@@ -30,7 +30,7 @@ PRELOADED = [
 
 def _measure(natural: Path, generated: Path, out: Path, told: Path) -> None:
     """What is killed: `measure` in small shards, telling in a file how many it has finished."""
-    from blindspots_hub import encoding
+    from blindspots_hub.engine import encoding
     from blindspots_hub.folders import measuring_folders
 
     encoding.SHARD = SHARD

@@ -12,14 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from blindspots_hub import loading as module
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_png, open_image
-from blindspots_hub.encoding import Load, code_store, encode_all, encode_shards, open_space
+from blindspots_hub.engine import loading as module
+from blindspots_hub.engine.encoding import Load, code_store, encode_all, encode_shards, open_space
+from blindspots_hub.engine.loading import AHEAD, NoImage, loading
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.loading import AHEAD, NoImage, loading
 from blindspots_hub.measure.store import Failure
 from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import drive
@@ -212,7 +212,7 @@ def test_errors_of_blindspots_that_are_no_image_s_are_raised(space, tmp_path, mo
     def refuse(*_: object) -> list[object]:
         raise BlindspotsError("No GPU.")
 
-    monkeypatch.setattr("blindspots_hub.encoding.encode", refuse)
+    monkeypatch.setattr("blindspots_hub.engine.encoding.encode", refuse)
     store = code_store(tmp_path, ["a"], space)
     with pytest.raises(BlindspotsError, match="No GPU"):
         drive(encode_all(store, space, {"a": lambda: Image.new("RGB", (64, 64))}, "encode"))

@@ -11,10 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindspots_hub import gpu_work, planted
+from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.data.generate import Failed, TextToImage
-from blindspots_hub.encoding import open_space
+from blindspots_hub.engine import gpu_work
+from blindspots_hub.engine.encoding import open_space
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluate
 from blindspots_hub.memory import Fitting

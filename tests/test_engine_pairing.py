@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from blindspots_hub import encoding, planted
+from blindspots_hub import planted
 from blindspots_hub.analysis.summary import summary
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
@@ -22,12 +22,13 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data import identity
 from blindspots_hub.data.generate import Failed, Generated, TextToImage
 from blindspots_hub.data.images import open_image
-from blindspots_hub.encoding import open_space
+from blindspots_hub.engine import encoding
+from blindspots_hub.engine.encoding import open_space
+from blindspots_hub.engine.pairing import pair_up
+from blindspots_hub.engine.run import DRAW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluation
 from blindspots_hub.folders import measure_folders
-from blindspots_hub.pairing import pair_up
-from blindspots_hub.run import DRAW
 
 CAUSES = ["unreadable", "not_encoded", "missing", "blank", "pipeline_error"]
 

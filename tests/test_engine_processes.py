@@ -11,10 +11,10 @@ import pytest
 from engine_fixtures import files, paired_folders
 
 from blindspots_hub.concepts.train_processes import Processes
+from blindspots_hub.engine.sharing import meet
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluate
 from blindspots_hub.folders import measure_folders
-from blindspots_hub.sharing import meet
 
 MODULE = ("-m", "blindspots_hub")
 
@@ -70,7 +70,7 @@ def test_an_error_of_one_process_is_told_and_ends_all(tmp_path: Path) -> None:
     out, program = tmp_path / "b", tmp_path / "program.py"
     program.write_text(
         "import os, sys\n"
-        "from blindspots_hub import cli, encoding\n"
+        "from blindspots_hub import cli\nfrom blindspots_hub.engine import encoding\n"
         "from blindspots_hub.errors import BlindspotsError\n"
         "def full(*_):\n"
         "    raise BlindspotsError('The disk is full: free some space.')\n"

@@ -12,7 +12,6 @@ from energy_worlds import from_dense
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindspots_hub import drawing
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL, table_path
 from blindspots_hub.artifacts.schema import GENERATIONS
@@ -21,6 +20,7 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.cli import main
 from blindspots_hub.data.generate import Failed, TextToImage
 from blindspots_hub.data.identity import drawing_id, pair_seed
+from blindspots_hub.engine import drawing
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluate
 from blindspots_hub.measure.sampler import mean_of_drawings, sampler_share
@@ -56,7 +56,7 @@ def test_the_first_drawing_is_that_of_a_single_one(once: Bundle, thrice: Bundle)
 
 def test_generated_energies_are_means_over_drawings(thrice: Bundle, tmp_path: Path) -> None:
     from blindspots_hub.data.images import open_image
-    from blindspots_hub.encoding import open_space
+    from blindspots_hub.engine.encoding import open_space
 
     space = open_space(thrice)
     assert thrice.image_ids("alder-1") == thrice.image_ids(NATURAL)

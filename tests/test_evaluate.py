@@ -15,21 +15,22 @@ import pytest
 from bundle_tools import rehash
 from PIL import Image
 
-from blindspots_hub import encoding, planted
+from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import PAIRS as PAIRS_TABLE
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.artifacts.writer import write_table
 from blindspots_hub.data.images import encode_png
+from blindspots_hub.engine import encoding
+from blindspots_hub.engine.request import WORK
+from blindspots_hub.engine.run import DRAW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.evaluate import evaluate, evaluation
 from blindspots_hub.folders import measure_folders
 from blindspots_hub.measure.table import MeasureSettings, measure
 from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import Event
-from blindspots_hub.request import WORK
-from blindspots_hub.run import DRAW
 
 MODEL = "planted/alder-1"
 PAIRS = 70  # three shards, the last one short

@@ -18,6 +18,7 @@ ROOMS = {
     "measure": {"data", "concepts"},
     "artifacts": {"measure"},
     "analysis": {"measure", "artifacts"},
+    "engine": {"data", "concepts", "measure", "artifacts", "analysis"},
     "explorer": {"measure", "artifacts", "analysis"},
 }
 """Rooms that each room may import from, apart from itself and the plain files beside them."""

@@ -28,11 +28,11 @@ from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import open_image
-from blindspots_hub.encoding import code_store, encode_all
-from blindspots_hub.loading import loading
+from blindspots_hub.engine.encoding import code_store, encode_all
+from blindspots_hub.engine.loading import loading
+from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Work
-from blindspots_hub.tables import Compared, write_tables
 
 FASTER = 12.0
 """The dense way's time over ours, from image files, on a CPU."""

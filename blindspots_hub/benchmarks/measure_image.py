@@ -22,7 +22,7 @@ from blindspots_hub.benchmarks.sae_timing import in_turns
 from blindspots_hub.benchmarks.synthetic import LAYOUT, TOKENS, PublishedLike
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.screen import fast_bfloat16
-from blindspots_hub.gpu_work import ENCODED_AT_ONCE
+from blindspots_hub.engine.gpu_work import ENCODED_AT_ONCE
 from blindspots_hub.measure.cooccurrence import co_occurrence
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import top_images

@@ -10,6 +10,7 @@ from pathlib import Path
 from blindspots_hub.analysis.atlas import NEIGHBOURS, companions
 from blindspots_hub.benchmarks.measure_world import paired_energies
 from blindspots_hub.benchmarks.sae_report import Row, at_most
+from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import (
     duplicates,
@@ -21,7 +22,6 @@ from blindspots_hub.measure.null import null_share
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.tables import Compared, write_tables
 
 SECONDS = 20.0
 """For every table of the paper's 10,000 images and 32,000 concepts."""

@@ -126,7 +126,7 @@ def measure(
 
 def _share(work: Work[Bundle], quiet: bool) -> None:
     """Do the work, alone or with the other processes, of which the first alone speaks."""
-    from blindspots_hub.sharing import part
+    from blindspots_hub.engine.sharing import part
 
     bundle = run(work, quiet or not is_first())
     if is_first():

@@ -10,7 +10,7 @@ from scipy import stats
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.encoding import open_space
+from blindspots_hub.engine.encoding import open_space
 from blindspots_hub.files import write_bytes, write_json
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, pair_distances

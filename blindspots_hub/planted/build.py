@@ -16,12 +16,12 @@ from blindspots_hub.artifacts.cards import render, write_sae_card
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
-from blindspots_hub.assemble import ModelSide, Side, assemble
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.quality import evaluate_sae
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.train import TrainConfig, train_sae
+from blindspots_hub.engine.assemble import ModelSide, Side, assemble
 from blindspots_hub.files import copy_folder, write_bytes
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.dice import derive

@@ -13,10 +13,10 @@ from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.data.drawings import Drawing, DrawingStore
 from blindspots_hub.data.generate import Failed, TextToImage
 from blindspots_hub.data.identity import drawing_id
+from blindspots_hub.engine.gpu_work import draw
+from blindspots_hub.engine.loading import NoImage
+from blindspots_hub.engine.request import Request
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.gpu_work import draw
-from blindspots_hub.loading import NoImage
-from blindspots_hub.request import Request
 
 BLOCK = 256
 """Rows of a table with images that are written at once."""

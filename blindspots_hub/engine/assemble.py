@@ -20,11 +20,11 @@ from blindspots_hub.artifacts.schema import (
     THUMBNAILS,
 )
 from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
-from blindspots_hub.loading import threads
+from blindspots_hub.engine.loading import threads
+from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.tables import Compared, write_tables
 
 Blocks = Iterable[Columns]
 """A table block by block: one with images is larger than memory."""

@@ -10,22 +10,22 @@ import numpy as np
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE
-from blindspots_hub.assemble import Side
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.train_processes import ALONE, Processes
 from blindspots_hub.data.images import encode_webp
+from blindspots_hub.engine.assemble import Side
+from blindspots_hub.engine.gpu_work import encode
+from blindspots_hub.engine.loading import Load, Pixels, loading
+from blindspots_hub.engine.pairing import Paired
+from blindspots_hub.engine.sharing import meet
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import copy_folder
-from blindspots_hub.gpu_work import encode
-from blindspots_hub.loading import Load, Pixels, loading
 from blindspots_hub.measure.sampler import mean_of_drawings
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
-from blindspots_hub.pairing import Paired
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.sharing import meet
 
 SHARD = 32
 """Images a shard: what a kill can lose of the encoding, a few seconds on a CPU."""

@@ -15,13 +15,13 @@ from PIL import Image
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import CONCEPTS
-from blindspots_hub.assemble import ModelSide, Side, assemble
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.train_processes import ALONE, Processes
 from blindspots_hub.data.generate import TextToImage
 from blindspots_hub.data.images import encode_webp, open_image
-from blindspots_hub.drawing import Drawings, blocks, portions
-from blindspots_hub.encoding import (
+from blindspots_hub.engine.assemble import ModelSide, Side, assemble
+from blindspots_hub.engine.drawing import Drawings, blocks, portions
+from blindspots_hub.engine.encoding import (
     Load,
     code_store,
     coded_side,
@@ -30,16 +30,16 @@ from blindspots_hub.encoding import (
     encode_shards,
     kept_side,
 )
+from blindspots_hub.engine.loading import NoImage
+from blindspots_hub.engine.pairing import Paired, pair_up
+from blindspots_hub.engine.request import WORK, Request
+from blindspots_hub.engine.sources import CaptionedImages
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.loading import NoImage
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.sampler import sampler_share
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
-from blindspots_hub.pairing import Paired, pair_up
 from blindspots_hub.progress import Event
-from blindspots_hub.request import WORK, Request
-from blindspots_hub.sources import CaptionedImages
 
 DRAW = "draw and measure"
 """The long stage: its events carry the images as they come and the counts as they tighten."""

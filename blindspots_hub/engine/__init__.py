@@ -1,0 +1,1 @@
+"""The stages of an evaluation between files: draw, load, encode, pair, assemble a bundle."""
