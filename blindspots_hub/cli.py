@@ -20,6 +20,7 @@ from blindspots_hub.commands import (
     starting,
 )
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.files import told_by_the_system
 
 app = typer.Typer(
     help="Find out what a text-to-image model cannot draw, and what it draws too much.",
@@ -66,6 +67,12 @@ def main(arguments: list[str] | None = None) -> None:
         app(arguments, standalone_mode=True)
     except BlindspotsError as error:
         print(f"blindspots_hub: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        refused = told_by_the_system(error)
+        if refused is None:
+            raise
+        print(f"blindspots_hub: {refused}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("Stopped. Run the same command again to go on from here.", file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 from blindspots_hub import planted
 from blindspots_hub.analysis.planning import resolvable_gap
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.zerogpu import on_zerogpu
 
 START = (8.0, 30.0)
 """Seconds to import and load the networks, from a warm to a cold disk."""
@@ -62,5 +63,5 @@ def _seconds_an_image(model: str) -> tuple[float, float]:
         if weights < SMALL_BYTES:
             return SMALL
     # Asking torch would cost seconds; the device file or the Space's variable tells as much.
-    on_gpu = Path("/dev/nvidia0").exists() or "SPACES_ZERO_GPU" in os.environ
+    on_gpu = Path("/dev/nvidia0").exists() or on_zerogpu(os.environ)
     return ON_GPU if on_gpu else ON_CPU

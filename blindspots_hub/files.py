@@ -27,30 +27,48 @@ def atomic(path: Path) -> Iterator[Path]:
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         yield partial
         with open(partial, "rb") as handle:
             os.fsync(handle.fileno())
         os.chmod(partial, 0o644)  # safetensors writes 0600, which other users cannot read
         os.replace(partial, path)
     except OSError as error:
-        raise _told(error, path) from error
+        if (refused := told_by_the_system(error, path)) is None:
+            raise
+        raise refused from error
     finally:
-        if partial.exists():
+        if os.path.exists(partial):  # False where no path can have this name
             partial.unlink()
 
 
-def _told(error: OSError, path: Path) -> Exception:
+def told_by_the_system(error: OSError, path: Path | None = None) -> BlindspotsError | None:
+    """One sentence about what the disk or the system refuses (at `path`, or at the error's own).
+
+    None where it refuses nothing, so that a fault of the program stays one.
+    """
+    where = error.filename if path is None else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return BlindspotsError(
-            f"The disk is full while writing {path}: free some space and run the same command "
+            f"The disk is full while writing {where}: free some space and run the same command "
             "again; everything written so far is kept."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return BlindspotsError(
-            f"{path} cannot be written ({error.strerror}): choose an output folder that you own."
+            f"{where} cannot be written ({error.strerror}): choose an output folder that you own."
         )
-    return error
+    if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+        return BlindspotsError(f"{where} is no usable path ({error.strerror}): choose another.")
+    return None
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as in /proc: parents are there, and take no folder
+        raise BlindspotsError(
+            f"No folder can be made at {folder} ({error.strerror}): choose another output folder."
+        ) from error
 
 
 def sweep(folder: Path) -> None:

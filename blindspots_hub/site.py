@@ -10,6 +10,7 @@ from pathlib import Path
 from blindspots_hub.data.models import HUB_ID
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.hub_probe import hub_reachable
+from blindspots_hub.zerogpu import on_zerogpu
 
 PUBLIC_PAIRS = 500
 """Most pairs, and most images, of one evaluation where strangers share a server."""
@@ -49,7 +50,7 @@ class Site:
         return cls(
             public="SPACE_ID" in environment,
             login="OAUTH_CLIENT_ID" in environment,
-            zerogpu="SPACES_ZERO_GPU" in environment,
+            zerogpu=on_zerogpu(environment),
         )
 
     @property

@@ -15,15 +15,21 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
 from blindspots_hub.errors import BlindspotsError
 
-ON_ZEROGPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
-"""Whether this process runs on ZeroGPU: the variable and the values that `spaces` itself reads."""
+
+def on_zerogpu(environment: Mapping[str, str]) -> bool:
+    """Whether a process's environment is ZeroGPU's, by the variable that `spaces` itself reads."""
+    return environment.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+ON_ZEROGPU = on_zerogpu(os.environ)
+"""Whether this process runs on ZeroGPU."""
 
 START_SECONDS = 10.0
 """What a call asks for besides its work: a worker starts, the weights move to the GPU."""

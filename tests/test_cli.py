@@ -59,6 +59,7 @@ def test_evaluate_then_validate(tmp_path: Path) -> None:
     [
         (["evaluate", "planted/elm", "--out", "x"], "No model is called 'planted/elm'"),
         (["evaluate", "planted/cedar", "--out", "x", "--bundle", "nothing"], "is not a folder"),
+        (["evaluate", "planted/cedar", "--pairs", "20", "--out", "a" * 300], "no usable path"),
         (["measure", "nothing", "neither", "--out", "x"], "is not a folder"),
         (["train-sae", "nothing", "--backbone", "b", "--out", "x"], "is not a folder"),
         (["evaluate", "nobody/nothing", "--out", "x", "--pairs", "2"], "cannot be reached"),

@@ -87,3 +87,19 @@ def test_a_folder_is_known_by_its_name_and_all_else_as_it_is(
     monkeypatch.chdir(tmp_path / "anna/dino")
     assert public_name(".") == "dino"
     assert public_name("facebook/dinov2-base") == "facebook/dinov2-base"
+
+
+def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BlindspotsError, match="is no usable path"):
+        write_json(tmp_path / ("a" * 300) / "x.json", {})
+
+
+def test_a_place_that_takes_no_folder_is_told() -> None:
+    with pytest.raises(BlindspotsError, match=r"(No folder can be made at|cannot be written)"):
+        write_json(Path("/proc/nothing/x.json"), {})
+
+
+def test_a_fault_of_the_program_stays_one(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        with atomic(tmp_path / "x"):
+            (tmp_path / "missing").read_bytes()
