@@ -81,7 +81,8 @@ def test_projecting_changes_no_atom_and_is_done_once():
             parameter += 0.2 * torch.randn(parameter.shape, generator=g)
         dictionary.weights[3] = -1  # lost every share
     before, rows = dictionary.fuse(), dictionary.weights.detach().clone()
-    dictionary.project(torch.tensor([0, 3, 11]))
+    made = dictionary.project(torch.tensor([0, 3, 11]))
+    torch.testing.assert_close(made.values, dictionary.atoms(made.concepts).values)
     kept = [k for k in range(20) if k != 3]
     torch.testing.assert_close(dictionary.fuse()[kept], before[kept])
     torch.testing.assert_close(dictionary.weights[[0, 3, 11]].sum(1), torch.ones(3))

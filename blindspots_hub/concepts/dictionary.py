@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -28,7 +29,12 @@ _LARGE_PIECE = 1 << 30
 def row_stochastic(weights: torch.Tensor) -> torch.Tensor:
     """A: `weights` (n, n') without negative entries, each row divided by its sum."""
     positive = torch.relu(weights)
-    return positive / (positive.sum(dim=1, keepdim=True) + _SUM_FLOOR)
+    return positive / _sums(positive)
+
+
+def _sums(positive: torch.Tensor) -> torch.Tensor:
+    """What rows without negative entries are divided by, (n, 1)."""
+    return positive.sum(dim=1, keepdim=True) + _SUM_FLOOR
 
 
 def bounded(relax: torch.Tensor, relaxation: float) -> torch.Tensor:
@@ -57,7 +63,7 @@ def fuse(
 @dataclass(frozen=True)
 class Atoms:
     """Some atoms, and what their gradients need: concepts (c,) int64, which; values (c, d), the
-    atoms; hull (c, d), A C; sums (c,), what the rows of A were divided by.
+    atoms; hull (c, d), A C; sums (c, 1), what the rows of A were divided by.
     """
 
     concepts: torch.Tensor
@@ -101,36 +107,58 @@ class ArchetypalDictionary(nn.Module):
         self.multiplier = nn.Parameter(torch.zeros(()))
 
     @torch.no_grad()
-    def project(self, concepts: torch.Tensor) -> None:
+    def project(self, concepts: torch.Tensor, dtype: torch.dtype | None = None) -> Atoms:
         """Make the rows of `concepts` (c,) of A row-stochastic and those of Λ bounded, in place.
 
-        A row that has lost every share starts again at its own centroid.
+        Returns their `atoms`. A row that has lost every share starts again at its own centroid.
         """
-        weights, relax = self.weights.detach(), self.relax.detach()
-        for some in concepts.split(self._rows()):
-            shares = row_stochastic(weights[some])
-            lost = (shares.sum(dim=1) < 0.5).nonzero()[:, 0]
-            shares[lost] = 0
-            shares[lost, some[lost] % shares.shape[1]] = 1
-            weights[some] = shares
-        relax[concepts] = bounded(relax[concepts], self.relaxation)
+        offsets = self._offsets(concepts)
+        self.relax.detach()[concepts] = offsets
+        return self._made(concepts, dtype, self._projected, offsets)
 
     @torch.no_grad()
     def atoms(self, concepts: torch.Tensor, dtype: torch.dtype | None = None) -> Atoms:
         """The atoms of `concepts` (c,), ids in ascending order; A C is computed in `dtype`."""
+        return self._made(concepts, dtype, self._positive, self._offsets(concepts))
+
+    def _made(
+        self,
+        concepts: torch.Tensor,
+        dtype: torch.dtype | None,
+        rows_of: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
+        offsets: torch.Tensor,
+    ) -> Atoms:
+        """The atoms of `concepts` from their rows of A, some at a time, and of Λ; overwrites these.
+
+        `rows_of` gives the rows of some concepts, and what they are to be divided by.
+        """
         dtype = dtype or self.weights.dtype
         hull = torch.empty(len(concepts), self.centroids.shape[1]).to(self.centroids)
-        sums = torch.empty(len(concepts)).to(hull)
+        sums = torch.empty(len(concepts), 1).to(hull)
         rows = self._rows()
-        for start in range(0, len(concepts), rows):
-            part = slice(start, start + rows)
-            shares = self.weights.detach()[concepts[part]].relu_()
-            torch.add(shares.sum(1), _SUM_FLOOR, out=sums[part])
-            hull[part] = product(shares, self.centroids, dtype)
-        hull /= sums[:, None]
-        values = bounded(self.relax.detach()[concepts], self.relaxation).add_(hull)
-        values *= torch.exp(self.multiplier.detach())
+        pieces = (part.split(rows) for part in (concepts, hull, sums))
+        for some, hull_of, sums_of in zip(*pieces, strict=True):
+            shares, sums_of[:] = rows_of(some)
+            hull_of[:] = product(shares, self.centroids, dtype)
+        hull /= sums
+        values = offsets.add_(hull).mul_(torch.exp(self.multiplier.detach()))
         return Atoms(concepts, values, hull, sums)
+
+    def _offsets(self, concepts: torch.Tensor) -> torch.Tensor:
+        return bounded(self.relax.detach()[concepts], self.relaxation)
+
+    def _positive(self, some: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shares = self.weights.detach()[some].relu_()
+        return shares, _sums(shares)
+
+    def _projected(self, some: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shares, sums = self._positive(some)
+        shares /= sums
+        lost = (sums[:, 0] < 2 * _SUM_FLOOR).nonzero()[:, 0]
+        shares[lost] = 0
+        shares[lost, some[lost] % shares.shape[1]] = 1
+        self.weights.detach()[some] = shares
+        return shares, torch.ones_like(sums)
 
     @torch.no_grad()
     def set_gradients(
@@ -148,7 +176,7 @@ class ArchetypalDictionary(nn.Module):
         shares = gradient(self.weights).zero_()
         # The gradient at a share is (∂·c − ∂·hull) / Σ: a centroid counts by what it does better
         # than the atom's present mixture.
-        inside /= atoms.sums[:, None]
+        inside /= atoms.sums
         balance = torch.linalg.vecdot(inside, atoms.hull)[:, None]
         rows = self._rows()
         for some, part, mixture in zip(

@@ -50,8 +50,7 @@ def set_gradients(
     fired[kept.codes.concepts] = True
     fired = processes.any(fired)
     used = fired.nonzero()[:, 0]
-    dictionary.project(used)
-    atoms = dictionary.atoms(used, dtype)
+    atoms = dictionary.project(used, dtype)
 
     values = kept.codes.values.requires_grad_()
     decoded = kept.decode(atoms.values, fired.cumsum(0) - 1)
