@@ -114,3 +114,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     _SERVER.heal()
     broken, _SERVER.broken = _SERVER.broken, []
     assert not broken, broken[0]
+
+
+@pytest.fixture(scope="session")
+def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that is worth publishing; no test changes it."""
+    from hub_fixtures import write_publishable  # imports this module
+
+    return write_publishable(tmp_path_factory.mktemp("bundle") / "birds")

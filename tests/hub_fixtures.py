@@ -18,12 +18,17 @@ from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub import hub_errors
 from blindspots_hub.artifacts.hub import push
+from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS
 from blindspots_hub.artifacts.writer import image_cell, write_table
 from blindspots_hub.files import read_json, sha256_file, write_json
 
 MODELS = {"plain-a": "Plain A", "plain-b": "Plain B"}
+PARTS = ("pairs", "generations", "deltas", "sae")
+WRITES = ("commit", "tag.create", "repo.create", "lfs.upload", "collections.create")
+"""What the server's log calls requests that change something."""
+SHA = "0123456789abcdef0123456789abcdef01234567"
 
 
 def write_publishable(root: Path, *, seed: int = 0, name: str = "birds") -> Path:
@@ -103,6 +108,12 @@ def shared_bundle(hub: Hub) -> tuple[Path, str]:
         _SHARED.append((root, f"{hub.owner}/birds"))
         shutil.rmtree(hub.cache, ignore_errors=True)
     return _SHARED[0]
+
+
+def repo(hub: Hub, part: str, name: str = "birds"):  # type: ignore[no-untyped-def]
+    """A part's repository as the server keeps it."""
+    found = Reference(hub.owner, name).repo(part)
+    return hub.server.repo(found.kind, found.id)
 
 
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

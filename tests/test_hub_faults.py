@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from conftest import Hub
-from hub_fixtures import contents, no_waiting, write_publishable
+from hub_fixtures import PARTS, contents, no_waiting
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -30,17 +30,10 @@ from blindspots_hub.artifacts.hub.versions import listing
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 
-PARTS = ("pairs", "generations", "deltas", "sae")
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_publishable(tmp_path_factory.mktemp("bundle") / "birds")
-
 
 @pytest.fixture
-def bundle(written: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(written, tmp_path / "mine"))
+def bundle(birds: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(birds, tmp_path / "mine"))
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Hub
-from hub_fixtures import MODELS, contents, restate, shared_bundle, write_publishable
+from hub_fixtures import MODELS, PARTS, contents, restate, shared_bundle, write_publishable
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import pull, push
@@ -23,8 +23,6 @@ from blindspots_hub.commands.options import open_bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.catalog import Catalog
 from blindspots_hub.progress import drive
-
-PARTS = ("pairs", "generations", "deltas", "sae")
 
 
 @pytest.fixture

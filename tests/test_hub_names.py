@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hub_fixtures import contents, write_publishable
+from hub_fixtures import SHA, contents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,15 +25,6 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import read_json
 from blindspots_hub.progress import drive
-
-PARTS = ("pairs", "generations", "deltas", "sae")
-WRITES = ("commit", "tag.create", "repo.create", "lfs.upload", "collections.create")
-SHA = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_publishable(tmp_path_factory.mktemp("bundle") / "birds")
 
 
 @given(
@@ -117,18 +108,18 @@ def test_a_lock_that_says_something_else_is_refused(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("rule", NATURAL_IMAGES)
 def test_natural_images_from_the_web_are_published_by_rule(
-    written: Path, tmp_path: Path, rule: str
+    birds: Path, tmp_path: Path, rule: str
 ) -> None:
-    before = contents(written)
+    before = contents(birds)
     version = Version(2, 0, 0)
-    staged = drive(staging(load_bundle(written), "other", version, rule, tmp_path / "staged"))
+    staged = drive(staging(load_bundle(birds), "other", version, rule, tmp_path / "staged"))
     assert faults(staged) == []
-    assert contents(written) == before
+    assert contents(birds) == before
     manifest = read_json(staged / MANIFEST)
     assert (manifest["name"], manifest["version"]) == ("other", "2.0.0")
 
     pairs = pq.read_table(table_path(staged, PAIRS)).to_pylist()
-    source = pq.read_table(table_path(written, PAIRS)).to_pylist()
+    source = pq.read_table(table_path(birds, PAIRS)).to_pylist()
     assert [{**p, "image": None} for p in pairs] == [{**p, "image": None} for p in source]
     for pair, was in zip(pairs, source, strict=True):
         dropped = rule != "all" and pair["url"] is not None
@@ -136,17 +127,15 @@ def test_natural_images_from_the_web_are_published_by_rule(
         assert was["image"] is not None
 
     from_web = {pair["pair_id"] for pair in pairs if pair["url"]}
-    old, new = (
-        pq.read_table(table_path(root, THUMBNAILS)).to_pylist() for root in (written, staged)
-    )
+    old, new = (pq.read_table(table_path(root, THUMBNAILS)).to_pylist() for root in (birds, staged))
     kept = [t for t in old if t["source"] != NATURAL or t["pair_id"] not in from_web]
     assert len(kept) < len(old)
     assert new == (kept if rule == "none" else old)
 
-    again = drive(staging(load_bundle(written), "other", version, rule, tmp_path / "again"))
+    again = drive(staging(load_bundle(birds), "other", version, rule, tmp_path / "again"))
     assert (again / MANIFEST).read_bytes() == (staged / MANIFEST).read_bytes()
 
 
-def test_an_unknown_rule_is_told(written: Path, tmp_path: Path) -> None:
+def test_an_unknown_rule_is_told(birds: Path, tmp_path: Path) -> None:
     with pytest.raises(BlindspotsError, match="all, thumbnails, none"):
-        drive(staging(load_bundle(written), "b", Version(1, 0, 0), "some", tmp_path / "x"))
+        drive(staging(load_bundle(birds), "b", Version(1, 0, 0), "some", tmp_path / "x"))

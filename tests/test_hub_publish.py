@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Hub
-from hub_fixtures import restate, write_publishable
+from hub_fixtures import PARTS, WRITES, repo, restate, write_publishable
 from huggingface_hub import HfApi
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -25,25 +25,10 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import read_json, write_json
 from blindspots_hub.progress import drive
 
-PARTS = ("pairs", "generations", "deltas", "sae")
-WRITES = ("commit", "tag.create", "repo.create", "lfs.upload", "collections.create")
-SHA = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_publishable(tmp_path_factory.mktemp("bundle") / "birds")
-
 
 @pytest.fixture
-def bundle(written: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(written, tmp_path / "mine"))
-
-
-def repo(hub: Hub, part: str, name: str = "birds"):  # type: ignore[no-untyped-def]
-    """A part's repository as the server keeps it."""
-    found = Reference(hub.owner, name).repo(part)
-    return hub.server.repo(found.kind, found.id)
+def bundle(birds: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(birds, tmp_path / "mine"))
 
 
 def test_a_version_is_content_then_lock_then_tag(hub: Hub, bundle: Path) -> None:
