@@ -4,7 +4,7 @@ Suppressed is blue, exaggerated is orange, as in the paper's figures. The paper'
 is darker than both ends: where most concepts are aligned (a map, a scatter) it would dominate on a
 light page and vanish on a dark one, so a neutral grey of the theme stands in its place there.
 
-Checked, and held by `tests/test_explorer_concept_map.py`:
+Checked, and held by `tests/test_explorer_colours.py`:
 
 - Colour blindness: blue and orange of the same strength stay more than 60 ΔE (CIE 1976) apart for
   normal, protan, deutan and tritan sight (Machado et al. 2009, full severity); each keeps more than
