@@ -7,10 +7,12 @@ repeats only some of its requests. Whoever talks to the Hub does so through `ask
 from __future__ import annotations
 
 import errno
+import importlib
 import re
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cache
+from typing import Any, TypeVar
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.hub_probe import HubUnreachable
@@ -88,13 +90,23 @@ def _unwrapped(error: Exception) -> Exception:
     return error.__cause__ if wrapped and isinstance(error.__cause__, Exception) else error
 
 
+@cache
+def http_library() -> Any:
+    """The module whose errors the Hub's client raises: httpx2 since huggingface_hub 2.
+
+    Both may be installed, so the client's own errors tell; Python 3.10 has only the older client.
+    """
+    from huggingface_hub.errors import HfHubHTTPError
+
+    names = (base.__module__.partition(".")[0] for base in HfHubHTTPError.__mro__)
+    return importlib.import_module(next(name for name in names if name in ("httpx2", "httpx")))
+
+
 def _may_pass(error: Exception) -> bool:
     """Whether the same request may succeed in a moment: the Hub's fault, or the connection's."""
-    import httpx2
-
     if status(error) is not None:
         return status(error) in _PASSING
-    return isinstance(error, (httpx2.TransportError, ConnectionError)) or _is_xet(error)
+    return isinstance(error, (http_library().TransportError, ConnectionError)) or _is_xet(error)
 
 
 def is_missing_repo(error: Exception) -> bool:
@@ -113,7 +125,6 @@ def is_missing_file(error: Exception) -> bool:
 
 def _cause(error: Exception) -> str | None:
     """Why a request failed and what to do, as half a sentence; None for errors of another kind."""
-    import httpx2
     from huggingface_hub.errors import (
         DisabledRepoError,
         EntryNotFoundError,
@@ -143,7 +154,7 @@ def _cause(error: Exception) -> str | None:
         return "the Hub's answer lacks what identifies the file: check HF_ENDPOINT"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full: free some space and run the same again, it goes on from here"
-    if isinstance(error, (httpx2.HTTPError, ConnectionError)) or _is_xet(error):
+    if isinstance(error, (http_library().HTTPError, ConnectionError)) or _is_xet(error):
         return _CUT
     if isinstance(error, UnicodeEncodeError):  # of a header; the rest of a request is UTF-8
         return _STATUS[401]

@@ -10,7 +10,7 @@ import torch
 from concepts_fixtures import tiny_rasae
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import nnls
+from scipy.optimize import lsq_linear
 
 from blindspots_hub.concepts import quality_atoms, quality_stability
 from blindspots_hub.concepts.quality import Reconstruction, evaluate_sae
@@ -111,7 +111,9 @@ def _exact_distance(x: torch.Tensor, points: torch.Tensor) -> float:
     """By non-negative least squares: the minimiser of ‖u P‖² + (Σu − 1)² is the nearest point's."""
     moved = (points - x).double().numpy()
     size = np.linalg.norm(moved, axis=1).mean()
-    u, _ = nnls(np.vstack([moved.T / size, np.ones(len(points))]), np.r_[np.zeros(len(x)), 1.0])
+    system = np.vstack([moved.T / size, np.ones(len(points))])
+    # not scipy's nnls, which stops too early in some of its versions
+    u = lsq_linear(system, np.r_[np.zeros(len(x)), 1.0], (0, np.inf), "bvls", 1e-14).x
     return float(np.linalg.norm(u / u.sum() @ moved))
 
 

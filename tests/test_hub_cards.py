@@ -103,11 +103,13 @@ def test_the_clients_own_classes_read_the_cards(
 
 
 def test_the_hub_accepts_the_front_matter(hub: Any, embedded: dict[str, str]) -> None:
-    from huggingface_hub import DatasetCard, ModelCard
+    from huggingface_hub.utils import get_session
 
     for part, text in embedded.items():
-        kind: Any = DatasetCard if KINDS[part] == "dataset" else ModelCard
-        kind(text).validate()
+        # not the client's `validate`, which asks the public Hub before huggingface_hub 2
+        asked = {"repoType": KINDS[part], "content": text}
+        answer = get_session().post(f"{hub.endpoint}/api/validate-yaml", json=asked)
+        assert answer.status_code == 200, answer.text
 
 
 def test_results_are_those_of_the_held_out_tokens(embedded: dict[str, str]) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import time
 from pathlib import Path
 
-import httpx2
 import pytest
 from hub_server import faults
 from huggingface_hub import (
@@ -30,8 +29,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
+from blindspots_hub.hub_errors import http_library
 from blindspots_hub.hub_probe import hub_reachable
 
+HTTP = http_library()
 CARD = b"---\nlicense: mit\ntags: [birds]\n---\n# Birds\n"
 LARGE = bytes(range(256)) * 400
 
@@ -200,17 +201,17 @@ def test_downloads_resume_and_ranges(hub, birds):
         ("bytes=-7", 206, LARGE[-7:]),
         (f"bytes={len(LARGE)}-", 416, None),
     ):
-        answer = httpx2.get(meta.location, headers={"Range": asked})
+        answer = HTTP.get(meta.location, headers={"Range": asked})
         assert answer.status_code == status
         assert got is None or answer.content == got
-    assert httpx2.get(meta.location.replace("X-Signature=", "X-Signature=0")).status_code == 403
+    assert HTTP.get(meta.location.replace("X-Signature=", "X-Signature=0")).status_code == 403
     hub.server.fail(faults.CutDownload(sent=1000))
     with hub.recorded() as requests:
         path = hf_hub_download(birds, "data/large.bin", repo_type="dataset")
     assert Path(path).read_bytes() == LARGE
     assert [logged.route for logged in requests].count("download.lfs") == 2
     hub.server.fail(faults.CutDownload(sent=2, reset=True))
-    with pytest.raises(httpx2.ReadError):  # not retried by the client
+    with pytest.raises(HTTP.ReadError):  # not retried by the client
         hf_hub_download(birds, "data/small.txt", repo_type="dataset", force_download=True)
 
 
@@ -398,7 +399,7 @@ def test_an_object_of_other_bytes_is_refused(hub, api, birds):
 
 def test_a_commit_whose_answer_is_lost_is_there(hub, api, birds):
     hub.server.fail(faults.LostAnswer(route="commit"))
-    with pytest.raises(httpx2.TransportError):
+    with pytest.raises(HTTP.TransportError):
         api.create_commit(birds, additions(x=b"1"), commit_message="m", repo_type="dataset")
     assert "x" in hub.server.repo("dataset", birds).paths()
 
@@ -442,9 +443,9 @@ def test_the_probe_tells_a_hub_that_answers_from_one_that_does_not(hub, monkeypa
 def test_a_hub_that_never_answers_and_one_that_is_slow(hub, birds):
     url = f"{hub.endpoint}/api/datasets/{birds}"
     hub.server.fail(faults.Silent(route="repo.info"))
-    with pytest.raises(httpx2.ReadTimeout):
-        httpx2.get(url, timeout=0.2)
+    with pytest.raises(HTTP.ReadTimeout):
+        HTTP.get(url, timeout=0.2)
     hub.server.fail(faults.Slow(route="repo.info", seconds=0.2))
     start = time.monotonic()
-    assert httpx2.get(url).json()["id"] == birds
+    assert HTTP.get(url).json()["id"] == birds
     assert time.monotonic() - start >= 0.2
