@@ -65,14 +65,11 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     try:
         app(arguments, standalone_mode=True)
-    except BlindspotsError as error:
-        print(f"blindspots_hub: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        refused = told_by_the_system(error)
-        if refused is None:
+    except (BlindspotsError, OSError) as error:
+        told = told_by_the_system(error) if isinstance(error, OSError) else error
+        if told is None:
             raise
-        print(f"blindspots_hub: {refused}", file=sys.stderr)
+        print(f"blindspots_hub: {told}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("Stopped. Run the same command again to go on from here.", file=sys.stderr)

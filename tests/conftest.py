@@ -16,7 +16,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,9 +116,35 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     assert not broken, broken[0]
 
 
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """torch has `count` threads while the block lasts."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For networks this small, whose threads only wait for each other on a busy machine."""
+    with torch_threads(1):
+        yield
+
+
 @pytest.fixture(scope="session")
 def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle that is worth publishing; no test changes it."""
     from hub_fixtures import write_publishable  # imports this module
 
     return write_publishable(tmp_path_factory.mktemp("bundle") / "birds")
+
+
+@pytest.fixture
+def bundle(birds: Path, tmp_path: Path) -> Path:
+    """The same, for one test to change."""
+    return Path(shutil.copytree(birds, tmp_path / "mine"))

@@ -21,7 +21,6 @@ from blindspots_hub.explorer.concept_map import (
 N = paper.CONCEPTS
 NASTY = "<img src=x onerror='window.hacked=1'>"
 NO_MODEL = "This bundle has no model bad: choose another."
-FLAGS = ["--no-sandbox", "--disable-background-networking"]
 PIXEL = "data:image/png;base64," + (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )

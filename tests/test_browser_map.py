@@ -8,19 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from map_fixtures import (
-    FLAGS,
-    NASTY,
-    NO_MODEL,
-    N,
-    Visit,
-    map_page,
-    sample_colours,
-)
+from explorer_fixtures import FLAT, browser, playwright
+from map_fixtures import NASTY, NO_MODEL, N, Visit, map_page, sample_colours
 
-from blindspots_hub.explorer.concept_map import (
-    REGION_LIMIT,
-)
+from blindspots_hub.explorer.concept_map import REGION_LIMIT
 
 pytestmark = pytest.mark.browser
 
@@ -36,35 +27,30 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        yield driver
+def driver() -> Iterator[Any]:
+    with playwright() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
-def browser(playwright: Any, address: str) -> Iterator[Any]:
-    opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-    page = opened.new_page()
-    page.goto(address)  # the first navigation also starts the browser's renderer
-    page.wait_for_selector("#map canvas[data-ready]")
-    page.close()
-    yield opened
-    opened.close()
+def lit_browser(driver: Any, address: str) -> Iterator[Any]:
+    with browser(driver) as opened:
+        page = opened.new_page()
+        page.goto(address)  # the first navigation also starts the browser's renderer
+        page.wait_for_selector("#map canvas[data-ready]")
+        page.close()
+        yield opened
 
 
 @pytest.fixture(scope="module")
-def flat_browser(playwright: Any) -> Iterator[Any]:
-    flags = [*FLAGS, "--disable-3d-apis"]
-    opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-    yield opened
-    opened.close()
+def flat_browser(driver: Any) -> Iterator[Any]:
+    with browser(driver, FLAT) as opened:
+        yield opened
 
 
 @pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Visit]:
-    opened = Visit(browser, address)
+def visit(lit_browser: Any, address: str) -> Iterator[Visit]:
+    opened = Visit(lit_browser, address)
     yield opened
     opened.page.close()
     assert opened.faults == []
@@ -103,7 +89,7 @@ def test_ready_within_two_seconds_and_forty_clicks_meet_their_concept(visit: Vis
     assert p95 < 300
 
 
-@pytest.mark.parametrize("kind", ["browser", "flat_browser"])
+@pytest.mark.parametrize("kind", ["lit_browser", "flat_browser"])
 def test_recolouring_is_quick_small_and_keeps_the_view(
     kind: str, address: str, request: pytest.FixtureRequest
 ) -> None:
@@ -195,8 +181,8 @@ def test_drag_zoom_and_double_click(visit: Visit) -> None:
     assert visit.page.inner_text("#card").strip() == ""  # a drag is no click
 
 
-def test_two_fingers_pinch(browser: Any, address: str) -> None:
-    visit = Visit(browser, address, has_touch=True)
+def test_two_fingers_pinch(lit_browser: Any, address: str) -> None:
+    visit = Visit(lit_browser, address, has_touch=True)
     wide = abs(visit.where(0)[0] - visit.where(1)[0])
     fingers = visit.page.context.new_cdp_session(visit.page)
     middle = visit.left + 250, visit.top + 250

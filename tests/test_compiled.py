@@ -8,6 +8,7 @@ from typing import Any
 import numba
 import pytest
 import torch
+from conftest import torch_threads
 
 from blindspots_hub import compiled
 from blindspots_hub.concepts.side_by_side import side_by_side
@@ -50,10 +51,8 @@ def test_all_cores_do_everything_once(count: int) -> None:
 
 @pytest.fixture
 def three_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    yield
-    torch.set_num_threads(before)
+    with torch_threads(3):
+        yield
 
 
 @pytest.mark.usefixtures("three_threads")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from concepts_fixtures import TINY, save_backbone, save_preprocessing
+from conftest import torch_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -90,16 +91,12 @@ def test_half_precision_files_are_computed_in_fp32(tmp_path, folder, pixels):
 
 
 def test_tokens_do_not_depend_on_the_number_of_threads(backbone, pixels):
-    before = torch.get_num_threads()
     expected = backbone.tokens(pixels)
-    try:
-        torch.set_num_threads(3)
+    with torch_threads(3):
         assert torch.equal(backbone.tokens(pixels), expected)
         assert torch.equal(backbone.tokens(pixels[1:2]), expected[1:2])
         assert not backbone.tokens(pixels).requires_grad
         assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_fingerprint_is_of_weights_config_and_preprocessing(tmp_path, folder, backbone):

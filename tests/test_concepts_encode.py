@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from concepts_fixtures import tiny_rasae
+from conftest import torch_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,22 +117,18 @@ def test_codes_do_not_depend_on_company_order_or_chunks(published, monkeypatch):
 
 
 def test_codes_do_not_depend_on_the_number_of_cores(published, monkeypatch):
-    before = torch.get_num_threads()
     monkeypatch.setattr(fast_encoder, "_LEAST_TOKENS", 20)
     alone = {
         rule: published.model(rule).encode(published.tokens) for rule in ("topk", "batch_topk")
     }
-    try:
-        for cores in (2, 3):
-            torch.set_num_threads(cores)
+    for cores in (2, 3):
+        with torch_threads(cores):
             for rule, expected in alone.items():
                 for screen in SCREENS:
                     encoder = fast(published.model(rule), screen)
                     assert encoder._parts(len(published.tokens)) == cores
                     assert_same_bits(encoder.encode(published.tokens), expected)
                 assert torch.get_num_threads() == cores
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_codes_do_not_depend_on_the_screen(published):

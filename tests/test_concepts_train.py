@@ -21,15 +21,6 @@ from blindspots_hub.progress import Event, drive
 RULES = ["topk", "batch_topk"]
 
 
-@pytest.fixture
-def one_thread():
-    """Products this small only wait for each other on a busy machine's second core."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("rule", RULES)
 def test_recovers_planted_directions(rule):

@@ -13,6 +13,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from conftest import torch_threads
 from data_fixtures import save_ddpm, save_kandinsky, save_stable_diffusion, tiny_unet
 from PIL import Image
 
@@ -61,10 +62,8 @@ class CrayonPipeline(diffusers.DiffusionPipeline):
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
     """Threads cost more than they gain on networks this small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with torch_threads(1):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -7,20 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from map_fixtures import (
-    NO_MODEL,
-    sample_colours,
-    sample_map,
-    sample_world,
-)
+from map_fixtures import NO_MODEL, sample_colours, sample_map, sample_world
 
 from blindspots_hub.explorer import colours
-from blindspots_hub.explorer.concept_map import (
-    MapData,
-    _quantised,
-    colour_bytes,
-    update_map,
-)
+from blindspots_hub.explorer.concept_map import MapData, _quantised, colour_bytes, update_map
 
 
 def test_coordinates_are_centred_and_keep_their_shape() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,6 @@ from blindspots_hub.artifacts.hub.versions import listing
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
-
-
-@pytest.fixture
-def bundle(birds: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(birds, tmp_path / "mine"))
 
 
 @pytest.fixture(autouse=True)

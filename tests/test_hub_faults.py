@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,11 +28,6 @@ from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.versions import listing
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
-
-
-@pytest.fixture
-def bundle(birds: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(birds, tmp_path / "mine"))
 
 
 @pytest.fixture(autouse=True)

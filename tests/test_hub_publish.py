@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,20 +14,12 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import push
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.plan import ADDED, CHANGED, DELETED, UNCHANGED
-from blindspots_hub.artifacts.hub.repos import (
-    KINDS,
-    Reference,
-)
+from blindspots_hub.artifacts.hub.repos import KINDS, Reference
 from blindspots_hub.artifacts.hub.versions import listing
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import read_json, write_json
 from blindspots_hub.progress import drive
-
-
-@pytest.fixture
-def bundle(birds: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(birds, tmp_path / "mine"))
 
 
 def test_a_version_is_content_then_lock_then_tag(hub: Hub, bundle: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,19 +12,12 @@ from hub_server import faults as broken
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import push
 from blindspots_hub.artifacts.hub.publish import Published
-from blindspots_hub.artifacts.hub.repos import (
-    Reference,
-)
+from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.versions import listing
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.files import sha256_file
 from blindspots_hub.progress import drive
-
-
-@pytest.fixture
-def bundle(birds: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(birds, tmp_path / "mine"))
 
 
 def test_of_two_writers_one_wins_and_the_other_is_told(hub: Hub, bundle: Path) -> None:

@@ -14,7 +14,8 @@ def for_one_image(network: torch.nn.Module, layout: TokenLayout, crop: int) -> t
     """`network` for a single image of `crop` × `crop` pixels; parameters are shared, not copied.
 
     What every image would need anew is done once: the position embeddings are interpolated to the
-    grid of such an image, and where torch has MKL, weights are laid out for its kernels.
+    grid of such an image, and where torch has MKL, weights are laid out for its kernels. Neither
+    sees a later change of the parameters.
     """
     shared = {id(parameter): parameter for parameter in network.parameters()}
     ready = copy.deepcopy(network, shared)
