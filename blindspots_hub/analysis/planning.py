@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from blindspots_hub.analysis.reading import Reading
+from blindspots_hub.analysis.deltas import Reading
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blindspots_hub.analysis.reading import CODE, Reading
+from blindspots_hub.analysis.deltas import CODE, Reading
 from blindspots_hub.artifacts.bundle import Bundle
 
 NAMED = 3

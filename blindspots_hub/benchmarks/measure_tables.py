@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from blindspots_hub.analysis.atlas import NEIGHBOURS, companions
+from blindspots_hub.analysis.concept_map import NEIGHBOURS, companions
 from blindspots_hub.benchmarks.measure_world import paired_energies
 from blindspots_hub.benchmarks.sae_report import Row, at_most
-from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import (
     duplicates,
@@ -22,6 +21,7 @@ from blindspots_hub.measure.null import null_share
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.tables import Compared, write_tables
 
 SECONDS = 20.0
 """For every table of the paper's 10,000 images and 32,000 concepts."""

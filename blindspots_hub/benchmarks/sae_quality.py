@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from blindspots_hub.benchmarks.overcomplete import NotInstalled, Overcomplete, Stopped, environment
 from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
-from blindspots_hub.concepts.kmeans import token_centroids
-from blindspots_hub.concepts.quality import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import evaluate_sae
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
-from blindspots_hub.concepts.schedule import learning_rate
-from blindspots_hub.concepts.train import TrainConfig, train_sae
+from blindspots_hub.concepts.training.kmeans import token_centroids
+from blindspots_hub.concepts.training.schedule import learning_rate
+from blindspots_hub.concepts.training.train import TrainConfig, train_sae
 from blindspots_hub.progress import Event, Work
 
 R2_BELOW = 0.005

@@ -90,8 +90,8 @@ def confounds(
     """What JPEG and resizing alone would flag: natural images against themselves, altered."""
     from blindspots_hub import planted
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.confounds import Alteration, confounding
     from blindspots_hub.measure.settings import MeasureSettings
+    from blindspots_hub.runs.confounds import Alteration, confounding
 
     alterations = [Alteration(jpeg=quality) for quality in jpeg or ()]
     alterations += [Alteration(side=pixels) for pixels in side or ()]
@@ -150,7 +150,7 @@ def remeasure(
 ) -> None:
     """All tables anew from the kept energies, with other settings: no image, no GPU."""
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.remeasure import remeasuring
+    from blindspots_hub.runs.remeasure import remeasuring
 
     asked = {"tau": tau, "min_support": min_support, "alpha": alpha, "confidence": confidence}
     changes = {name: value for name, value in asked.items() if value is not None}

@@ -37,7 +37,7 @@ def import_published(
 
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
-    from blindspots_hub.importing import importing
+    from blindspots_hub.runs.import_published import importing
 
     work = importing(source, out, threshold=threshold, weights_dtype=dtype, revision=revision)
     done = run(work, quiet)

@@ -34,7 +34,7 @@ def evaluate_sae(
 
     Stability is claimed only of models whose trainings began independently.
     """
-    from blindspots_hub.sae_quality import evaluating
+    from blindspots_hub.runs.evaluate_sae import evaluating
 
     evaluation = run(evaluating(models, tokens, backbone, points, device), quiet)
     typer.echo(evaluation.text())

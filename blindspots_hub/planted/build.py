@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.atlas import atlas
+from blindspots_hub.analysis.concept_map import atlas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.cards import render, write_sae_card
+from blindspots_hub.artifacts.cards.templates import render, write_sae_card
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.concepts.backbone import Backbone
-from blindspots_hub.concepts.quality import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import evaluate_sae
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
-from blindspots_hub.concepts.train import TrainConfig, train_sae
-from blindspots_hub.engine.assemble import ModelSide, Side, assemble
-from blindspots_hub.files import copy_folder, write_bytes
+from blindspots_hub.concepts.training.train import TrainConfig, train_sae
 from blindspots_hub.measure.table import MeasureSettings
+from blindspots_hub.planted.concept_match import labels
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.measured import (
@@ -36,9 +35,10 @@ from blindspots_hub.planted.measured import (
 )
 from blindspots_hub.planted.models import MODELS, planted_pipeline
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
-from blindspots_hub.planted.standing import labels
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.assemble import ModelSide, Side, assemble
+from blindspots_hub.utils.files import copy_folder, write_bytes
 
 CONCEPTS = 512
 """Concepts of the small RA-SAE."""

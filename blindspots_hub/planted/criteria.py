@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from blindspots_hub.measure.table import Columns
-from blindspots_hub.planted.standing import Standing
+from blindspots_hub.planted.concept_match import Standing
 from blindspots_hub.planted.truth import Change
 
 CHANGED = 0.2

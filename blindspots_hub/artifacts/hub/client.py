@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from blindspots_hub.artifacts.hub.bars import without_bars
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic
-from blindspots_hub.hub_errors import (
+from blindspots_hub.utils.files import atomic
+from blindspots_hub.utils.hub_errors import (
     asking,
     asking_or_none,
     is_missing_file,
     is_missing_repo,
     status,
 )
-from blindspots_hub.hub_probe import HubUnreachable, hub_reachable
+from blindspots_hub.utils.hub_probe import HubUnreachable, hub_reachable
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete

@@ -17,8 +17,8 @@ from blindspots_hub.artifacts.hub.resolve import resolve
 from blindspots_hub.artifacts.hub.transfer import bringing, read_manifest, wanted
 from blindspots_hub.artifacts.layout import CARD, DELTAS_PART, LOCK, MANIFEST, PARTS
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import sha256_file, write_bytes
 from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.utils.files import sha256_file, write_bytes
 
 
 def pull(

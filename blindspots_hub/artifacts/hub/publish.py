@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.hub.cards import repo_cards
+from blindspots_hub.artifacts.cards.bundle_cards import repo_cards
 from blindspots_hub.artifacts.hub.client import Content, Hub
 from blindspots_hub.artifacts.hub.content import committing, creating, proposing
 from blindspots_hub.artifacts.hub.local_paths import check_no_paths
@@ -33,8 +33,8 @@ from blindspots_hub.artifacts.hub.rights import check_rights
 from blindspots_hub.artifacts.hub.staging import THUMBNAILS_ONLY, part_files, staging
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, part_of
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json, sha256_file
 from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.utils.files import read_json, sha256_file
 
 SpaceFiles = Callable[[Lock], Mapping[str, Content]]
 """The files of a Space that shows what a lock names."""
