@@ -15,7 +15,7 @@ from blindspots_hub import planted
 from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.serving.opening import open_first
-from blindspots_hub.serving.deployment import Site
+from blindspots_hub.serving.deployment import Deployment
 
 
 def arguments() -> argparse.Namespace:
@@ -46,7 +46,7 @@ def main() -> int:
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
-    page = build_app(bundle, asked.evaluations, known, Site.of(os.environ), note)
+    page = build_app(bundle, asked.evaluations, known, Deployment.of(os.environ), note)
     serve(page, asked.host, asked.port)
     return 0
 

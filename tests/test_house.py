@@ -12,16 +12,30 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "blindspots_hub"
 
-ROOMS = {
-    "data": set(),
-    "concepts": set(),
-    "measure": {"data", "concepts"},
-    "artifacts": {"measure"},
-    "analysis": {"measure", "artifacts"},
-    "engine": {"data", "concepts", "measure", "artifacts", "analysis"},
-    "explorer": {"measure", "artifacts", "analysis"},
-}
+ROOMS: dict[str, set[str]] = {
+    "utils": set(),
+    "data": {"utils"},
+    "generation": {"utils", "data", "concepts", "serving"},
+    "concepts": {"utils", "data"},
+    "measure": {"utils", "data", "concepts"},
+    "artifacts": {"utils", "measure"},
+    "analysis": {"utils", "measure", "artifacts"},
+    "runs": {
+        "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "serving",
+    },
+    "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
+}  # fmt: skip
 """Rooms that each room may import from, apart from itself and the plain files beside them."""
+
+KNOW_PLANTED = {
+    "commands/benchmarks.py",
+    "commands/certainty.py",
+    "commands/planted.py",
+    "runs/evaluate.py",
+    "runs/folders.py",
+    "serving/estimate.py",
+}
+"""The callers that offer the planted world; nothing else knows it."""
 
 SPACE_MAY = {"explorer/tabs/evaluate.py"}
 """The one page that runs the pipeline itself."""
@@ -66,24 +80,18 @@ def test_imports_point_left(room: str) -> None:
     allowed = ROOMS[room] | {room}
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir()}
     for path in sorted((PACKAGE / room).rglob("*.py")):
-        if path.relative_to(PACKAGE).as_posix() in SPACE_MAY:
+        name_of_file = path.relative_to(PACKAGE).as_posix()
+        if name_of_file in SPACE_MAY:
             continue
+        known = {"planted"} if name_of_file in KNOW_PLANTED else set()
         for name in _imports(path):
             other = f"{name}.".split(".")[1]
-            assert other not in rooms - allowed, f"{path.name} imports {name}"
+            assert other not in rooms - allowed - known, f"{path.name} imports {name}"
 
 
 def test_only_the_callers_know_the_planted_world() -> None:
-    callers = {
-        "commands/benchmarks.py",
-        "commands/certainty.py",
-        "commands/planted.py",
-        "runs/evaluate.py",
-        "runs/folders.py",
-        "serving/estimate.py",
-    }
     for path in PACKAGE.rglob("*.py"):
         name = path.relative_to(PACKAGE).as_posix()
-        if not name.startswith("planted/") and name not in callers:
+        if not name.startswith("planted/") and name not in KNOW_PLANTED:
             known = [i for i in _imports(path) if i.startswith("blindspots_hub.planted")]
             assert not known, f"{name} imports {known}"

@@ -43,7 +43,7 @@ def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
     return index, cosine
 
 
-def companions(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def co_occurring(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Concepts that fire in the same images: cosine of the sets of images, highest first.
 
     cos = |A ∩ B| / √(|A|·|B|), over pairs that share at least `MIN_TOGETHER` images; `count` of
@@ -103,14 +103,14 @@ def clusters(coordinates: np.ndarray) -> np.ndarray:
     return np.asarray(found, np.int32)
 
 
-def atlas(
+def concept_table(
     dictionary: np.ndarray, natural: ImageEnergies, labels: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """Columns of the bundle's `concepts` table from the atoms (n, d) and the natural energies."""
     n = len(dictionary)
     xy = map_coordinates(dictionary)
     nearest, nearest_cosine = nearest_atoms(dictionary, NEIGHBOURS)
-    often, often_cosine = companions(natural, NEIGHBOURS)
+    often, often_cosine = co_occurring(natural, NEIGHBOURS)
     images = np.bincount(natural.concepts, minlength=n).astype(np.int32)
     return {
         "concept": np.arange(n, dtype=np.int32),

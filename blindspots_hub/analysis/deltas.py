@@ -29,7 +29,7 @@ SHOW: dict[str, list[int] | None] = {
 
 
 @dataclass(frozen=True)
-class Reading:
+class ModelDeltas:
     """Row k is concept k. `delta`, `low`, `high` are the chosen δ and its 95 % interval."""
 
     kind: str
@@ -48,7 +48,7 @@ class Reading:
     energy_generated: np.ndarray
 
     @classmethod
-    def of(cls, deltas: pa.Table, kind: str) -> Reading:
+    def of(cls, deltas: pa.Table, kind: str) -> ModelDeltas:
         """Read the bundle's table DELTAS; `kind` is one of `KINDS`."""
         prefix = {"absolute": "", "relative": "relative_"}[kind]
 

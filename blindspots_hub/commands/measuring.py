@@ -126,12 +126,12 @@ def measure(
 
 def _share(work: Work[Bundle], quiet: bool) -> None:
     """Do the work, alone or with the other processes, of which the first alone speaks."""
-    from blindspots_hub.runs.sharing import part
+    from blindspots_hub.utils.distributed import shutdown
 
     bundle = run(work, quiet or not is_first())
     if is_first():
         tell(bundle)
-    part()
+    shutdown()
 
 
 def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:

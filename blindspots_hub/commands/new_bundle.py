@@ -35,9 +35,9 @@ def start(
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
     from blindspots_hub.measure.settings import MeasureSettings
-    from blindspots_hub.runs.new_bundle import starting
+    from blindspots_hub.runs.new_bundle import making_bundle
 
-    work = starting(
+    work = making_bundle(
         sae,
         pairs_from,
         out,

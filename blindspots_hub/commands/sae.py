@@ -69,7 +69,7 @@ def train_sae(
 
     On several GPUs or hosts: accelerate launch --multi_gpu -m blindspots_hub train-sae …
     """
-    from blindspots_hub.runs.train_sae import Place, training
+    from blindspots_hub.runs.train_sae import TrainerOptions, training
 
     config = TrainConfig(
         n_concepts=concepts,
@@ -84,7 +84,7 @@ def train_sae(
         precision=precision,  # type: ignore[arg-type]
         full_precision_share=full_precision_share,
     )
-    place = Place(device, checkpoint_minutes * 60, log_with or (), keep_tokens)
+    place = TrainerOptions(device, checkpoint_minutes * 60, log_with or (), keep_tokens)
     quality = run(training(source, out, config, seed, backbone, place), quiet or not is_first())
     if quality is not None:
         typer.echo(

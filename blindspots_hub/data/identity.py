@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -11,6 +12,9 @@ from blindspots_hub.utils.files import fingerprint
 
 MAX_CAPTION = 2_000
 """Characters of the longest caption that is kept; text encoders read 77 to 512 tokens."""
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+"""Form of a Hub id: "org/name" or "org/name@revision"."""
 
 CaptionCause = Literal["caption_empty", "caption_too_long", "caption_not_text"]
 """Why a caption cannot be used."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.data.images import IMAGE_SUFFIXES, MAX_BYTES, list_images
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.models import HUB_ID
 from blindspots_hub.utils.hub_probe import hub_reachable
 
 CAPTION_COLUMNS = ("caption", "text", "prompt")

@@ -16,7 +16,7 @@ from blindspots_hub.utils.files import fingerprint, write_bytes, write_json
 
 
 @dataclass(frozen=True)
-class Drawing:
+class GeneratedImage:
     """What became of one caption: the PNG file (None where it failed), its seed and flags."""
 
     png: bytes | None
@@ -50,12 +50,12 @@ class DrawingStore:
         except (OSError, ValueError, KeyError):
             return False
 
-    def get(self, name: str) -> Drawing | None:
+    def get(self, name: str) -> GeneratedImage | None:
         """The drawing of this name if it is whole, else None."""
         try:
             record = self._record(name)
             png = self._png(name).read_bytes() if record["has_image"] else None
-            return Drawing(png, record["seed"], tuple(record["flags"]), record["status"])
+            return GeneratedImage(png, record["seed"], tuple(record["flags"]), record["status"])
         except (OSError, ValueError, KeyError):
             return None
 
@@ -69,14 +69,14 @@ class DrawingStore:
     def _png(self, name: str) -> Path:
         return self.folder / f"{name}.png"
 
-    def put(self, name: str, outcome: Outcome) -> Drawing:
+    def put(self, name: str, outcome: Outcome) -> GeneratedImage:
         """Keep an outcome; the record is written last, and only what has a record counts."""
         if isinstance(outcome, Failed):
-            drawing = Drawing(None, None, (), outcome.cause)
+            drawing = GeneratedImage(None, None, (), outcome.cause)
         else:
             # A black safety-filter image says nothing about what the model can draw.
             status = "blank" if "blank" in outcome.flags else "ok"
-            drawing = Drawing(encode_png(outcome.image), outcome.seed, outcome.flags, status)
+            drawing = GeneratedImage(encode_png(outcome.image), outcome.seed, outcome.flags, status)
         if drawing.png is not None:
             write_bytes(self._png(name), drawing.png)
         record = {

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.settings import GenerationSettings
 
 PAPER_SETTINGS = GenerationSettings(height=512, width=512)
 """512×512 with each pipeline's own steps and guidance (section 4)."""
-
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
-"""Form of a Hub id: "org/name" or "org/name@revision"."""
 
 
 @dataclass(frozen=True)

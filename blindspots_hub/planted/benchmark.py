@@ -15,7 +15,7 @@ from blindspots_hub.measure.images import duplicates, pair_distances
 from blindspots_hub.measure.null import null_share
 from blindspots_hub.measure.table import Columns, MeasureSettings, measure
 from blindspots_hub.planted import criteria, power
-from blindspots_hub.planted.concept_match import OWN, STANDS_FOR, Standing, standing
+from blindspots_hub.planted.concept_match import OWN, STANDS_FOR, ConceptMatch, standing
 from blindspots_hub.planted.criteria import Check, Point
 from blindspots_hub.planted.measured import Natural, draw_model, encode_natural, natural_pairs
 from blindspots_hub.planted.models import TUNED
@@ -42,7 +42,7 @@ class Evidence:
     natural: ImageEnergies
     generated: dict[str, ImageEnergies]
     scenes: dict[str, list[Scene]]
-    stands: dict[str, Standing]
+    stands: dict[str, ConceptMatch]
 
 
 @dataclass(frozen=True)

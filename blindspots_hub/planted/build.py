@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.concept_map import atlas
+from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.cards.templates import render, write_sae_card
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
@@ -37,7 +37,7 @@ from blindspots_hub.planted.models import MODELS, planted_pipeline
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.runs.assemble import ModelSide, Side, assemble
+from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.utils.files import copy_folder, write_bytes
 
 CONCEPTS = 512
@@ -143,9 +143,9 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     settings = MeasureSettings()
     energies = coded.energies(settings.tokens)
     yield Event("lay out the map", 0, 1)
-    concepts = atlas(space.sae.dictionary.numpy(), energies, named)
+    concepts = concept_table(space.sae.dictionary.numpy(), energies, named)
     captions = list(natural.captions.values())
-    side = Side(
+    side = EncodedImages(
         natural.ids, captions, energies, coded.heat, lambda row: thumbnail(natural.pairs[row].image)
     )
     identity = {
@@ -180,13 +180,13 @@ def _pairs(natural: Natural) -> dict[str, Any]:
     }
 
 
-def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) -> ModelSide:
+def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) -> ModelImages:
     ids = drawn.coded.ids
     energies = drawn.coded.energies(settings.tokens)
-    return ModelSide(
+    return ModelImages(
         name=drawn.name,
         title=planted.TITLES[drawn.name],
-        side=Side(ids, captions, energies, drawn.coded.heat, drawn.thumbnails.__getitem__),
+        side=EncodedImages(ids, captions, energies, drawn.coded.heat, drawn.thumbnails.__getitem__),
         natural_rows=np.arange(len(ids)),
         generations={
             "pair_id": ids,

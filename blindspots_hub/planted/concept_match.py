@@ -21,7 +21,7 @@ for more than the factor."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class ConceptMatch:
     """The concept that stands for a factor, and how well its energy predicts the factor."""
 
     concept: int
@@ -59,7 +59,7 @@ def correlations(energies: ImageEnergies, factors: np.ndarray) -> np.ndarray:
     return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
 
 
-def standing(energies: ImageEnergies, factors: np.ndarray) -> dict[str, Standing]:
+def standing(energies: ImageEnergies, factors: np.ndarray) -> dict[str, ConceptMatch]:
     """The concept standing for each factor, for factors that have one.
 
     Of the concepts with AUROC ≥ 0.9, the one whose energy correlates best with the factor.
@@ -72,7 +72,7 @@ def standing(energies: ImageEnergies, factors: np.ndarray) -> dict[str, Standing
         if len(candidates):
             best = int(candidates[np.argmax(correlation[candidates, index])])
             own = dense[factors[:, index] > 0, best].sum() / dense[:, best].sum()
-            found[name] = Standing(best, float(auroc[best, index]), float(own))
+            found[name] = ConceptMatch(best, float(auroc[best, index]), float(own))
     return found
 
 

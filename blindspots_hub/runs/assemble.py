@@ -24,14 +24,14 @@ from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.loading import threads
-from blindspots_hub.runs.tables import Compared, write_tables
+from blindspots_hub.runs.tables import EnergyPair, write_tables
 
 Blocks = Iterable[Columns]
 """A table block by block: one with images is larger than memory."""
 
 
 @dataclass(frozen=True)
-class Side:
+class EncodedImages:
     """Measured images of one source: ids ascending, energies row by row, and what cards show.
 
     `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
@@ -45,7 +45,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class ModelSide:
+class ModelImages:
     """The generated images of one model.
 
     Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
@@ -55,7 +55,7 @@ class ModelSide:
 
     name: str
     title: str
-    side: Side
+    side: EncodedImages
     natural_rows: np.ndarray | None
     generations: Columns | Blocks
     run: Mapping[str, Any]
@@ -70,7 +70,7 @@ class _Shown:
     heat: dict[tuple[int, int], Entry] = field(default_factory=dict)
     rows: set[int] = field(default_factory=set)
 
-    def add(self, side: Side, concept: int, row: int) -> None:
+    def add(self, side: EncodedImages, concept: int, row: int) -> None:
         self.rows.add(row)
         if (concept, row) not in self.heat:
             self.heat[concept, row] = (concept, row, *side.heat(row, concept))
@@ -81,8 +81,8 @@ def assemble(
     identity: Mapping[str, Any],
     pairs: Columns | Blocks,
     concepts: Columns,
-    natural: Side,
-    models: list[ModelSide],
+    natural: EncodedImages,
+    models: list[ModelImages],
     settings: MeasureSettings,
     null_from: ImageEnergies | None = None,
 ) -> Work[None]:
@@ -114,15 +114,15 @@ def assemble(
 
 def _measure(
     root: Path,
-    natural: Side,
-    model: ModelSide,
+    natural: EncodedImages,
+    model: ModelImages,
     settings: MeasureSettings,
     shown: dict[str, _Shown],
     null_from: ImageEnergies | None,
 ) -> dict[str, Any]:
     paired = model.natural_rows is not None
     rows = np.arange(len(natural.ids)) if model.natural_rows is None else model.natural_rows
-    compared = Compared(
+    compared = EnergyPair(
         natural.energies.take(rows),
         model.side.energies,
         [natural.ids[row] for row in rows],
@@ -150,7 +150,9 @@ def _measure(
     }
 
 
-def _thumbnails(sides: Mapping[str, Side], shown: Mapping[str, _Shown]) -> dict[str, list[Any]]:
+def _thumbnails(
+    sides: Mapping[str, EncodedImages], shown: Mapping[str, _Shown]
+) -> dict[str, list[Any]]:
     """Rows by pair, then source: models that drew the same picture lie side by side, which
     compresses well."""
     wanted = sorted(

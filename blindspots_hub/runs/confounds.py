@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from blindspots_hub.analysis.deltas import KINDS, Reading
+from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
@@ -26,9 +26,9 @@ from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Work
-from blindspots_hub.runs.encoding import Load, code_store, encode_all, open_space
+from blindspots_hub.runs.encoding import ImageLoader, code_store, encode_all, open_space
 from blindspots_hub.runs.sources import open_pairs
-from blindspots_hub.serving.zerogpu import resting_place
+from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.files import write_json
 
 REPORT = "confounds.json"
@@ -123,10 +123,10 @@ def confounding(
     def altered(alteration: Alteration, image_id: str) -> Image.Image:
         return alteration(natural(image_id))
 
-    space = open_space(bundle, resting_place(pick_device(device)))
+    space = open_space(bundle, offload_device(pick_device(device)))
     coded = {}
     for alteration in (Alteration(), *alterations):
-        images: dict[str, Load] = {i: partial(altered, alteration, i) for i in ids}
+        images: dict[str, ImageLoader] = {i: partial(altered, alteration, i) for i in ids}
         folder = out / _CODES / alteration.name.replace(" ", "-").replace(",", "")
         store = code_store(folder, ids, space)
         coded[alteration.name] = yield from encode_all(
@@ -154,7 +154,7 @@ def confounding(
 def _confound(
     name: str, table: dict[str, np.ndarray], pairs: int, settings: MeasureSettings
 ) -> Confound:
-    readings = {kind: Reading.of(pa.table(table), kind) for kind in KINDS}
+    readings = {kind: ModelDeltas.of(pa.table(table), kind) for kind in KINDS}
     judged = readings["relative"].determined
     gaps = np.abs(table["relative_gap"][judged])
     return Confound(

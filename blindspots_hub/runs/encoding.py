@@ -19,12 +19,11 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.sampler import mean_of_drawings
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.runs.assemble import Side
+from blindspots_hub.runs.assemble import EncodedImages
 from blindspots_hub.runs.gpu_work import encode
-from blindspots_hub.runs.loading import Load, Pixels, loading
+from blindspots_hub.runs.loading import ImageLoader, Pixels, loading
 from blindspots_hub.runs.pairing import Paired
-from blindspots_hub.runs.sharing import meet
-from blindspots_hub.utils.distributed import ALONE, Processes
+from blindspots_hub.utils.distributed import ALONE, Processes, barrier
 from blindspots_hub.utils.files import copy_folder
 
 SHARD = 32
@@ -74,7 +73,7 @@ def code_store(
 
 
 def encode_shards(
-    store: CodeStore, shards: Sequence[int], space: ConceptSpace, images: Mapping[str, Load]
+    store: CodeStore, shards: Sequence[int], space: ConceptSpace, images: Mapping[str, ImageLoader]
 ) -> Generator[int, None, None]:
     """Encode those of `shards` that are not there yet, and yield the number of each in turn.
 
@@ -121,7 +120,7 @@ def _told(encoded: SparseCodes | str) -> SparseCodes | Failure:
 def encode_all(
     store: CodeStore,
     space: ConceptSpace,
-    images: Mapping[str, Load],
+    images: Mapping[str, ImageLoader],
     stage: str,
     processes: Processes = ALONE,
 ) -> Work[CodedImages]:
@@ -136,20 +135,20 @@ def encode_all(
     for shard in encode_shards(store, mine, space, images):
         done += len(store.shards[shard])
         yield Event(stage, done, total)
-    meet(processes)
+    barrier(processes)
     return store.load()
 
 
 def coded_side(
-    coded: CodedImages, captions: Mapping[str, str], images: Mapping[str, Load], tokens: str
-) -> Side:
+    coded: CodedImages, captions: Mapping[str, str], images: Mapping[str, ImageLoader], tokens: str
+) -> EncodedImages:
     """The side of a bundle that shows these images."""
 
     def thumbnail(row: int) -> bytes:
         image = images[coded.ids[row]]()
         return encode_webp(image, lossless=False, quality=THUMBNAIL_QUALITY, size=THUMBNAIL)
 
-    return Side(
+    return EncodedImages(
         ids=coded.ids,
         captions=[captions[image_id] for image_id in coded.ids],
         energies=coded.energies(tokens),
@@ -162,9 +161,9 @@ def drawn_side(
     coded: CodedImages,
     paired: Paired,
     captions: Mapping[str, str],
-    images: Mapping[str, Load],
+    images: Mapping[str, ImageLoader],
     tokens: str,
-) -> Side:
+) -> EncodedImages:
     """The side of a bundle whose images are pairs, each of one drawing or more.
 
     A pair's energies are the mean of its drawings'; heatmap and thumbnail show the first of them.
@@ -177,7 +176,7 @@ def drawn_side(
     return replace(shown, ids=list(paired.drawings), energies=energies)
 
 
-def kept_side(base: Bundle, ids: Sequence[str]) -> Side:
+def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:
     """The natural side from what a bundle keeps, where it does not redistribute the images."""
     order = {pair_id: row for row, pair_id in enumerate(base.image_ids(NATURAL))}
     grid = base.grid
@@ -194,7 +193,7 @@ def kept_side(base: Bundle, ids: Sequence[str]) -> Side:
 
     rows = np.array([order[pair_id] for pair_id in ids], np.int64)
     energies = base.energies(NATURAL).take(rows)
-    return Side(list(ids), base.captions(list(ids)), energies, heat, thumbnail)
+    return EncodedImages(list(ids), base.captions(list(ids)), energies, heat, thumbnail)
 
 
 def copy_space(base: Bundle, out: Path) -> None:

@@ -19,12 +19,11 @@ from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
 from blindspots_hub.runs.encoding import open_space
-from blindspots_hub.runs.evaluation import Manner, Run
+from blindspots_hub.runs.evaluation import Run, RunOptions
 from blindspots_hub.runs.request import Request, finished, tidy
-from blindspots_hub.runs.sharing import meet
 from blindspots_hub.runs.sources import open_pairs
-from blindspots_hub.serving.zerogpu import GpuRefused, resting_place
-from blindspots_hub.utils.distributed import Processes
+from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
+from blindspots_hub.utils.distributed import Processes, barrier
 
 
 def evaluate(
@@ -122,10 +121,10 @@ def evaluation(
     if processes.count > 1:
         chosen = processes.device
     yield Event("load the concept space", 0, 1)
-    space = open_space(base, resting_place(chosen))
+    space = open_space(base, offload_device(chosen))
     yield Event(f"load {known.title}", 0, 1)
-    pipeline = load_pipeline(known, chosen, resting_place(chosen))
-    run = Run(out, request, source, space, pipeline, base, Manner(batch, processes, previews))
+    pipeline = load_pipeline(known, chosen, offload_device(chosen))
+    run = Run(out, request, source, space, pipeline, base, RunOptions(batch, processes, previews))
     try:
         yield from run.draw()
     except GpuRefused as refused:
@@ -134,11 +133,11 @@ def evaluation(
             f"{refused} {drawn:,} of {wanted:,} images are drawn and kept: run the same again to "
             "go on from there."
         ) from refused
-    meet(processes)
+    barrier(processes)
     if processes.is_first:
         yield from run.finish()
         tidy(out)
-    meet(processes)
+    barrier(processes)
     return load_bundle(out)
 
 

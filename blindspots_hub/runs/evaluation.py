@@ -24,9 +24,9 @@ from blindspots_hub.measure.sampler import sampler_share
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
 from blindspots_hub.progress import Event
-from blindspots_hub.runs.assemble import ModelSide, Side, assemble
+from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.encoding import (
-    Load,
+    ImageLoader,
     code_store,
     coded_side,
     copy_space,
@@ -49,7 +49,7 @@ PREVIEW = 160
 
 
 @dataclass(frozen=True)
-class Manner:
+class RunOptions:
     """How an evaluation goes about its work; nothing in its result depends on it.
 
     `batch` captions are drawn at once, `processes` share the shards, and where `previews` is false
@@ -65,8 +65,8 @@ class Manner:
 class _Sides:
     """Both sides of the pairs that can be measured, and what became of the others."""
 
-    natural: Side
-    generated: Side
+    natural: EncodedImages
+    generated: EncodedImages
     coded: CodedImages
     paired: Paired
 
@@ -88,14 +88,16 @@ class Run:
         space: ConceptSpace,
         pipeline: TextToImage,
         base: Bundle,
-        manner: Manner,
+        manner: RunOptions,
     ) -> None:
         self.out, self.request, self.source, self.manner = out, request, source, manner
         self.space, self.pipeline, self.base = space, pipeline, base
         self.ids = list(request.pair_ids)
         self.drawings = Drawings(out / WORK, request, source.captions, pipeline)
-        self.natural_images: dict[str, Load] = {i: partial(self._natural, i) for i in self.ids}
-        self.drawn_images: dict[str, Load] = {
+        self.natural_images: dict[str, ImageLoader] = {
+            i: partial(self._natural, i) for i in self.ids
+        }
+        self.drawn_images: dict[str, ImageLoader] = {
             name: partial(self.drawings.image, name) for name in self.drawings.names
         }
         self.natural_store = code_store(out / WORK, self.ids, space)
@@ -218,7 +220,7 @@ class Run:
                 "mend the cause and run again."
             )
         known = self.request.model
-        model = ModelSide(
+        model = ModelImages(
             name=known.name,
             title=known.title,
             side=sides.generated,
@@ -258,7 +260,7 @@ class Run:
         energies = sides.coded.energies(self.request.settings.tokens).take(drawings)
         return sampler_share(sides.natural.energies.take(sides.rows), energies, pair)
 
-    def _null_from(self, natural: Side) -> ImageEnergies:
+    def _null_from(self, natural: EncodedImages) -> ImageEnergies:
         """Natural energies for the null: all of the base's where they are of this measurement."""
         same = all(
             model["settings"]["tokens"] == self.request.settings.tokens

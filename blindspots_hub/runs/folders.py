@@ -23,7 +23,7 @@ from blindspots_hub.generation.models import slug
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Event, Work, drive
-from blindspots_hub.runs.assemble import ModelSide, assemble
+from blindspots_hub.runs.assemble import ModelImages, assemble
 from blindspots_hub.runs.encoding import (
     code_store,
     coded_side,
@@ -32,9 +32,8 @@ from blindspots_hub.runs.encoding import (
     open_space,
 )
 from blindspots_hub.runs.request import WORK, finished, tidy
-from blindspots_hub.runs.sharing import meet
-from blindspots_hub.serving.zerogpu import resting_place
-from blindspots_hub.utils.distributed import Processes
+from blindspots_hub.serving.zerogpu import offload_device
+from blindspots_hub.utils.distributed import Processes, barrier
 from blindspots_hub.utils.files import fingerprint, sha256_file
 
 
@@ -89,7 +88,7 @@ def measuring_folders(
     if processes.count > 1:
         chosen = processes.device
     yield Event("load the concept space", 0, 1)
-    space = open_space(base, resting_place(chosen))
+    space = open_space(base, offload_device(chosen))
     coded = {}
     for side, paths in files.items():
         images = {i: partial(open_image, path) for i, path in paths.items()}
@@ -100,7 +99,7 @@ def measuring_folders(
         copy_space(base, out)
         yield from _write(out, base, settings, request, matched, files, coded)
         tidy(out)
-    meet(processes)
+    barrier(processes)
     return load_bundle(out)
 
 
@@ -193,7 +192,7 @@ def _write(
     folder = matched.generated[0].parent
     name = slug(folder.resolve().name)
     drawn = list(files["generated"])
-    model = ModelSide(
+    model = ModelImages(
         name=name if name != "natural" else "generated",
         title=folder.resolve().name,
         side=sides["generated"],

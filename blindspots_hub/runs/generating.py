@@ -13,7 +13,7 @@ from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.data.identity import drawing_id
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, TextToImage
-from blindspots_hub.generation.image_files import Drawing, DrawingStore
+from blindspots_hub.generation.image_files import DrawingStore, GeneratedImage
 from blindspots_hub.runs.gpu_work import draw
 from blindspots_hub.runs.loading import NoImage
 from blindspots_hub.runs.request import Request
@@ -72,7 +72,7 @@ class Drawings:
                 "drawn is kept."
             )
 
-    def get(self, name: str) -> Drawing:
+    def get(self, name: str) -> GeneratedImage:
         """A drawing that is there."""
         drawing = self._store.get(name)
         if drawing is None:

@@ -17,7 +17,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.settings import GenerationSettings
 from blindspots_hub.serving.zerogpu import ON_ZEROGPU, Cost, borrows_gpu
-from blindspots_hub.utils.memory import Fitting
+from blindspots_hub.utils.memory import AdaptiveBatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ _at_hand: WeakValueDictionary[str, Any] = WeakValueDictionary()
 _in_worker: dict[str, Any] = {}
 """What a ZeroGPU worker has moved to its GPU, by kind of work: the latest of each."""
 
-_fitting: dict[tuple[str, str], Fitting] = {}
+_fitting: dict[tuple[str, str], AdaptiveBatch] = {}
 """How many images fit each device at once, by concept space."""
 
 
@@ -120,7 +120,7 @@ def _encode(key: str, pixels: list[np.ndarray]) -> list[Encoded]:
             f"The memory of {device} does not hold what one image needs to be encoded: close what "
             "else uses it, or choose another device (--device)."
         )
-        _fitting[key, device] = Fitting(ENCODED_AT_ONCE, too_large)
+        _fitting[key, device] = AdaptiveBatch(ENCODED_AT_ONCE, too_large)
     return _fitting[key, device].map(pixels, partial(_codes, space))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-Load = Callable[[], Image.Image]
+ImageLoader = Callable[[], Image.Image]
 """Decodes one image; raises `BlindspotsError` where it cannot, `NoImage` where there is none."""
 
 Pixels = Union["np.ndarray", Failure]
@@ -53,7 +53,7 @@ def threads() -> int:
 
 def loading(
     batches: Iterable[Sequence[str]],
-    images: Mapping[str, Load],
+    images: Mapping[str, ImageLoader],
     preprocess: Callable[[Image.Image], torch.Tensor],
 ) -> Generator[dict[str, Pixels], None, None]:
     """What became of every image of each batch, batch after batch, in the order of its ids.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from blindspots_hub.analysis.concept_map import atlas
+from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, QUALITY, SAE
 from blindspots_hub.concepts.backbone import Backbone
@@ -25,18 +25,18 @@ from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import assemble
-from blindspots_hub.runs.encoding import Load, code_store, coded_side, encode_all
+from blindspots_hub.runs.encoding import ImageLoader, code_store, coded_side, encode_all
 from blindspots_hub.runs.generating import BLOCK, portions
 from blindspots_hub.runs.request import WORK, finished, tidy
 from blindspots_hub.runs.sources import own_pairs
-from blindspots_hub.serving.zerogpu import resting_place
+from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.files import fingerprint, write_bytes
 
 _OF_A_BACKBONE = (".json", ".safetensors", ".md")
 """Endings of a checkpoint's files that belong in a bundle: nothing that could be executed."""
 
 
-def starting(
+def making_bundle(
     sae: str,
     pairs_from: str,
     out: Path,
@@ -61,7 +61,7 @@ def starting(
         raise BlindspotsError(f"{pairs_from} holds {len(ids)} usable pairs: give at least 2.")
     yield Event("load the concept space", 0, 1)
     chosen = pick_device(device)
-    weights = RASAE.from_pretrained(sae).to(resting_place(chosen))
+    weights = RASAE.from_pretrained(sae).to(offload_device(chosen))
     named = backbone or weights.config.backbone
     if backbone is None and "/" not in named and not Path(named).is_dir():
         raise BlindspotsError(
@@ -69,7 +69,7 @@ def starting(
             "lies with --backbone."
         )
     revision = None if backbone else weights.config.backbone_revision
-    network = Backbone.load(named, revision, resting_place(chosen))
+    network = Backbone.load(named, revision, offload_device(chosen))
     space = ConceptSpace(network, weights)
     request = fingerprint(
         {"space": space.description, "pairs": ids, "settings": settings.to_dict()}
@@ -80,7 +80,7 @@ def starting(
     def natural(pair_id: str) -> Image.Image:
         return open_image(source.image(pair_id) or b"", f"the natural image of pair {pair_id}")
 
-    images: dict[str, Load] = {pair_id: partial(natural, pair_id) for pair_id in ids}
+    images: dict[str, ImageLoader] = {pair_id: partial(natural, pair_id) for pair_id in ids}
     store = code_store(out / WORK, ids, space)
     coded = yield from encode_all(store, space, images, "encode natural images")
     if len(coded.ids) < 2:
@@ -88,7 +88,7 @@ def starting(
         raise BlindspotsError(f"Only {len(coded.ids)} images of {pairs_from} can be read: {why}.")
     side = coded_side(coded, source.captions, images, settings.tokens)
     yield Event("draw the map of all concepts", 0, 1)
-    concepts = atlas(weights.dictionary.cpu().numpy(), side.energies)
+    concepts = concept_table(weights.dictionary.cpu().numpy(), side.energies)
     _copy_networks(sae, weights, named, out)
     identity = {
         "name": f"{Path(sae).name or SAE}-start".lower(),

@@ -16,7 +16,7 @@ from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.runs.tables import Compared, write_tables
+from blindspots_hub.runs.tables import EnergyPair, write_tables
 from blindspots_hub.utils.files import copy_folder
 
 ANEW = ("schema_version", "created_with", "packages", "files", "models", "request")
@@ -40,7 +40,7 @@ def remeasuring(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bund
         paired = model["design"] == "paired"
         own = bundle.image_ids(name)
         share = bundle.deltas(name)["sampler_share"]  # of drawings, which the bundle doesn't keep
-        compared = Compared(
+        compared = EnergyPair(
             *bundle.compared(name),
             own if paired else bundle.image_ids(NATURAL),
             own,

@@ -23,7 +23,7 @@ from blindspots_hub.measure.table import count_states, measure
 
 
 @dataclass(frozen=True)
-class Compared:
+class EnergyPair:
     """Energies of both sides with the ids of their rows; where `paired`, row i is pair i.
 
     `sampler_share` (n,) where captions were drawn several times (`measure.sampler`).
@@ -38,7 +38,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Written:
+class TablesResult:
     """What the manifest says of a model's tables, and its top images as rows of both sides."""
 
     entry: dict[str, Any]
@@ -47,8 +47,8 @@ class Written:
 
 
 def write_tables(
-    root: Path, name: str, sides: Compared, settings: MeasureSettings, null_from: ImageEnergies
-) -> Written:
+    root: Path, name: str, sides: EnergyPair, settings: MeasureSettings, null_from: ImageEnergies
+) -> TablesResult:
     """Measure a model and write its tables DELTAS and PAIR_DISTANCES below `root`.
 
     `null_from` are the natural energies that the natural-against-natural null is drawn from.
@@ -90,7 +90,7 @@ def write_tables(
         },
         "null": null_share(null_from, size, settings),
     }
-    return Written(entry, top_natural, top_generated)
+    return TablesResult(entry, top_natural, top_generated)
 
 
 def _or_null(values: np.ndarray | None, count: int) -> list[float | None]:

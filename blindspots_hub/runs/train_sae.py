@@ -37,7 +37,7 @@ RECORD = "training.json"
 
 
 @dataclass(frozen=True)
-class Place:
+class TrainerOptions:
     """Where a training happens: which device, which of several processes, how often it is saved.
 
     log_with: trackers besides metrics.jsonl. keep_tokens: folder that a token store made of images
@@ -56,7 +56,7 @@ def training(
     config: TrainConfig,
     seed: int,
     backbone: str | None = None,
-    place: Place | None = None,
+    place: TrainerOptions | None = None,
 ) -> Work[dict[str, float] | None]:
     """Train a RA-SAE by `config` on a token store, or on all tokens of the images in a folder.
 
@@ -69,7 +69,7 @@ def training(
     several processes only the first does, the others None. Raises `BlindspotsError` for images or
     settings that cannot be used, and where `out` holds the work of another training.
     """
-    place = place or Place()
+    place = place or TrainerOptions()
     device = pick_device(place.device)
     processes = Processes.launched(device)
     try:
@@ -89,7 +89,7 @@ def _training(
     config: TrainConfig,
     seed: int,
     backbone: str | None,
-    place: Place,
+    place: TrainerOptions,
     processes: Processes,
 ) -> Work[dict[str, float] | None]:
     network, images = None, []

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.models import HUB_ID
 from blindspots_hub.serving.zerogpu import on_zerogpu
 from blindspots_hub.utils.hub_probe import hub_reachable
 
@@ -32,7 +32,7 @@ ZEROGPU_BATCH = 4
 
 
 @dataclass(frozen=True)
-class Site:
+class Deployment:
     """Where the page is served: on somebody's own machine (the defaults), or on a Space.
 
     `public`: visitors are strangers to the machine; only known models and ids of the Hub are
@@ -45,7 +45,7 @@ class Site:
     zerogpu: bool = False
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Site:
+    def of(cls, environment: Mapping[str, str]) -> Deployment:
         """The site that a process's environment tells of; Spaces set these variables."""
         return cls(
             public="SPACE_ID" in environment,
@@ -134,9 +134,9 @@ def weight_bytes(model: str, revision: str) -> int:
     """Bytes of the safetensors that a pipeline of the Hub is loaded from; 0 where it has none."""
     from huggingface_hub import HfApi
 
-    from blindspots_hub.utils.hub_errors import asking
+    from blindspots_hub.utils.hub_errors import call_hub
 
-    info = asking(
+    info = call_hub(
         lambda: HfApi().model_info(model, revision=revision or None, files_metadata=True),
         f"The model {model}",
     )

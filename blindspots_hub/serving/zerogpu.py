@@ -142,7 +142,7 @@ def borrows_gpu(cost: Callable[..., Cost]) -> Callable[[Task], Task]:
     return decorate
 
 
-def resting_place(device: str) -> str:
+def offload_device(device: str) -> str:
     """Where weights wait that are to be used on `device`.
 
     On ZeroGPU in main memory: `spaces` moves to the GPU only what was put on "cuda" in the main

@@ -1,4 +1,4 @@
-"""The processes that train together: one, or those that `accelerate launch` started."""
+"""The processes that work together: one, or those that `accelerate launch` started."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import torch
 from torch import distributed
+
+from blindspots_hub.errors import BlindspotsError
 
 _PATIENCE = timedelta(hours=12)
 """How long a process waits for the others: their shares of the images may take hours."""
@@ -101,3 +103,20 @@ class Processes:
 
 ALONE = Processes()
 """A process that trains by itself."""
+
+
+def barrier(processes: Processes) -> None:
+    """Until every process has come this far; `BlindspotsError` where one of them never will."""
+    try:
+        processes.wait()
+    except RuntimeError as error:  # the others are told by a connection that closes
+        raise BlindspotsError(
+            "Another process of this run has ended before its share was done: it tells why. What "
+            "all of them computed is kept, run the same command again to go on from there."
+        ) from error
+
+
+def shutdown() -> None:
+    """Leave the other processes, if there are any, once all work is done."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

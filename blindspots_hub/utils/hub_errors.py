@@ -1,7 +1,7 @@
 """What the Hub's client raises, told in one sentence each; what may pass by itself is tried again.
 
 The client raises some twenty kinds of exception, several of which mean the same to a user, and it
-repeats only some of its requests. Whoever talks to the Hub does so through `asking`.
+repeats only some of its requests. Whoever talks to the Hub does so through `call_hub`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PASSING = (408, 429, 500, 502, 503, 504)
 _TOKEN = re.compile(r"hf_\w{4,}")
 
 
-def asking(
+def call_hub(
     call: Callable[[], T],
     what: str,
     done: str = "fetched",
@@ -52,8 +52,8 @@ def asking(
             if why is None:
                 raise
             if wait is None or not _may_pass(error):
-                told = HubUnreachable if why in (_UNREACHABLE, _CUT) else BlindspotsError
-                raise told(f"{what} cannot be {done}: {why}.") from error
+                kind = HubUnreachable if why in (_UNREACHABLE, _CUT) else BlindspotsError
+                raise kind(f"{what} cannot be {done}: {why}.") from error
             time.sleep(wait)
     raise AssertionError("the last try returns or raises")
 
@@ -63,7 +63,7 @@ def asking_or_none(
 ) -> T | None:
     """`asking(call)`, and None for the one kind of error that is an answer."""
     try:
-        return asking(call, what, done, absent)
+        return call_hub(call, what, done, absent)
     except Exception as error:
         if absent(error):
             return None

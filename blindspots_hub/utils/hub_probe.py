@@ -34,7 +34,7 @@ def hub_reachable(timeout: float = 1.5) -> bool:
             return
         answered.set()
 
-    asking = threading.Thread(target=ask, name="hub-probe", daemon=True)
-    asking.start()
-    asking.join(timeout)
+    call_hub = threading.Thread(target=ask, name="hub-probe", daemon=True)
+    call_hub.start()
+    call_hub.join(timeout)
     return answered.is_set()

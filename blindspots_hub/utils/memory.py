@@ -30,7 +30,7 @@ def release(error: BaseException) -> None:
         torch.cuda.empty_cache()
 
 
-class Fitting:
+class AdaptiveBatch:
     """How many things fit the memory at once, found by trying.
 
     Starts at `at_once`; whenever memory runs out it is halved, for good. Where not even one thing

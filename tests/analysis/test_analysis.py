@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_bundle import Synthetic, write_synthetic
 
-from blindspots_hub.analysis import concept_map as atlas
-from blindspots_hub.analysis.deltas import Reading
+from blindspots_hub.analysis import concept_map as concept_table
+from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.planning import resolvable_gap
 from blindspots_hub.analysis.summary import headline, summary
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
@@ -28,7 +28,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 def test_nearest_atoms_are_exact_across_blocks() -> None:
     dictionary = np.random.default_rng(0).normal(size=(1300, 16))
-    index, cosine = atlas.nearest_atoms(dictionary, 5)
+    index, cosine = concept_table.nearest_atoms(dictionary, 5)
     unit = dictionary / np.linalg.norm(dictionary, axis=1, keepdims=True)
     square = unit @ unit.T
     np.fill_diagonal(square, -2)
@@ -37,9 +37,9 @@ def test_nearest_atoms_are_exact_across_blocks() -> None:
 
 
 def test_companions_share_images(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(atlas, "MIN_TOGETHER", 2)
+    monkeypatch.setattr(concept_table, "MIN_TOGETHER", 2)
     dense = np.array([[1, 2, 0, 0], [3, 1, 0, 1], [1, 0, 0, 1], [0, 1, 0, 0]], np.float64)
-    index, cosine = atlas.companions(from_dense(dense), 3)
+    index, cosine = concept_table.co_occurring(from_dense(dense), 3)
     # 0 and 1 share images 0 and 1 of 3 each; 0 and 3 share images 1 and 2; 1 and 3 only one.
     assert [row.tolist() for row in index] == [[3, 1], [0], [], [0]]
     assert cosine[0] == pytest.approx([2 / np.sqrt(6), 2 / 3])
@@ -54,12 +54,12 @@ def test_companions_share_images(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_companions_are_the_highest_cosines(seed: int, n: int, count: int, share: float) -> None:
     fires = np.random.default_rng(seed).random((40, n)) < share
-    index, cosine = atlas.companions(from_dense(fires.astype(np.float64)), count)
+    index, cosine = concept_table.co_occurring(from_dense(fires.astype(np.float64)), count)
     shared = fires.T.astype(np.int64) @ fires
     images = np.diag(shared).copy()
     np.fill_diagonal(shared, 0)
     for concept in range(n):
-        others = np.flatnonzero(shared[concept] >= atlas.MIN_TOGETHER)
+        others = np.flatnonzero(shared[concept] >= concept_table.MIN_TOGETHER)
         values = shared[concept, others] / np.sqrt(images[concept] * images[others])
         best = np.lexsort((others, -values))[:count]
         assert index[concept].tolist() == others[best].tolist()
@@ -71,7 +71,7 @@ def test_atlas_is_the_concepts_table() -> None:
     centres = rng.normal(size=(4, 24))
     dictionary = np.repeat(centres, 25, axis=0) + 0.05 * rng.normal(size=(100, 24))
     natural = from_dense(rng.gamma(1, 1, (50, 100)) * (rng.random((50, 100)) < 0.1))
-    columns = atlas.atlas(dictionary.astype(np.float32), natural)
+    columns = concept_table.concept_table(dictionary.astype(np.float32), natural)
     assert set(columns) == set(CONCEPTS.names)
     assert columns["frequency"] == pytest.approx((natural.matrix.toarray() > 0).mean(axis=0))
     # Four tight groups of atoms are four groups on the map.
@@ -86,7 +86,7 @@ def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:
     for model in bundle.models:
         table = bundle.deltas(model)
         for kind, prefix in (("relative", "relative_"), ("absolute", "")):
-            reading = Reading.of(table, kind)
+            reading = ModelDeltas.of(table, kind)
             states = np.array(table[f"{prefix}state"].to_pylist())
             value = table[f"{prefix}delta"].to_numpy()
             certain = np.array(table[f"{prefix}certain"].to_pylist())

@@ -26,7 +26,7 @@ from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import needs_table
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
 from blindspots_hub.explorer.tabs.explore import Explore
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.serving.deployment import PUBLIC_PAIRS, PUBLIC_SIDE, PUBLIC_STEPS, Site
+from blindspots_hub.serving.deployment import PUBLIC_PAIRS, PUBLIC_SIDE, PUBLIC_STEPS, Deployment
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def tab(bundle: Bundle, tmp_path: Path) -> EvaluateTab:
         own = gr.State([])
         explore = Explore(catalog, own)
         return EvaluateTab(
-            catalog, explore, own, tmp_path / "results", [("Known", "known")], Site()
+            catalog, explore, own, tmp_path / "results", [("Known", "known")], Deployment()
         )
 
 
@@ -206,7 +206,7 @@ def test_advanced_settings_reach_the_evaluation(
 
 
 def test_a_space_bounds_what_is_drawn() -> None:
-    space = Site(public=True)
+    space = Deployment(public=True)
     space.check_drawings("sd15", PUBLIC_PAIRS // 5, 5, PUBLIC_STEPS, PUBLIC_SIDE)
     space.check_drawings("sd15", PUBLIC_PAIRS, 1, None, None)
     with pytest.raises(BlindspotsError, match=r"2,000 images, .* --pairs 400 --seeds 5 "):
@@ -215,4 +215,4 @@ def test_a_space_bounds_what_is_drawn() -> None:
         space.check_drawings("sd15", 20, 1, PUBLIC_STEPS + 1, None)
     with pytest.raises(BlindspotsError, match="at most 1024 pixels"):
         space.check_drawings("sd15", 20, 1, None, PUBLIC_SIDE + 8)
-    Site().check_drawings("sd15", 10_000, 9, 999, 4096)
+    Deployment().check_drawings("sd15", 10_000, 9, 999, 4096)

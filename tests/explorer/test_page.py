@@ -29,9 +29,9 @@ from blindspots_hub.explorer.page import format as shown
 from blindspots_hub.explorer.page.app import build_app
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
 from blindspots_hub.explorer.page.counts import counts_line
-from blindspots_hub.explorer.page.map_server import Answers, colour_key
+from blindspots_hub.explorer.page.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore import Explore
-from blindspots_hub.explorer.tabs.explore_parts.histogram import leaning_words
+from blindspots_hub.explorer.tabs.explore_parts.histogram import histogram_words
 from blindspots_hub.explorer.tabs.explore_parts.rankings import csv_text, rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
 
@@ -106,7 +106,7 @@ def test_counts_add_up_and_bytes_tell_states(catalog: Catalog) -> None:
     assert sum(reading.counts.values()) == entry.bundle.n_concepts
     assert counts_line(entry, "relative").count("300 concepts") == 1
     assert np.array_equal(reading.state_bytes >= CERTAIN, reading.certain)
-    content = np.frombuffer(Answers(catalog).colours(colour_key(entry, "relative")), np.uint8)
+    content = np.frombuffer(MapServer(catalog).colours(colour_key(entry, "relative")), np.uint8)
     colour, state = np.split(content, 2)
     assert np.array_equal(colour == 255, ~reading.determined)
     assert np.array_equal(state, reading.state_bytes)
@@ -136,7 +136,7 @@ def test_leaning_words_agree_with_numpy(catalog: Catalog) -> None:
     entry = catalog.entries()[0]
     reading = entry.reading("absolute")
     median = np.median(reading.delta[reading.determined])
-    assert shown.probability(float(median)) in leaning_words(entry, "absolute")
+    assert shown.probability(float(median)) in histogram_words(entry, "absolute")
 
 
 # ---- card --------------------------------------------------------------------------------------
@@ -239,13 +239,13 @@ def test_forged_keys_are_refused(catalog: Catalog, key: str) -> None:
     with pytest.raises(BlindspotsError):
         catalog.entry(key)
     with pytest.raises(BlindspotsError):
-        Answers(catalog).colours(f"{key}/relative")
+        MapServer(catalog).colours(f"{key}/relative")
 
 
 @pytest.mark.parametrize("concept", [-1, 300, 10**9])
 def test_hover_refuses_concepts_that_are_not_there(catalog: Catalog, concept: int) -> None:
     with pytest.raises(BlindspotsError, match="no concept"):
-        Answers(catalog).hover(concept, colour_key(catalog.entries()[0], "relative"))
+        MapServer(catalog).hover(concept, colour_key(catalog.entries()[0], "relative"))
 
 
 @pytest.fixture

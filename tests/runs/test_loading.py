@@ -21,7 +21,13 @@ from blindspots_hub.measure.store import Failure
 from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import drive
 from blindspots_hub.runs import loading as module
-from blindspots_hub.runs.encoding import Load, code_store, encode_all, encode_shards, open_space
+from blindspots_hub.runs.encoding import (
+    ImageLoader,
+    code_store,
+    encode_all,
+    encode_shards,
+    open_space,
+)
 from blindspots_hub.runs.loading import AHEAD, NoImage, loading
 
 
@@ -41,7 +47,9 @@ def _batches(count: int, size: int) -> list[list[str]]:
 
 
 def test_codes_are_those_of_images_encoded_one_after_the_other(space, contents, tmp_path) -> None:
-    images: Mapping[str, Load] = {f"{i}": partial(open_image, c) for i, c in enumerate(contents)}
+    images: Mapping[str, ImageLoader] = {
+        f"{i}": partial(open_image, c) for i, c in enumerate(contents)
+    }
     store = code_store(tmp_path, list(images), space)
     store.shard_size = 2
     found = drive(encode_all(store, space, images, "encode"))
@@ -56,7 +64,9 @@ def test_a_broken_image_stops_no_other_and_has_its_cause(space, contents, tmp_pa
     def nowhere() -> Image.Image:
         raise NoImage("missing", "It is not there.")
 
-    images: dict[str, Load] = {f"{i}": partial(open_image, c) for i, c in enumerate(contents)}
+    images: dict[str, ImageLoader] = {
+        f"{i}": partial(open_image, c) for i, c in enumerate(contents)
+    }
     images["3"] = partial(open_image, contents[3][:300], "image 3")
     images["4"] = nowhere
     store = code_store(tmp_path, list(images), space)
@@ -186,7 +196,9 @@ def test_a_changed_configuration_never_reads_old_shards(space, contents, tmp_pat
 
 
 def test_shards_that_are_there_are_not_loaded_again(space, contents, tmp_path) -> None:
-    images: dict[str, Load] = {f"{i}": partial(open_image, c) for i, c in enumerate(contents)}
+    images: dict[str, ImageLoader] = {
+        f"{i}": partial(open_image, c) for i, c in enumerate(contents)
+    }
     store = code_store(tmp_path, list(images), space)
     store.shard_size = 3
     assert list(encode_shards(store, [1], space, images)) == [1]

@@ -18,7 +18,7 @@ from blindspots_hub.generation.generate import Failed, TextToImage
 from blindspots_hub.runs import gpu_work
 from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluate import evaluate
-from blindspots_hub.utils.memory import Fitting
+from blindspots_hub.utils.memory import AdaptiveBatch
 
 NO_MEMORY = (
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
@@ -39,7 +39,7 @@ def test_all_is_done_in_order_whatever_fits(
         sizes.append(len(part))
         return [thing * thing for thing in part]
 
-    fitting = Fitting(at_once, "Not one fits.")
+    fitting = AdaptiveBatch(at_once, "Not one fits.")
     for _ in range(2):
         assert fitting.map(range(count), work) == [i * i for i in range(count)]
     assert all(size <= min(at_once, fits) for size in sizes)
@@ -56,7 +56,7 @@ def test_the_size_that_fitted_is_remembered() -> None:
             raise NO_MEMORY[0]
         return list(part)
 
-    fitting = Fitting(16, "Not one fits.")
+    fitting = AdaptiveBatch(16, "Not one fits.")
     fitting.map(range(8), work)
     assert tried == [8, 4, 4]
     fitting.map(range(8), work)
@@ -69,7 +69,7 @@ def test_where_not_one_fits_a_sentence_says_so(error: Exception) -> None:
         raise error
 
     with pytest.raises(BlindspotsError, match=r"^Not one fits\.$"):
-        Fitting(8, "Not one fits.").map(range(8), work)
+        AdaptiveBatch(8, "Not one fits.").map(range(8), work)
 
 
 def test_other_errors_stay_what_they_are() -> None:
@@ -77,7 +77,7 @@ def test_other_errors_stay_what_they_are() -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(RuntimeError, match="illegal"):
-        Fitting(8, "Not one fits.").map(range(8), work)
+        AdaptiveBatch(8, "Not one fits.").map(range(8), work)
 
 
 class Gpu:

@@ -13,8 +13,7 @@ from engine_fixtures import files, paired_folders
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.folders import measure_folders
-from blindspots_hub.runs.sharing import meet
-from blindspots_hub.utils.distributed import Processes
+from blindspots_hub.utils.distributed import Processes, barrier
 
 MODULE = ("-m", "blindspots_hub")
 
@@ -93,5 +92,5 @@ def test_a_process_that_vanishes_is_told() -> None:
             raise RuntimeError("Connection closed by peer")
 
     with pytest.raises(BlindspotsError, match="Another process of this run has ended"):
-        meet(Broken(0, 2))
-    meet(Processes())
+        barrier(Broken(0, 2))
+    barrier(Processes())

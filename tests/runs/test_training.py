@@ -21,7 +21,7 @@ from blindspots_hub.concepts.tokens.store import TokenStore
 from blindspots_hub.concepts.training.train import STAGE
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.train_sae import HELD_OUT, Place, training
+from blindspots_hub.runs.train_sae import HELD_OUT, TrainerOptions, training
 from blindspots_hub.runs.training_log import METRICS, TrainingLog
 
 IMAGES, PER_IMAGE = 100, 20
@@ -188,7 +188,7 @@ def test_metrics_reach_a_tracker(store, tmp_path, monkeypatch):
 
     monkeypatch.setattr("accelerate.tracking._available_trackers", [LoggerType.TENSORBOARD])
     monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "tensorboard", Recording)
-    place = Place(device="cpu", log_with=["tensorboard"])
+    place = TrainerOptions(device="cpu", log_with=["tensorboard"])
     drive(training(store, tmp_path, small(steps=11, kmeans_steps=1), seed=0, place=place))
     assert noted[0] == ("blindspots_hub", str(tmp_path))
     assert noted[1]["n_concepts"] == 48

@@ -25,12 +25,12 @@ from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel
 from blindspots_hub.explorer.tabs.explore import Explore
 from blindspots_hub.serving import deployment as sites
-from blindspots_hub.serving.deployment import PUBLIC_PAIRS, Site
+from blindspots_hub.serving.deployment import PUBLIC_PAIRS, Deployment
 from blindspots_hub.serving.zerogpu import GpuRefused
 
 KNOWN = [("Cedar", "planted/cedar"), ("Stable Diffusion 1.5", "sd15")]
 SPECS = [spec for _, spec in KNOWN]
-PUBLIC = Site(public=True)
+PUBLIC = Deployment(public=True)
 TOKEN = "hf_thisIsAnOAuthTokenOfAVisitor"
 
 
@@ -39,7 +39,7 @@ def bundle() -> Bundle:
     return load_bundle(planted.BUNDLE)
 
 
-def make_tab(bundle: Bundle, folder: Path, site: Site) -> EvaluateTab:
+def make_tab(bundle: Bundle, folder: Path, site: Deployment) -> EvaluateTab:
     catalog = Catalog(bundle)
     with gr.Blocks():
         own = gr.State([])
@@ -50,9 +50,9 @@ def make_tab(bundle: Bundle, folder: Path, site: Site) -> EvaluateTab:
 
 
 def test_the_environment_says_where_the_page_is() -> None:
-    assert Site.of({}) == Site.of({"SPACES_ZERO_GPU": "false"}) == Site()
+    assert Deployment.of({}) == Deployment.of({"SPACES_ZERO_GPU": "false"}) == Deployment()
     on_space = {"SPACE_ID": "ana/pans", "SPACES_ZERO_GPU": "true", "OAUTH_CLIENT_ID": "x"}
-    assert Site.of(on_space) == Site(public=True, login=True, zerogpu=True)
+    assert Deployment.of(on_space) == Deployment(public=True, login=True, zerogpu=True)
 
 
 @pytest.mark.parametrize("spec", ["planted/cedar", "sd15", "org/name", "org/name@v1.0"])
@@ -87,9 +87,9 @@ def test_a_space_bounds_pairs_and_seeds(bundle: Bundle, tmp_path: Path) -> None:
     for seed in (-1, 2**64):
         with pytest.raises(BlindspotsError, match="seed"):
             PUBLIC.accepted("sd15", 20, seed, SPECS)
-    assert Site().accepted("sd15", 5000, -1, SPECS) == ("sd15", 5000, -1)
+    assert Deployment().accepted("sd15", 5000, -1, SPECS) == ("sd15", 5000, -1)
     assert make_tab(bundle, tmp_path, PUBLIC).pairs.maximum == PUBLIC_PAIRS
-    assert make_tab(bundle, tmp_path, Site()).pairs.maximum > PUBLIC_PAIRS
+    assert make_tab(bundle, tmp_path, Deployment()).pairs.maximum > PUBLIC_PAIRS
 
 
 def test_a_space_refuses_models_that_are_too_large(
@@ -106,7 +106,7 @@ def test_a_space_refuses_models_that_are_too_large(
     with pytest.raises(BlindspotsError, match="on your own machine: python -m blindspots_hub"):
         PUBLIC.check_size(f"{model}@main", SPECS)
     PUBLIC.check_size("sd15", SPECS)
-    Site().check_size(model, SPECS)
+    Deployment().check_size(model, SPECS)
     with pytest.raises(BlindspotsError, match=r"The model .*none cannot be fetched"):
         PUBLIC.check_size(f"{hub.owner}/none", SPECS)
 
@@ -159,15 +159,15 @@ def test_login_and_push_are_only_where_the_space_has_oauth(
 ) -> None:
     # Its sessions need what Spaces install with Gradio (gradio[oauth]), and a provider.
     monkeypatch.setattr("gradio.routes.attach_oauth", lambda app: None)
-    page = build_app(bundle, tmp_path, KNOWN, Site(public=True, login=login))
+    page = build_app(bundle, tmp_path, KNOWN, Deployment(public=True, login=login))
     ids = {getattr(block, "elem_id", None) for block in page.blocks.values()}
     assert {"login", "push", "publish-private"} <= ids if login else "push-command" in ids
     assert not (ids & {"login", "push"}) or login
 
 
-@pytest.mark.parametrize(("site", "folder"), [(Site(), None), (PUBLIC, "birds")])
+@pytest.mark.parametrize(("site", "folder"), [(Deployment(), None), (PUBLIC, "birds")])
 def test_elsewhere_the_command_is_shown(
-    site: Site, folder: str | None, tmp_path: Path, bundle: Bundle
+    site: Deployment, folder: str | None, tmp_path: Path, bundle: Bundle
 ) -> None:
     mine = load_bundle(write_publishable(tmp_path / "birds"))
     with gr.Blocks():
@@ -185,7 +185,7 @@ def pressed(tmp_path: Path) -> Callable[..., list[dict[Any, Any]]]:
     """Press "Push to my account" for an evaluation; what the page was told."""
     mine = load_bundle(write_publishable(tmp_path / "birds"))
     with gr.Blocks():
-        panel = PublishPanel(Catalog(mine), Site(public=True, login=True))
+        panel = PublishPanel(Catalog(mine), Deployment(public=True, login=True))
 
     def press(name: str, token: str | None, **changes: Any) -> list[dict[Any, Any]]:
         profile = types.SimpleNamespace(username=name) if token else None

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True)
-class Codes:
+class SparseBatch:
     """m codes, by token.
 
     tokens, concepts (m,) int64: where they are; values (m,): the codes, positive; normed (m,): what
@@ -22,14 +22,14 @@ class Codes:
     values: torch.Tensor
     normed: torch.Tensor
 
-    def where(self, chosen: torch.Tensor) -> Codes:
+    def where(self, chosen: torch.Tensor) -> SparseBatch:
         """Those that `chosen` (m,) bool selects."""
-        return Codes(*(part[chosen] for part in self._parts))
+        return SparseBatch(*(part[chosen] for part in self._parts))
 
-    def and_(self, later: Codes) -> Codes:
+    def and_(self, later: SparseBatch) -> SparseBatch:
         """These, then those of `later` tokens."""
         pairs = zip(self._parts, later._parts, strict=True)
-        return Codes(*(torch.cat(pair) for pair in pairs))
+        return SparseBatch(*(torch.cat(pair) for pair in pairs))
 
     @property
     def _parts(self) -> tuple[torch.Tensor, ...]:
@@ -37,7 +37,7 @@ class Codes:
 
 
 @dataclass(frozen=True)
-class Kept:
+class BatchCodes:
     """The codes of B tokens that stay, and what their gradients need of the tokens.
 
     extended (B, d + 1): the tokens, with a 1 behind each for the bias; inverse_std (B,):
@@ -46,7 +46,7 @@ class Kept:
 
     extended: torch.Tensor
     inverse_std: torch.Tensor
-    codes: Codes
+    codes: SparseBatch
 
     def per_token(self, values: torch.Tensor) -> torch.Tensor:
         """Σ over the codes of each token of `values` (m,): (B,)."""

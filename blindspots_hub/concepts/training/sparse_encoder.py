@@ -18,7 +18,7 @@ from torch.nn import functional
 from blindspots_hub.concepts.encoder.largest import LargestOfAll, largest_of_rows
 from blindspots_hub.concepts.encoder.low_precision import product
 from blindspots_hub.concepts.rasae_config import Sparsity
-from blindspots_hub.concepts.training.batch_codes import Codes, Kept
+from blindspots_hub.concepts.training.batch_codes import BatchCodes, SparseBatch
 from blindspots_hub.utils.distributed import ALONE, Processes
 
 _PIECE = {"cpu": 64 << 20}
@@ -71,7 +71,7 @@ class SparseEncoder(nn.Module):
         tokens: torch.Tensor,
         dtype: torch.dtype | None = None,
         processes: Processes = ALONE,
-    ) -> Kept:
+    ) -> BatchCodes:
         """Encode this process's `tokens` (B, d); the large product is computed in `dtype`.
 
         What stays is decided by what `dtype` gives; the values have the parameters' precision in
@@ -84,7 +84,7 @@ class SparseEncoder(nn.Module):
         codes, done = None, 0
         for normed, pre in self._pieces(extended, inverse_std, dtype):
             rows, concepts = self.select(pre, largest)
-            found = Codes(rows + done, concepts, pre[rows, concepts], normed[rows, concepts])
+            found = SparseBatch(rows + done, concepts, pre[rows, concepts], normed[rows, concepts])
             codes = found if codes is None else codes.and_(found)
             done += len(pre)
             if self.sparsity == "batch_topk":
@@ -95,7 +95,7 @@ class SparseEncoder(nn.Module):
             highest = codes.values.topk(min(largest.count, len(codes.values))).values
             largest.raise_by(processes.gathered(highest, largest.count))
             codes = codes.where(codes.values >= largest.bound)
-        kept = Kept(extended, inverse_std, codes)
+        kept = BatchCodes(extended, inverse_std, codes)
         return kept if dtype == self.affine.dtype else self._refined(kept)
 
     def select(self, pre: torch.Tensor, largest: LargestOfAll) -> tuple[torch.Tensor, torch.Tensor]:
@@ -110,7 +110,7 @@ class SparseEncoder(nn.Module):
     @torch.no_grad()
     def set_gradients(
         self,
-        kept: Kept,
+        kept: BatchCodes,
         grad_values: torch.Tensor,
         dead: torch.Tensor,
         grad_dead: float,
@@ -177,7 +177,7 @@ class SparseEncoder(nn.Module):
             normed = hidden.mul_(std[:, None])
             yield normed, torch.addcmul(shift, normed, gain, out=outputs[: len(piece)])
 
-    def _refined(self, kept: Kept) -> Kept:
+    def _refined(self, kept: BatchCodes) -> BatchCodes:
         """`kept` with values of the parameters' precision; what is not positive any more goes."""
         centre = self.affine.detach().mean(0)
         normed = torch.cat(
@@ -193,7 +193,7 @@ class SparseEncoder(nn.Module):
         tokens, concepts = kept.codes.tokens, kept.codes.concepts
         normed *= kept.inverse_std[tokens]
         values = normed * self.gain.detach()[concepts] + self.shift.detach()[concepts]
-        codes = Codes(tokens, concepts, values, normed)
+        codes = SparseBatch(tokens, concepts, values, normed)
         return replace(kept, codes=codes.where(values > 0))
 
     def _centred(self, dtype: torch.dtype) -> torch.Tensor:

@@ -14,11 +14,11 @@ from blindspots_hub.explorer.page.theme import css, theme
 from blindspots_hub.explorer.page.view import AT_ONCE
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.explore import Explore
-from blindspots_hub.serving.deployment import Site
+from blindspots_hub.serving.deployment import Deployment
 
 EXPLORE = "explore"
 EVALUATE = "evaluate"
-HERE = Site()
+HERE = Deployment()
 """One's own machine."""
 
 
@@ -26,7 +26,7 @@ def build_app(
     bundle: Bundle,
     evaluations_dir: Path,
     known_models: Sequence[tuple[str, str]],
-    site: Site = HERE,
+    site: Deployment = HERE,
     note: str = "",
 ) -> gr.Blocks:
     """The app on `bundle`. No network is asked for anything, and no torch is imported.

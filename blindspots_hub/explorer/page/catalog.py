@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blindspots_hub.analysis.deltas import Reading
+from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.errors import BlindspotsError
 
@@ -49,14 +49,14 @@ class Entry:
         """Pairs (or generated images, where unpaired) that were measured."""
         return int(self.bundle.model(self.model)["pairs"])
 
-    def reading(self, kind: str) -> Reading:
+    def reading(self, kind: str) -> ModelDeltas:
         """The model's concepts under one of the two δ."""
         return _reading(self, kind)
 
 
 @lru_cache(maxsize=64)
-def _reading(entry: Entry, kind: str) -> Reading:
-    return Reading.of(entry.bundle.deltas(entry.model), kind)
+def _reading(entry: Entry, kind: str) -> ModelDeltas:
+    return ModelDeltas.of(entry.bundle.deltas(entry.model), kind)
 
 
 class Catalog:

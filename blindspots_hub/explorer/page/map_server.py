@@ -24,7 +24,7 @@ def colour_key(entry: Entry, kind: str) -> str:
     return f"{entry.key}/{kind}"
 
 
-class Answers:
+class MapServer:
     """The page's answers; every key comes back from a browser and is checked here."""
 
     def __init__(self, catalog: Catalog) -> None:

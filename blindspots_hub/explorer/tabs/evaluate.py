@@ -28,7 +28,7 @@ from blindspots_hub.explorer.tabs.evaluate_parts.running import (
     pictures,
 )
 from blindspots_hub.explorer.tabs.explore import Explore
-from blindspots_hub.serving.deployment import Site
+from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.estimate import estimate
 from blindspots_hub.serving.zerogpu import GpuRefused
 
@@ -53,7 +53,7 @@ class EvaluateTab:
         own: gr.State,
         folder: Path,
         known_models: Sequence[tuple[str, str]],
-        site: Site,
+        site: Deployment,
     ) -> None:
         self._catalog, self._explore, self._own = catalog, explore, own
         self._folder = folder

@@ -17,10 +17,10 @@ from blindspots_hub.explorer.card.region import region_card
 from blindspots_hub.explorer.map.concept_map import concept_map, update_map
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, menu
 from blindspots_hub.explorer.page.counts import counts_line
-from blindspots_hub.explorer.page.map_server import Answers, check_concept, colour_key
+from blindspots_hub.explorer.page.map_server import MapServer, check_concept, colour_key
 from blindspots_hub.explorer.page.view import AT_ONCE, PRIVATE, Updates, View, first_concept
 from blindspots_hub.explorer.tabs.evaluate_parts.running import notice
-from blindspots_hub.explorer.tabs.explore_parts.histogram import leaning_figure, leaning_words
+from blindspots_hub.explorer.tabs.explore_parts.histogram import histogram_figure, histogram_words
 from blindspots_hub.explorer.tabs.explore_parts.rankings import MORE_ROWS, rankings
 from blindspots_hub.explorer.tabs.explore_parts.search_box import search_box
 
@@ -36,7 +36,7 @@ class Explore:
 
     def __init__(self, catalog: Catalog, own: gr.State) -> None:
         self._catalog = catalog
-        self._answers = Answers(catalog)
+        self._answers = MapServer(catalog)
         self._own = own
         entry = catalog.entries()[0]
         first = View(entry, KINDS[0], "all", first_concept(entry, KINDS[0]))
@@ -234,8 +234,8 @@ class Explore:
 
     def _leaning(self, view: View) -> Updates:
         return {
-            self.lean_words: leaning_words(view.entry, view.kind),
-            self.lean_plot: leaning_figure(view.entry, view.kind),
+            self.lean_words: histogram_words(view.entry, view.kind),
+            self.lean_plot: histogram_figure(view.entry, view.kind),
         }
 
     def _lean(self, key: str, kind: str, show: str, concept: int | None, own: list[str]) -> Updates:

@@ -15,7 +15,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.view import Updates
 from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, notice, pictures
-from blindspots_hub.serving.deployment import Site
+from blindspots_hub.serving.deployment import Deployment
 
 FIRST = "1.0.0"
 """Version that the form begins with."""
@@ -24,7 +24,7 @@ NAMESPACE = "YOUR-NAME"
 """Stands for the user's name in the command to copy."""
 
 
-def log_in(site: Site) -> None:
+def log_in(site: Deployment) -> None:
     """The button to log in with, above the form: logging in loads the page anew."""
     reason = "publish your results under your name"
     if site.zerogpu:
@@ -40,7 +40,7 @@ class PublishPanel:
     it is in no state, no log and no page.
     """
 
-    def __init__(self, catalog: Catalog, site: Site) -> None:
+    def __init__(self, catalog: Catalog, site: Deployment) -> None:
         self._catalog, self._site = catalog, site
         with gr.Column(visible=False, elem_id="publish") as self.panel:
             if site.login:
@@ -126,7 +126,7 @@ class PublishPanel:
         yield {self.told: told, self.push: gr.Button(interactive=True)}
 
 
-def push_command(bundle: Bundle, site: Site) -> str:
+def push_command(bundle: Bundle, site: Deployment) -> str:
     """The command that publishes a bundle; on a Space for the folder that was downloaded."""
     folder = bundle.name if site.public else str(bundle.root)
     command = ["python", "-m", "blindspots_hub", "push", folder, "--namespace", NAMESPACE]

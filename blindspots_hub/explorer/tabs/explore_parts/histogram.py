@@ -14,7 +14,7 @@ from blindspots_hub.explorer.page.format import count, number, probability
 BINS = 100
 
 
-def leaning_words(entry: Entry, kind: str) -> str:
+def histogram_words(entry: Entry, kind: str) -> str:
     """Median and skewness of δ over the concepts that can be judged, as one sentence."""
     reading = entry.reading(kind)
     values = reading.delta[reading.determined]
@@ -30,7 +30,7 @@ def leaning_words(entry: Entry, kind: str) -> str:
     )
 
 
-def leaning_figure(entry: Entry, kind: str) -> Any:
+def histogram_figure(entry: Entry, kind: str) -> Any:
     """Histogram of the chosen δ with the two thresholds, density on a logarithmic axis."""
     import plotly.graph_objects as go
 

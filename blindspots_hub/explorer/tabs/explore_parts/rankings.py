@@ -10,7 +10,7 @@ from html import escape
 import numpy as np
 import pyarrow as pa
 
-from blindspots_hub.analysis.deltas import CODE, Reading
+from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, interval, number, probability
 from blindspots_hub.explorer.page.marks import SIGNS, bare_track, state_name
@@ -85,7 +85,7 @@ def _rows(entry: Entry, kind: str, concepts: Sequence[int]) -> list[str]:
     return [_row(reading, k, label) for k, label in zip(concepts, labels, strict=True)]
 
 
-def _row(reading: Reading, concept: int, label: str) -> str:
+def _row(reading: ModelDeltas, concept: int, label: str) -> str:
     sure = "certain" if reading.certain[concept] else state_name(reading, concept)
     ends = interval(float(reading.low[concept]), float(reading.high[concept]))
     return (
