@@ -73,10 +73,10 @@ def evaluate(
     """
     from blindspots_hub.artifacts.layout import BACKBONE, PAIRS_PART, SAE
     from blindspots_hub.measure.table import MeasureSettings
-    from blindspots_hub.runs.evaluate import evaluation
+    from blindspots_hub.runs.evaluate import evaluate
 
     needed = (SAE, BACKBONE) if pairs_from else (SAE, BACKBONE, PAIRS_PART)
-    work = evaluation(
+    work = evaluate.stream(
         model,
         out,
         pairs=pairs,
@@ -111,9 +111,9 @@ def measure(
     """
     from blindspots_hub.artifacts.layout import BACKBONE, SAE
     from blindspots_hub.measure.table import MeasureSettings
-    from blindspots_hub.runs.folders import measuring_folders
+    from blindspots_hub.runs.folders import measure_folders
 
-    work = measuring_folders(
+    work = measure_folders.stream(
         natural,
         generated,
         out,

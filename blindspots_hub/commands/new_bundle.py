@@ -35,9 +35,9 @@ def start(
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
     from blindspots_hub.measure.settings import MeasureSettings
-    from blindspots_hub.runs.new_bundle import making_bundle
+    from blindspots_hub.runs.new_bundle import new_bundle
 
-    work = making_bundle(
+    work = new_bundle.stream(
         sae,
         pairs_from,
         out,

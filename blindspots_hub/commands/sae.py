@@ -69,7 +69,7 @@ def train_sae(
 
     On several GPUs or hosts: accelerate launch --multi_gpu -m blindspots_hub train-sae …
     """
-    from blindspots_hub.runs.train_sae import TrainerOptions, training
+    from blindspots_hub.runs.train_sae import TrainerOptions, train_sae
 
     config = TrainConfig(
         n_concepts=concepts,
@@ -85,7 +85,9 @@ def train_sae(
         full_precision_share=full_precision_share,
     )
     place = TrainerOptions(device, checkpoint_minutes * 60, log_with or (), keep_tokens)
-    quality = run(training(source, out, config, seed, backbone, place), quiet or not is_first())
+    quality = run(
+        train_sae.stream(source, out, config, seed, backbone, place), quiet or not is_first()
+    )
     if quality is not None:
         typer.echo(
             f"{out}: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "

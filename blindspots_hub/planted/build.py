@@ -17,10 +17,10 @@ from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.concepts.backbone import Backbone
-from blindspots_hub.concepts.quality.reconstruction import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
-from blindspots_hub.concepts.training.train import TrainConfig, train_sae
+from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.concept_match import labels
 from blindspots_hub.planted.dice import derive
@@ -96,12 +96,12 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
         origin="trained on the planted world; stands in for RA-SAE-DINOv2-32k",
     )
     held_out = TRAINING_IMAGES // 20
-    sae = yield from train_sae(tokens[held_out:].reshape(-1, backbone.width), config, seed=0)
+    sae = yield from train_on_tokens(tokens[held_out:].reshape(-1, backbone.width), config, seed=0)
     threshold = SHARPER * (sae.config.threshold or 0.0)
     sae = RASAE.from_weights(replace(sae.config, threshold=threshold), sae.state_dict())
     sae = sae.stored_as("float16")
     sae.save_pretrained(out / SAE)
-    quality = evaluate_sae(sae, tokens[:held_out].reshape(-1, backbone.width))
+    quality = reconstruction_quality(sae, tokens[:held_out].reshape(-1, backbone.width))
     write_sae_card(out / SAE, "RA-SAE of the planted world", sae.config.to_json(), quality)
     return quality
 

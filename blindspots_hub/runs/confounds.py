@@ -25,7 +25,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
-from blindspots_hub.progress import Work
+from blindspots_hub.progress import Call, Work
 from blindspots_hub.runs.encoding import ImageLoader, code_store, encode_all, open_space
 from blindspots_hub.runs.sources import open_pairs
 from blindspots_hub.serving.zerogpu import offload_device
@@ -88,7 +88,8 @@ class Confound:
     """Median |r| over the concepts judged."""
 
 
-def confounding(
+@Call
+def confounds(
     bundle: Bundle,
     out: Path,
     alterations: Sequence[Alteration],

@@ -7,7 +7,6 @@ that a run that was stopped goes on where it was and ends with the same tables, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from blindspots_hub import planted
@@ -17,7 +16,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import load_pipeline, pick_device
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluation import Run, RunOptions
 from blindspots_hub.runs.request import Request, finished, tidy
@@ -26,6 +25,7 @@ from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
 from blindspots_hub.utils.distributed import Processes, barrier
 
 
+@Call
 def evaluate(
     model: str,
     out: str | Path,
@@ -41,8 +41,8 @@ def evaluate(
     guidance: float | None = None,
     size: int | None = None,
     batch: int = 1,
-    show: Callable[[Event], None] | None = None,
-) -> Bundle:
+    previews: bool = False,
+) -> Work[Bundle]:
     """Evaluate a text-to-image model and return the bundle written to `out`.
 
     `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, or a Hub id
@@ -57,50 +57,13 @@ def evaluate(
     images then differ by rounding only.
 
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
-    again with the same arguments it goes on where it stopped. `show` receives progress events.
+    again with the same arguments it goes on where it stopped.
     Raises `BlindspotsError` for what the user can mend; what was computed before stays in `out`.
-    """
-    work = evaluation(
-        model,
-        Path(out),
-        pairs=pairs,
-        seed=seed,
-        seeds=seeds,
-        bundle=bundle,
-        pairs_from=pairs_from,
-        device=device,
-        settings=settings,
-        steps=steps,
-        guidance=guidance,
-        size=size,
-        batch=batch,
-        previews=show is not None,
-    )
-    return drive(work, show)
 
-
-def evaluation(
-    model: str,
-    out: Path,
-    *,
-    pairs: int = 200,
-    seed: int = 0,
-    seeds: int = 1,
-    bundle: Bundle | None = None,
-    pairs_from: str | None = None,
-    device: str | None = None,
-    settings: MeasureSettings | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-    size: int | None = None,
-    batch: int = 1,
-    previews: bool = True,
-) -> Work[Bundle]:
-    """`evaluate` as a generator of events, for whoever wants to watch or to stop.
-
-    Where `previews` is false no event carries an image, which saves their making.
+    Where `previews` is true events carry small images, for whoever shows them.
     """
     planted.register()
+    out = Path(out)
     if batch < 1:
         raise BlindspotsError(f"{batch} captions cannot be drawn at once: ask for at least 1.")
     if seeds < 1:

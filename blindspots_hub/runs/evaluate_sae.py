@@ -20,7 +20,7 @@ from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.tokens.store import MANIFEST, TokenStore
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
-from blindspots_hub.progress import Event, Work
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.train_sae import HELD_OUT, RECORD, token_store
 from blindspots_hub.utils.files import fingerprint, read_json, write_json
 
@@ -81,7 +81,8 @@ class Evaluation:
         write_json(path, {"models": self.models, "stability": self.stability})
 
 
-def evaluating(
+@Call
+def evaluate_sae(
     models: Sequence[str],
     tokens: Path,
     backbone: str | None = None,

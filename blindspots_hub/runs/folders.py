@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.generation.models import slug
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.assemble import ModelImages, assemble
 from blindspots_hub.runs.encoding import (
     code_store,
@@ -37,6 +36,7 @@ from blindspots_hub.utils.distributed import Processes, barrier
 from blindspots_hub.utils.files import fingerprint, sha256_file
 
 
+@Call
 def measure_folders(
     natural: str | Path,
     generated: str | Path,
@@ -45,8 +45,7 @@ def measure_folders(
     bundle: Bundle | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
-    show: Callable[[Event], None] | None = None,
-) -> Bundle:
+) -> Work[Bundle]:
     """Measure generated against natural images and return the bundle written to `out`.
 
     Images whose file names agree but for the ending are pairs; where hardly any do, the two sets
@@ -54,27 +53,7 @@ def measure_folders(
     themselves are not copied into the bundle, only thumbnails. Processes that `accelerate launch`
     started share the work. Run again it goes on where it stopped.
     """
-    work = measuring_folders(
-        Path(natural),
-        Path(generated),
-        Path(out),
-        bundle=bundle,
-        device=device,
-        settings=settings,
-    )
-    return drive(work, show)
-
-
-def measuring_folders(
-    natural: Path,
-    generated: Path,
-    out: Path,
-    *,
-    bundle: Bundle | None = None,
-    device: str | None = None,
-    settings: MeasureSettings | None = None,
-) -> Work[Bundle]:
-    """`measure_folders` as a generator of events."""
+    natural, generated, out = Path(natural), Path(generated), Path(out)
     base = bundle or load_bundle(planted.BUNDLE)
     settings = settings or MeasureSettings()
     matched = match_folders(natural, generated)

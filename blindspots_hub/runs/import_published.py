@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from blindspots_hub.concepts.published.rounding import RoundingError, rounding_e
 from blindspots_hub.concepts.published.source import PublishedFile, locate, pick_threshold
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.utils.files import read_json
 
 _HASH_BYTES = 16 << 20
@@ -43,6 +42,7 @@ class Imported:
     rounding: RoundingError | None
 
 
+@Call
 def import_published(
     source: str | Path,
     out: str | Path,
@@ -50,8 +50,7 @@ def import_published(
     threshold: float | None = None,
     weights_dtype: str = "float32",
     revision: str | None = None,
-    show: Callable[[Event], None] | None = None,
-) -> Imported:
+) -> Work[Imported]:
     """Turn the published pickle into config.json, model.safetensors and a card, in `out`.
 
     `source` is the .pth, a folder that holds it, or a Hub id (the authors' repository is read at
@@ -64,21 +63,7 @@ def import_published(
     Raises `BlindspotsError` for a file that is unsafe, damaged or another model, where no threshold
     is known, where `out` holds another model, and where the Hub is needed and cannot be reached.
     """
-    work = importing(
-        source, Path(out), threshold=threshold, weights_dtype=weights_dtype, revision=revision
-    )
-    return drive(work, show)
-
-
-def importing(
-    source: str | Path,
-    out: Path,
-    *,
-    threshold: float | None = None,
-    weights_dtype: str = "float32",
-    revision: str | None = None,
-) -> Work[Imported]:
-    """`import_published` as a generator of events."""
+    out = Path(out)
     if weights_dtype not in ("float32", "float16"):
         raise BlindspotsError(f"Weights are stored as float32 or float16, not {weights_dtype!r}.")
     dtype: Literal["float32", "float16"] = "float16" if weights_dtype == "float16" else "float32"

@@ -23,7 +23,7 @@ from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.progress import Event, Work
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.assemble import assemble
 from blindspots_hub.runs.encoding import ImageLoader, code_store, coded_side, encode_all
 from blindspots_hub.runs.generating import BLOCK, portions
@@ -36,7 +36,8 @@ _OF_A_BACKBONE = (".json", ".safetensors", ".md")
 """Endings of a checkpoint's files that belong in a bundle: nothing that could be executed."""
 
 
-def making_bundle(
+@Call
+def new_bundle(
     sae: str,
     pairs_from: str,
     out: Path,

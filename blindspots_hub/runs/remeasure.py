@@ -15,7 +15,7 @@ from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS
 from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.progress import Event, Work
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 from blindspots_hub.utils.files import copy_folder
 
@@ -23,7 +23,8 @@ ANEW = ("schema_version", "created_with", "packages", "files", "models", "reques
 """What a manifest says that does not stay as it is: the rest does."""
 
 
-def remeasuring(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle]:
+@Call
+def remeasure(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle]:
     """Write to `out`, an empty or missing folder, the bundle with its tables computed anew.
 
     `changes` are fields of `MeasureSettings`; what they leave out stays as each model was measured.

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 from blindspots_hub.artifacts.cards.templates import write_sae_card
 from blindspots_hub.concepts.backbone import Backbone
-from blindspots_hub.concepts.quality.reconstruction import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.tokens.store import MANIFEST, TokenStore
 from blindspots_hub.concepts.tokens.write import StoreDtype, store_config, writing_store
 from blindspots_hub.concepts.training.checkpoint import Checkpoints
-from blindspots_hub.concepts.training.train import TrainConfig, train_sae
+from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
 from blindspots_hub.data.images import list_images, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
-from blindspots_hub.progress import Event, Work
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.training_log import TrainingLog
 from blindspots_hub.utils.distributed import Processes
 from blindspots_hub.utils.files import fingerprint, read_json, write_json
@@ -50,7 +50,8 @@ class TrainerOptions:
     keep_tokens: Path | None = None
 
 
-def training(
+@Call
+def train_sae(
     source: Path,
     out: Path,
     config: TrainConfig,
@@ -123,14 +124,14 @@ def _training(
         origin=f"trained on {used.n_images} images with blindspots_hub",
     )
     checkpoints = Checkpoints(out / WORK, place.checkpoint_seconds)
-    work = train_sae(used, config, seed, checkpoints=checkpoints, processes=processes)
+    work = train_on_tokens(used, config, seed, checkpoints=checkpoints, processes=processes)
     sae = yield from _logged(work, log)
     if not processes.is_first:
         processes.wait()  # one that left before the others would take their connection with it
         return None
     yield Event("measure the RA-SAE", 0, 1)
     sae.save_pretrained(out)
-    quality = evaluate_sae(sae, store.images(held_out))
+    quality = reconstruction_quality(sae, store.images(held_out))
     write_sae_card(out, f"RA-SAE, {config.n_concepts:,} concepts", sae.config.to_json(), quality)
     record = {"request": request, "quality": quality, "seed": seed, "config": config.to_json()}
     write_json(out / RECORD, {**record, "tokens": described, "processes": processes.count})

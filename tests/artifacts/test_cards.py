@@ -10,6 +10,7 @@ from jinja2 import UndefinedError
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.artifacts.cards import templates as cards
 from blindspots_hub.artifacts.cards.templates import (
     CHECKOUT,
     render,
@@ -17,7 +18,6 @@ from blindspots_hub.artifacts.cards.templates import (
     write_bundle_card,
     write_sae_card,
 )
-from blindspots_hub.artifacts.cards.templates import templates as cards
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import read_json
 

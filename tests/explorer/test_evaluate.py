@@ -48,7 +48,7 @@ def tab(bundle: Bundle, tmp_path: Path) -> EvaluateTab:
 def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
     """Put `work` in the place of the evaluation, whose import would load torch."""
     stand_in = types.ModuleType("blindspots_hub.runs.evaluate")
-    stand_in.evaluation = work  # type: ignore[attr-defined]
+    stand_in.evaluate = types.SimpleNamespace(stream=work)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "blindspots_hub.runs.evaluate", stand_in)
 
 

@@ -24,8 +24,8 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.confounds import REPORT, Alteration, confounding
-from blindspots_hub.runs.remeasure import remeasuring
+from blindspots_hub.runs.confounds import REPORT, Alteration, confounds
+from blindspots_hub.runs.remeasure import remeasure
 from blindspots_hub.utils.files import read_json
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -133,11 +133,11 @@ def test_stability_needs_pairs(tmp_path: Path) -> None:
 def test_remeasuring_with_the_same_settings_changes_nothing(tmp_path: Path) -> None:
     spec = Synthetic(n_concepts=60, pairs=80, unpaired=("plain-b",))
     base = load_bundle(write_synthetic(tmp_path / "b", spec))
-    again = drive(remeasuring(base, tmp_path / "again", {}))
+    again = drive(remeasure.stream(base, tmp_path / "again", {}))
     for model in base.models:
         old, new = (each.deltas(model).to_pandas() for each in (base, again))
         pd.testing.assert_frame_equal(new, old, check_exact=True)
-    wide = drive(remeasuring(base, tmp_path / "wide", {"tau": 8.0, "min_support": 60}))
+    wide = drive(remeasure.stream(base, tmp_path / "wide", {"tau": 8.0, "min_support": 60}))
     for model in base.models:
         old, new = base.deltas(model), wide.deltas(model)
         assert new["gap"].equals(old["gap"])
@@ -150,15 +150,15 @@ def test_remeasuring_with_the_same_settings_changes_nothing(tmp_path: Path) -> N
             undetermined
         )
     with pytest.raises(BlindspotsError, match="holds a bundle already"):
-        drive(remeasuring(base, tmp_path / "wide", {}))
+        drive(remeasure.stream(base, tmp_path / "wide", {}))
     with pytest.raises(BlindspotsError, match="alpha"):
-        drive(remeasuring(base, tmp_path / "more", {"alpha": 2.0}))
+        drive(remeasure.stream(base, tmp_path / "more", {"alpha": 2.0}))
 
 
 def test_remeasuring_the_embedded_bundle_gives_its_own_tables(
     tmp_path: Path, bundle: Bundle
 ) -> None:
-    again = drive(remeasuring(bundle, tmp_path / "b", {}))
+    again = drive(remeasure.stream(bundle, tmp_path / "b", {}))
     for model in bundle.models:
         for name in ("delta", "relative_delta_low", "q", "state", "top_generated"):
             old, new = bundle.deltas(model)[name], again.deltas(model)[name]
@@ -174,7 +174,9 @@ def test_remeasuring_the_embedded_bundle_gives_its_own_tables(
 def test_confounds_measure_what_altering_alone_flags(tmp_path: Path, bundle: Bundle) -> None:
     settings = MeasureSettings(min_support=8)
     kinds = [Alteration(jpeg=95), Alteration(jpeg=1), Alteration(side=16, jpeg=90)]
-    fine, coarse, small = drive(confounding(bundle, tmp_path, kinds, pairs=90, settings=settings))
+    fine, coarse, small = drive(
+        confounds.stream(bundle, tmp_path, kinds, pairs=90, settings=settings)
+    )
     assert [fine.alteration, coarse.alteration, small.alteration] == [
         "JPEG 95",
         "JPEG 1",
@@ -189,13 +191,13 @@ def test_confounds_measure_what_altering_alone_flags(tmp_path: Path, bundle: Bun
     assert small.differ > fine.differ
     report = read_json(tmp_path / REPORT)
     assert report["confounds"][0]["alteration"] == "JPEG 95"
-    again = drive(confounding(bundle, tmp_path, kinds, pairs=90, settings=settings))
+    again = drive(confounds.stream(bundle, tmp_path, kinds, pairs=90, settings=settings))
     assert again == [fine, coarse, small]
 
 
 def test_confounds_need_images_and_alterations(tmp_path: Path, bundle: Bundle) -> None:
     with pytest.raises(BlindspotsError, match="No alteration"):
-        drive(confounding(bundle, tmp_path, []))
+        drive(confounds.stream(bundle, tmp_path, []))
     with pytest.raises(BlindspotsError, match="quality"):
         Alteration(jpeg=100)
     with pytest.raises(BlindspotsError, match="pixels"):

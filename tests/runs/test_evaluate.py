@@ -25,9 +25,9 @@ from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.table import MeasureSettings, measure
 from blindspots_hub.planted.world import world_pairs
-from blindspots_hub.progress import Event
+from blindspots_hub.progress import Event, drive
 from blindspots_hub.runs import encoding
-from blindspots_hub.runs.evaluate import evaluate, evaluation
+from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.evaluation import DRAW
 from blindspots_hub.runs.folders import measure_folders
 from blindspots_hub.runs.request import WORK
@@ -97,7 +97,7 @@ def test_shard_and_batch_size_do_not_change_a_bit(
 def test_cancelled_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -> None:
     out = tmp_path / "b"
     for stop_after in (3, 40):
-        work = evaluation(MODEL, out, pairs=PAIRS)
+        work = evaluate.stream(MODEL, out, pairs=PAIRS)
         for event in work:
             if event.stage == DRAW and event.done >= stop_after:
                 break
@@ -125,7 +125,7 @@ def test_killed_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -
     # An image without its record, killed between the two, is drawn again.
     whole = [path for path in out.rglob("*.png") if path.with_suffix(".json").exists()]
     before = {path: path.stat().st_mtime_ns for path in whole}
-    work = evaluation(MODEL, out, pairs=PAIRS)
+    work = evaluate.stream(MODEL, out, pairs=PAIRS)
     for event in work:
         if event.stage == "compute tables":
             kept = {path: path.stat().st_mtime_ns for path in before}
@@ -138,7 +138,7 @@ def test_killed_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -
 
 def test_a_finished_bundle_is_opened_not_made_again(evaluated: Bundle) -> None:
     seen: list[Event] = []
-    again = evaluate(MODEL, evaluated.root, pairs=PAIRS, show=seen.append)
+    again = drive(evaluate.stream(MODEL, evaluated.root, pairs=PAIRS), seen.append)
     assert again.sha256 == evaluated.sha256
     assert not any(event.stage == DRAW for event in seen)
     with pytest.raises(BlindspotsError, match="another evaluation"):
@@ -147,7 +147,8 @@ def test_a_finished_bundle_is_opened_not_made_again(evaluated: Bundle) -> None:
 
 def test_events_carry_images_and_counts(tmp_path: Path) -> None:
     seen: list[Event] = []
-    bundle = evaluate("planted/cedar", tmp_path / "b", pairs=33, show=seen.append)
+    work = evaluate.stream("planted/cedar", tmp_path / "b", pairs=33, previews=True)
+    bundle = drive(work, seen.append)
     details = [event.detail for event in seen if event.stage == DRAW]
     pictures = [d for d in details if "generated" in d]
     assert len(pictures) == 33

@@ -31,11 +31,11 @@ PRELOADED = [
 def _measure(natural: Path, generated: Path, out: Path, told: Path) -> None:
     """What is killed: `measure` in small shards, telling in a file how many it has finished."""
     from blindspots_hub.runs import encoding
-    from blindspots_hub.runs.folders import measuring_folders
+    from blindspots_hub.runs.folders import measure_folders
 
     encoding.SHARD = SHARD
     done = dict.fromkeys(("natural", "generated"), 0)
-    for event in measuring_folders(natural, generated, out):
+    for event in measure_folders.stream(natural, generated, out):
         if event.stage.startswith("encode"):
             done[event.stage.split()[1]] = event.done // SHARD
             told.write_text(str(sum(done.values())))
@@ -120,10 +120,10 @@ def test_kills_lose_a_shard_each_at_most(
 
 def test_a_kill_between_image_and_record_costs_that_image(tmp_path: Path) -> None:
     """An image without its record is drawn again, to the same bytes."""
-    from blindspots_hub.runs.evaluate import evaluation
+    from blindspots_hub.runs.evaluate import evaluate
 
     out = tmp_path / "b"
-    work = evaluation("planted/cedar", out, pairs=12)
+    work = evaluate.stream("planted/cedar", out, pairs=12)
     for event in work:
         if event.stage == "draw and measure" and event.done == 10:
             break
@@ -133,7 +133,7 @@ def test_a_kill_between_image_and_record_costs_that_image(tmp_path: Path) -> Non
     content = victim.read_bytes()
     victim.with_suffix(".json").unlink()
     before = {path: path.stat().st_ino for path in images}
-    work = evaluation("planted/cedar", out, pairs=12)
+    work = evaluate.stream("planted/cedar", out, pairs=12)
     for event in work:
         if event.stage == "draw and measure" and event.done == 11:
             break

@@ -25,7 +25,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, Generated, TextToImage
 from blindspots_hub.runs import encoding
 from blindspots_hub.runs.encoding import open_space
-from blindspots_hub.runs.evaluate import evaluation
+from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.evaluation import DRAW
 from blindspots_hub.runs.folders import measure_folders
 from blindspots_hub.runs.pairing import pair_up
@@ -121,7 +121,7 @@ def test_every_cause_at_once_and_the_rest_correspond(
 
     monkeypatch.setattr(ConceptSpace, "codes_of_batch", nan)
     out = tmp_path / "b"
-    work = evaluation("planted/cedar", out, pairs=24, pairs_from=str(tmp_path / "own"))
+    work = evaluate.stream("planted/cedar", out, pairs=24, pairs_from=str(tmp_path / "own"))
     ids = {identity.pair_id(captions[path.stem], path.read_bytes()): path for path in paths}
     gone = ids[max(i for i, path in ids.items() if int(path.stem) > 7)]
     next(event for event in work if event.stage == DRAW)

@@ -13,12 +13,12 @@ from training_fixtures import planted_tokens, small, write_store
 from typer.testing import CliRunner
 
 from blindspots_hub import cli
-from blindspots_hub.concepts.quality.reconstruction import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs import evaluate_sae as sae_quality
-from blindspots_hub.runs.evaluate_sae import evaluating
-from blindspots_hub.runs.train_sae import training
+from blindspots_hub.runs.evaluate_sae import evaluate_sae
+from blindspots_hub.runs.train_sae import train_sae
 
 IMAGES, PER_IMAGE = 60, 20
 
@@ -37,12 +37,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_store(root / "store", tokens)
     recipe = small(steps=60, n_centroids=32, batch=256)
     for name, seed in (("a", 0), ("b", 1), ("same", 0)):
-        drive(training(root / "store", root / name, recipe, seed))
+        drive(train_sae.stream(root / "store", root / name, recipe, seed))
     return root
 
 
 def test_a_model_is_measured_on_what_its_training_kept_out(world: Path) -> None:
-    found = drive(evaluating([str(world / "a")], world / "store"))
+    found = drive(evaluate_sae.stream([str(world / "a")], world / "store"))
     (model,) = found.models
     record = json.loads((world / "a/training.json").read_text())
     assert model["r2"] == pytest.approx(record["quality"]["r2"])
@@ -71,9 +71,9 @@ def test_stability_is_claimed_only_of_independent_runs(world: Path, tmp_path: Pa
 def test_a_model_without_a_record_is_measured_on_all_tokens(world: Path, tmp_path: Path) -> None:
     sae = tiny_rasae(d=24, backbone="synthetic")
     sae.save_pretrained(tmp_path / "bare")
-    found = drive(evaluating([str(tmp_path / "bare"), str(world / "a")], world / "store"))
+    found = drive(evaluate_sae.stream([str(tmp_path / "bare"), str(world / "a")], world / "store"))
     assert found.models[0]["tokens_used"] == "all 1,200 tokens"
-    expected = evaluate_sae(sae, planted_tokens()[0][: IMAGES * PER_IMAGE])
+    expected = reconstruction_quality(sae, planted_tokens()[0][: IMAGES * PER_IMAGE])
     assert found.models[0]["r2"] == pytest.approx(expected["r2"], abs=1e-6)
     assert found.stability[0]["independent"] is None
     assert "independence unknown" in found.text()
@@ -87,24 +87,24 @@ def test_images_are_read_by_their_backbone(tmp_path: Path) -> None:
         pixels = rng.integers(0, 255, (40, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
     tiny_rasae(d=16).save_pretrained(tmp_path / "sae")
-    found = drive(evaluating([str(tmp_path / "sae")], tmp_path / "images", str(backbone)))
+    found = drive(evaluate_sae.stream([str(tmp_path / "sae")], tmp_path / "images", str(backbone)))
     assert found.models[0]["tokens_used"] == "all 84 tokens"
     with pytest.raises(BlindspotsError, match="--backbone"):
-        drive(evaluating([str(tmp_path / "sae")], tmp_path / "images"))
+        drive(evaluate_sae.stream([str(tmp_path / "sae")], tmp_path / "images"))
 
 
 def test_given_points_are_the_hull(world: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "points.npy", planted_tokens()[0][:30])
     points = tmp_path / "points.npy"
-    found = drive(evaluating([str(world / "a")], world / "store", points=points))
+    found = drive(evaluate_sae.stream([str(world / "a")], world / "store", points=points))
     assert found.models[0]["hull_points"] == "the 30 points given"
     points.write_bytes(b"no array")
     with pytest.raises(BlindspotsError, match="cannot be read as points"):
-        drive(evaluating([str(world / "a")], world / "store", points=points))
+        drive(evaluate_sae.stream([str(world / "a")], world / "store", points=points))
     for wrong in (np.zeros(3), np.array([["a"]]), np.zeros((3, 24), complex)):
         np.save(points, wrong)
         with pytest.raises(BlindspotsError, match="does not hold points"):
-            drive(evaluating([str(world / "a")], world / "store", points=points))
+            drive(evaluate_sae.stream([str(world / "a")], world / "store", points=points))
 
 
 @pytest.mark.parametrize("changed", [{"d": 6}, {"d": 24, "backbone_fingerprint": "0" * 64}])
@@ -113,4 +113,4 @@ def test_tokens_of_another_backbone_are_refused(
 ) -> None:
     tiny_rasae(**changed).save_pretrained(tmp_path)
     with pytest.raises(BlindspotsError, match="tokens of its backbone"):
-        drive(evaluating([str(tmp_path)], world / "store"))
+        drive(evaluate_sae.stream([str(tmp_path)], world / "store"))

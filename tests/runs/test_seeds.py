@@ -25,7 +25,7 @@ from blindspots_hub.measure.sampler import mean_of_drawings, sampler_share
 from blindspots_hub.progress import drive
 from blindspots_hub.runs import generating as drawing
 from blindspots_hub.runs.evaluate import evaluate
-from blindspots_hub.runs.remeasure import remeasuring
+from blindspots_hub.runs.remeasure import remeasure
 
 MODEL, PAIRS = "planted/alder-1", 40
 
@@ -110,7 +110,7 @@ def test_tables_with_images_are_written_in_blocks(
 
 
 def test_remeasuring_keeps_the_share(thrice: Bundle, tmp_path: Path) -> None:
-    again = drive(remeasuring(thrice, tmp_path / "b", {"min_support": 5}))
+    again = drive(remeasure.stream(thrice, tmp_path / "b", {"min_support": 5}))
     before, after = (b.deltas("alder-1")["sampler_share"] for b in (thrice, again))
     assert before.to_pylist() == after.to_pylist()
     shares = [share for share in before.to_pylist() if share is not None]
@@ -120,17 +120,17 @@ def test_remeasuring_keeps_the_share(thrice: Bundle, tmp_path: Path) -> None:
 
 def test_more_seeds_go_on_from_the_drawings_of_one(tmp_path: Path) -> None:
     """An evaluation that was stopped and is asked for more seeds draws nothing again."""
-    from blindspots_hub.runs.evaluate import evaluation
+    from blindspots_hub.runs.evaluate import evaluate
 
     out = tmp_path / "b"
-    work = evaluation(MODEL, out, pairs=PAIRS)
+    work = evaluate.stream(MODEL, out, pairs=PAIRS)
     for event in work:
         if event.done == 10 and event.total == PAIRS:
             break
     work.close()
     before = {path: path.stat().st_ino for path in out.rglob("*.png")}
     assert len(before) == 10
-    work = evaluation(MODEL, out, pairs=PAIRS, seeds=2)
+    work = evaluate.stream(MODEL, out, pairs=PAIRS, seeds=2)
     for event in work:
         if event.total == 2 * PAIRS and event.done == 30:
             break

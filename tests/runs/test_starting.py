@@ -14,7 +14,7 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.evaluate import evaluate
-from blindspots_hub.runs.new_bundle import making_bundle
+from blindspots_hub.runs.new_bundle import new_bundle
 from blindspots_hub.serving.opening import open_first
 from blindspots_hub.utils.files import read_json, write_bytes, write_json
 
@@ -56,9 +56,9 @@ def test_a_started_bundle_is_what_models_are_evaluated_on(tmp_path: Path) -> Non
 def test_starting_tells_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(BlindspotsError):
-        drive(making_bundle(str(SAE), str(tmp_path / "empty"), tmp_path / "out"))
+        drive(new_bundle.stream(str(SAE), str(tmp_path / "empty"), tmp_path / "out"))
     with pytest.raises(BlindspotsError, match="planted/backbone"):
-        drive(making_bundle(str(SAE), str(planted.BUNDLE), tmp_path / "out", pairs=4))
+        drive(new_bundle.stream(str(SAE), str(planted.BUNDLE), tmp_path / "out", pairs=4))
 
 
 def test_a_backbone_that_is_known_by_its_folders_name_has_to_be_given(tmp_path: Path) -> None:
@@ -66,4 +66,6 @@ def test_a_backbone_that_is_known_by_its_folders_name_has_to_be_given(tmp_path: 
     write_json(tmp_path / "sae/config.json", {**config, "backbone": "my-dino"})
     write_bytes(tmp_path / "sae/model.safetensors", (SAE / "model.safetensors").read_bytes())
     with pytest.raises(BlindspotsError, match="'my-dino': say where that lies with --backbone"):
-        drive(making_bundle(str(tmp_path / "sae"), str(planted.BUNDLE), tmp_path / "out", pairs=4))
+        drive(
+            new_bundle.stream(str(tmp_path / "sae"), str(planted.BUNDLE), tmp_path / "out", pairs=4)
+        )

@@ -21,7 +21,7 @@ from blindspots_hub.concepts.tokens.store import TokenStore
 from blindspots_hub.concepts.training.train import STAGE
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.train_sae import HELD_OUT, TrainerOptions, training
+from blindspots_hub.runs.train_sae import HELD_OUT, TrainerOptions, train_sae
 from blindspots_hub.runs.training_log import METRICS, TrainingLog
 
 IMAGES, PER_IMAGE = 100, 20
@@ -75,13 +75,13 @@ def test_a_finished_training_is_not_done_again_nor_overwritten(store, tmp_path):
 def test_a_stopped_training_goes_on_with_one_log(store, tmp_path):
     config = small(steps=40, batch=128, kmeans_steps=2)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    drive(training(store, whole, config, seed=0))
-    work = training(store, parts, config, seed=0)
+    drive(train_sae.stream(store, whole, config, seed=0))
+    work = train_sae.stream(store, parts, config, seed=0)
     assert next(event for event in work if event.stage == STAGE and event.done == 21)
     work.close()
     with open(parts / METRICS, "a") as lines:  # what a kill may leave: a later step, half a line
         lines.write('{"step": 31, "loss": 0}\n{"step": 3')
-    quality = drive(training(store, parts, config, seed=0))
+    quality = drive(train_sae.stream(store, parts, config, seed=0))
     assert (parts / METRICS).read_text() == (whole / METRICS).read_text()
     assert load_file(parts / "model.safetensors").keys()
     assert (parts / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
@@ -189,7 +189,7 @@ def test_metrics_reach_a_tracker(store, tmp_path, monkeypatch):
     monkeypatch.setattr("accelerate.tracking._available_trackers", [LoggerType.TENSORBOARD])
     monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "tensorboard", Recording)
     place = TrainerOptions(device="cpu", log_with=["tensorboard"])
-    drive(training(store, tmp_path, small(steps=11, kmeans_steps=1), seed=0, place=place))
+    drive(train_sae.stream(store, tmp_path, small(steps=11, kmeans_steps=1), seed=0, place=place))
     assert noted[0] == ("blindspots_hub", str(tmp_path))
     assert noted[1]["n_concepts"] == 48
     assert [step for step, _ in noted[2:-1]] == [1, 11]
@@ -215,4 +215,4 @@ def test_mistakes_are_told(tmp_path, monkeypatch, arguments, words):
 def test_too_few_images_are_told(tmp_path):
     write_store(tmp_path / "store", planted_tokens()[0][:300].reshape(15, 20, -1))
     with pytest.raises(BlindspotsError, match="15 images that can be read"):
-        drive(training(tmp_path / "store", tmp_path / "out", small(steps=2), seed=0))
+        drive(train_sae.stream(tmp_path / "store", tmp_path / "out", small(steps=2), seed=0))

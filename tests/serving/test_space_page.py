@@ -140,7 +140,7 @@ def test_one_evaluation_at_a_time_and_a_pause_can_go_on(
         yield
 
     stand_in = types.ModuleType("blindspots_hub.runs.evaluate")
-    stand_in.evaluation = work  # type: ignore[attr-defined]
+    stand_in.evaluate = types.SimpleNamespace(stream=work)  # type: ignore[attr-defined]
     monkeypatch.setitem(__import__("sys").modules, "blindspots_hub.runs.evaluate", stand_in)
     tab = make_tab(bundle, tmp_path, PUBLIC)
     last = list(tab._run("sd15", 40, 0, [], ""))[-1]

@@ -54,7 +54,9 @@ class Reconstruction:
         }
 
 
-def evaluate_sae(sae: RASAE, tokens: Tokens | torch.Tensor, chunk: int = 4096) -> dict[str, float]:
+def reconstruction_quality(
+    sae: RASAE, tokens: Tokens | torch.Tensor, chunk: int = 4096
+) -> dict[str, float]:
     """R², L0 and dead share of `sae` on `tokens` (M, d): see `Reconstruction.quality`."""
     counted = Reconstruction(sae)
     for start in range(0, len(tokens), chunk):

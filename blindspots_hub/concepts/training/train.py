@@ -25,7 +25,7 @@ from blindspots_hub.progress import Event, Work
 from blindspots_hub.utils.distributed import ALONE, Processes
 from blindspots_hub.utils.files import fingerprint
 
-__all__ = ["STAGE", "TrainConfig", "train_sae"]
+__all__ = ["STAGE", "TrainConfig", "train_on_tokens"]
 
 STAGE = "train the RA-SAE"
 """The stage whose events carry metrics."""
@@ -37,7 +37,7 @@ _DEAD_AFTER = 100
 """A concept that fired in none of this many last steps is counted as dead while training."""
 
 
-def train_sae(
+def train_on_tokens(
     tokens: Tokens | torch.Tensor,
     config: TrainConfig,
     seed: int,

@@ -192,13 +192,13 @@ class EvaluateTab:
             spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
             drawing = self._drawing(spec, pairs, fields)
             self._site.check_size(spec, self._specs)
-            from blindspots_hub.runs.evaluate import evaluation
+            from blindspots_hub.runs.evaluate import evaluate
 
             while not self._busy.acquire(timeout=INTERVAL):
                 yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
             try:
                 home = self._catalog.home
-                work = evaluation(
+                work = evaluate.stream(
                     spec,
                     result_folder(self._folder, home, spec, pairs, seed, drawing),
                     pairs=pairs,
@@ -209,6 +209,7 @@ class EvaluateTab:
                     guidance=drawing.guidance,
                     size=drawing.size,
                     batch=self._site.batch,
+                    previews=True,
                 )
                 about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", drawing.words]
                 page = RunningPage(" · ".join(part for part in about if part))

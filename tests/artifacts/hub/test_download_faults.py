@@ -16,7 +16,7 @@ from hub_server import faults as broken
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import pull, push
 from blindspots_hub.artifacts.hub.repos import Reference
-from blindspots_hub.artifacts.hub.versions import listing
+from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
@@ -95,7 +95,7 @@ def test_a_file_that_vanished_is_told(hub: Hub, bundle: Path) -> None:
     with pytest.raises(BlindspotsError, match=r"of the model .*-sae cannot be fetched"):
         opened.require("sae")
     assert not (opened.root / "sae").exists(), "a part is there whole or not at all"
-    (listed,) = drive(listing(Reference(hub.owner, "birds")))
+    (listed,) = drive(versions.stream(Reference(hub.owner, "birds")))
     assert listed.faults == (f"{hub.owner}/birds-sae is gone",)
 
 

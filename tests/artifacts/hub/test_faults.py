@@ -23,9 +23,9 @@ from hub_fixtures import PARTS, contents, no_waiting
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.hub import pull, push, pushing
+from blindspots_hub.artifacts.hub import pull, push
 from blindspots_hub.artifacts.hub.repos import Reference
-from blindspots_hub.artifacts.hub.versions import listing
+from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 
@@ -47,7 +47,7 @@ def found(hub: Hub) -> list[str]:
 
 def whole(hub: Hub, bundle: Path) -> None:
     """1.0.0 is there, whole, and holds this bundle."""
-    (listed,) = drive(listing(Reference(hub.owner, "birds")))
+    (listed,) = drive(versions.stream(Reference(hub.owner, "birds")))
     assert not listed.faults
     opened = load_bundle(f"{hub.owner}/birds@1.0.0", PARTS)
     mine = contents(bundle)
@@ -113,7 +113,7 @@ def test_stopped_anywhere_and_run_again_it_is_as_if_never_stopped(hub: Hub, bund
     seen: set[str] = set()
     runs = 0
     while True:
-        work = pushing(bundle, hub.owner, "1.0.0")
+        work = push.stream(bundle, hub.owner, "1.0.0")
         new = 0
         for event in work:
             new += repr(event) not in seen
@@ -178,7 +178,7 @@ def test_a_token_appears_nowhere(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    work = pushing(bundle, hub.owner, "1.0.0", token=hub.token)
+    work = push.stream(bundle, hub.owner, "1.0.0", token=hub.token)
     events = []
     for event in work:
         events.append(repr(event))

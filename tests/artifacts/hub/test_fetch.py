@@ -13,9 +13,8 @@ from hub_fixtures import MODELS, PARTS, contents, restate, shared_bundle, write_
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import pull, push
-from blindspots_hub.artifacts.hub.fetch import pulling
 from blindspots_hub.artifacts.hub.repos import Reference
-from blindspots_hub.artifacts.hub.versions import listing
+from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.cli import main
@@ -73,7 +72,7 @@ def test_there_and_back_again(hub: Hub, source: Path, shared: str, tmp_path: Pat
 def test_every_spelling_of_a_version_is_the_same_bundle(
     hub: Hub, bundle: Path, published: str
 ) -> None:
-    (one,) = drive(listing(Reference.parse(published)))
+    (one,) = drive(versions.stream(Reference.parse(published)))
     spelled = ["", "@1.0.0", "@v1.0.0", f"@{one.commit}"]
     assert len({load_bundle(f"{published}{at}").root for at in spelled}) == 1
     restate(bundle, note="better")
@@ -156,7 +155,7 @@ def test_files_in_the_clients_cache_count(hub: Hub, shared: str) -> None:
     """What a Space preloads, or anybody fetched with the client, is not fetched again."""
     from huggingface_hub import snapshot_download
 
-    (one,) = drive(listing(Reference.parse(shared)))
+    (one,) = drive(versions.stream(Reference.parse(shared)))
     content = next(c for repo, c in one.contents.items() if repo.part == "deltas")
     snapshot_download(f"{shared}-deltas", repo_type="dataset", revision=content)
     with hub.recorded() as asked:
@@ -216,7 +215,7 @@ def test_stopped_and_run_again_it_goes_on(
     hub: Hub, source: Path, shared: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    work = pulling(shared, out)
+    work = pull.stream(shared, out)
     for event in work:
         if event.detail.get("file") == "deltas/heatmaps/plain-a.safetensors":
             break

@@ -15,7 +15,7 @@ from blindspots_hub.artifacts.hub import push
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.plan import ADDED, CHANGED, DELETED, UNCHANGED
 from blindspots_hub.artifacts.hub.repos import KINDS, Reference
-from blindspots_hub.artifacts.hub.versions import listing
+from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
@@ -125,7 +125,7 @@ def test_versions_side_by_side_share_what_did_not_change(hub: Hub, bundle: Path)
     assert [c.kind for c in three.plans[-1].changes if c.path == "notes.json"] == [DELETED]
     assert "notes.json" in repo(hub, "sae").paths("v1.1.0")
     assert "notes.json" not in repo(hub, "sae").paths("v2.0.0")
-    listed = drive(listing(Reference(hub.owner, "birds")))
+    listed = drive(versions.stream(Reference(hub.owner, "birds")))
     assert [str(v.version) for v in listed] == ["1.0.0", "1.1.0", "2.0.0"]
     assert not any(v.faults for v in listed)
     assert [{r.part: c for r, c in v.contents.items()} for v in listed[:2]] == [

@@ -13,7 +13,7 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import push
 from blindspots_hub.artifacts.hub.publish import Published
 from blindspots_hub.artifacts.hub.repos import Reference
-from blindspots_hub.artifacts.hub.versions import listing
+from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
@@ -68,7 +68,7 @@ def test_whenever_the_other_comes_in_no_version_is_mixed(
         assert ended.count("won") == 1, ended
     hub.server.heal()
     winner = load_bundle(f"{hub.owner}/birds@1.0.0", PARTS)
-    (listed,) = drive(listing(Reference(hub.owner, "birds")))
+    (listed,) = drive(versions.stream(Reference(hub.owner, "birds")))
     assert not listed.faults
     # Which of the two it is shows in the weights; everything else has to be of the same one.
     source = next(
@@ -96,6 +96,6 @@ def test_two_threads_with_the_same_bundle_both_end_well(hub: Hub, bundle: Path) 
     assert any(isinstance(end, Published) for end in ends), ends
     again = push(bundle, hub.owner, "1.0.0")
     assert again.already
-    (listed,) = drive(listing(Reference(hub.owner, "birds")))
+    (listed,) = drive(versions.stream(Reference(hub.owner, "birds")))
     assert not listed.faults
     assert set(load_bundle(f"{hub.owner}/birds").models) == set(MODELS)

@@ -18,11 +18,11 @@ from published_fixtures import golden, write_replica, write_threshold
 from typer.testing import CliRunner
 
 from blindspots_hub import cli, paper
-from blindspots_hub.concepts.published.pickle import fuse as published_fuse
+from blindspots_hub.concepts.published import fuse as published_fuse
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.progress import Event
-from blindspots_hub.runs.import_published import import_published, importing
+from blindspots_hub.progress import Event, drive
+from blindspots_hub.runs.import_published import import_published
 from blindspots_hub.utils.files import read_json, sha256_file, write_json
 
 GOLDEN = golden()
@@ -215,7 +215,7 @@ def test_resumed_after_a_stop_it_writes_the_same(
 ) -> None:
     monkeypatch.setattr(published_fuse, "_BLOCK_BYTES", 4 * 40 * 10)
     import_published(replica, tmp_path / "whole")
-    work = importing(replica, tmp_path / "out")
+    work = import_published.stream(replica, tmp_path / "out")
     for event in work:
         if event.stage == "fuse the dictionary" and event.done == 50:
             work.close()
@@ -241,14 +241,15 @@ def test_resumed_after_a_stop_it_writes_the_same(
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from blindspots_hub.concepts.published.pickle import fuse as published_fuse
+from blindspots_hub.concepts.published import fuse as published_fuse
+from blindspots_hub.progress import drive
 from blindspots_hub.runs.import_published import import_published
 
 published_fuse._BLOCK_BYTES = 4 * 40 * 10
 def show(event):
     if event.stage == "fuse the dictionary" and event.done == 40:
         os.kill(os.getpid(), signal.SIGKILL)
-import_published(sys.argv[1], sys.argv[2], show=show)
+drive(import_published.stream(sys.argv[1], sys.argv[2]), show)
 """
 
 
@@ -268,7 +269,7 @@ def test_killed_it_goes_on(replica: Path, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_progress_names_every_stage(replica: Path, tmp_path: Path) -> None:
     events: list[Event] = []
-    import_published(replica, tmp_path / "out", show=events.append)
+    drive(import_published.stream(replica, tmp_path / "out"), events.append)
     stages = list(dict.fromkeys(event.stage for event in events))
     assert stages == [
         "find the weights",

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import lsq_linear
 
+from blindspots_hub.concepts.quality import atoms as quality_atoms
+from blindspots_hub.concepts.quality import stability as quality_stability
 from blindspots_hub.concepts.quality.atoms import atom_cosines
 from blindspots_hub.concepts.quality.hull import fitted_scale, hull_distances, onto_simplex
-from blindspots_hub.concepts.quality.reconstruction import Reconstruction, evaluate_sae
-from blindspots_hub.concepts.quality.reconstruction import atoms as quality_atoms
-from blindspots_hub.concepts.quality.reconstruction import stability as quality_stability
+from blindspots_hub.concepts.quality.reconstruction import Reconstruction, reconstruction_quality
 from blindspots_hub.concepts.quality.stability import Run, independence, match, stability
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
@@ -36,7 +36,7 @@ def test_reconstruction_equals_the_dense_computation() -> None:
     dense = torch.from_numpy(sae.encode(tokens).to_dense()).double()
     error = (dense @ sae.dictionary.double() - tokens.double()).square().sum()
     spread = (tokens.double() - tokens.double().mean(0)).square().sum()
-    quality = evaluate_sae(sae, tokens, chunk=70)
+    quality = reconstruction_quality(sae, tokens, chunk=70)
     assert quality["r2"] == pytest.approx(float(1 - error / spread), abs=1e-6)
     assert quality["l0"] == pytest.approx(float((dense > 0).sum() / 300))
     assert quality["dead_share"] == pytest.approx(float((dense.sum(0) == 0).float().mean()))
@@ -56,7 +56,7 @@ def test_reconstruction_counts_fires_and_does_not_depend_on_chunks() -> None:
 @pytest.mark.parametrize("tokens", [torch.zeros(0, 6), torch.ones(5, 6)])
 def test_r2_of_tokens_that_do_not_differ_is_refused(tokens: torch.Tensor) -> None:
     with pytest.raises(BlindspotsError, match="do not differ"):
-        evaluate_sae(tiny_rasae(), tokens)
+        reconstruction_quality(tiny_rasae(), tokens)
 
 
 # redundancy and coherence

@@ -9,11 +9,11 @@ from torch.nn import functional
 from training_fixtures import planted_tokens, small
 
 from blindspots_hub import paper
-from blindspots_hub.concepts.quality.reconstruction import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.training.kmeans import token_centroids
 from blindspots_hub.concepts.training.schedule import learning_rate
-from blindspots_hub.concepts.training.train import TrainConfig, train_sae
+from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, drive
 from blindspots_hub.utils.distributed import Processes
@@ -27,8 +27,8 @@ def test_recovers_planted_directions(rule):
     tokens, directions = planted_tokens()
     events: list[Event] = []
     config = small(sparsity=rule)
-    sae = drive(train_sae(tokens[:7000], config, seed=0), events.append)
-    quality = evaluate_sae(sae, tokens[7000:])
+    sae = drive(train_on_tokens(tokens[:7000], config, seed=0), events.append)
+    quality = reconstruction_quality(sae, tokens[7000:])
     assert quality["r2"] > 0.9
     assert quality["l0"] <= 2 if rule == "topk" else quality["l0"] > 0
     assert quality["dead_share"] < 0.5
@@ -50,10 +50,10 @@ def test_recovers_planted_directions(rule):
 def test_the_same_seed_gives_the_same_model(rule):
     tokens, _ = planted_tokens()
     config = small(sparsity=rule, steps=20, kmeans_steps=5)
-    first, again = (drive(train_sae(tokens, config, seed=3)).fingerprint for _ in range(2))
+    first, again = (drive(train_on_tokens(tokens, config, seed=3)).fingerprint for _ in range(2))
     assert first == again
-    assert drive(train_sae(torch.from_numpy(tokens), config, seed=3)).fingerprint == first
-    assert drive(train_sae(tokens, config, seed=4)).fingerprint != first
+    assert drive(train_on_tokens(torch.from_numpy(tokens), config, seed=3)).fingerprint == first
+    assert drive(train_on_tokens(tokens, config, seed=4)).fingerprint != first
 
 
 def test_what_was_trained_is_recorded(tmp_path):
@@ -65,7 +65,7 @@ def test_what_was_trained_is_recorded(tmp_path):
         "backbone_fingerprint": "f" * 64,
         "origin": "a test",
     }
-    sae = drive(train_sae(planted_tokens()[0], small(**settings), seed=0))
+    sae = drive(train_on_tokens(planted_tokens()[0], small(**settings), seed=0))
     sae.save_pretrained(tmp_path)
     config = RASAE.from_pretrained(tmp_path).config
     assert (config.d, config.n_concepts, config.k, config.relaxation) == (24, 48, 2, 0.5)
@@ -76,8 +76,8 @@ def test_what_was_trained_is_recorded(tmp_path):
 def test_quality_is_what_plain_numpy_computes():
     tokens, _ = planted_tokens()
     config = small(steps=30, kmeans_steps=5)
-    sae = drive(train_sae(tokens, config, seed=0))
-    quality = evaluate_sae(sae, tokens, chunk=700)
+    sae = drive(train_on_tokens(tokens, config, seed=0))
+    quality = reconstruction_quality(sae, tokens, chunk=700)
     codes = sae.encode(torch.from_numpy(tokens)).to_dense().astype(np.float64)
     error = ((codes @ sae.dictionary.double().numpy() - tokens) ** 2).sum()
     assert quality["r2"] == pytest.approx(1 - error / ((tokens - tokens.mean(0)) ** 2).sum(), 1e-4)
@@ -131,7 +131,7 @@ def test_centroids_are_of_the_data():
 )
 def test_unusable_tokens_are_told_in_a_sentence(tokens, words):
     with pytest.raises(BlindspotsError, match=words):
-        drive(train_sae(tokens, small(), seed=0))
+        drive(train_on_tokens(tokens, small(), seed=0))
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,10 @@ def test_settings_that_cannot_be_are_told_in_a_sentence(settings, words):
 def test_mixed_precision_ends_where_full_precision_does(rule, precision):
     tokens, _ = planted_tokens()
     qualities = [
-        evaluate_sae(
-            drive(train_sae(tokens[:7000], small(sparsity=rule, precision=p, steps=250), seed=0)),
+        reconstruction_quality(
+            drive(
+                train_on_tokens(tokens[:7000], small(sparsity=rule, precision=p, steps=250), seed=0)
+            ),
             tokens[7000:],
         )
         for p in ("fp32", precision)
@@ -172,32 +174,32 @@ def test_mixed_precision_ends_where_full_precision_does(rule, precision):
 def test_atoms_settle_while_training():
     tokens, _ = planted_tokens()
     events: list[Event] = []
-    drive(train_sae(tokens, small(steps=300), seed=0), events.append)
+    drive(train_on_tokens(tokens, small(steps=300), seed=0), events.append)
     stability = [event.detail["stability"] for event in events if "stability" in event.detail]
     assert all(value <= 1 + 1e-6 for value in stability)
     assert min(stability) < 0.9999 < stability[-1]
 
 
 def test_a_batch_has_a_token_for_every_process():
-    work = train_sae(planted_tokens()[0], small(batch=3), seed=0, processes=Processes(0, 4))
+    work = train_on_tokens(planted_tokens()[0], small(batch=3), seed=0, processes=Processes(0, 4))
     with pytest.raises(BlindspotsError, match="larger batch"):
         drive(work)
 
 
 def test_a_seed_is_not_negative():
     with pytest.raises(BlindspotsError, match="seed"):
-        drive(train_sae(planted_tokens()[0], small(), seed=-1))
+        drive(train_on_tokens(planted_tokens()[0], small(), seed=-1))
 
 
 def test_a_training_that_diverges_is_told():
-    work = train_sae(planted_tokens()[0], small(peak_rate=1e30), seed=0)
+    work = train_on_tokens(planted_tokens()[0], small(peak_rate=1e30), seed=0)
     with pytest.raises(BlindspotsError, match=r"diverged.*lower peak rate"):
         drive(work)
 
 
 def test_a_batch_of_one_token_has_no_r2():
     events: list[Event] = []
-    drive(train_sae(planted_tokens()[0], small(batch=1, steps=11), seed=0), events.append)
+    drive(train_on_tokens(planted_tokens()[0], small(batch=1, steps=11), seed=0), events.append)
     told = [event.detail for event in events if "loss" in event.detail]
     assert told
     assert all("r2" not in detail for detail in told)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from training_fixtures import planted_tokens, small
 
 from blindspots_hub.concepts.training.checkpoint import FILE, Checkpoints
-from blindspots_hub.concepts.training.train import STAGE, train_sae
+from blindspots_hub.concepts.training.train import STAGE, train_on_tokens
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, drive
 
@@ -35,7 +35,7 @@ def tokens() -> np.ndarray:
 
 def undisturbed(tokens: np.ndarray, rule: str) -> tuple[str, list[Event]]:
     events: list[Event] = []
-    sae = drive(train_sae(tokens, config(rule), seed=0), events.append)
+    sae = drive(train_on_tokens(tokens, config(rule), seed=0), events.append)
     return sae.fingerprint, [event for event in events if event.stage == STAGE]
 
 
@@ -44,7 +44,7 @@ def test_closed_and_resumed_is_bit_identical(tokens, rule, tmp_path):
     expected, told = undisturbed(tokens, rule)
     seen = []
     for _ in range(2):
-        work = train_sae(tokens, config(rule), 0, checkpoints=Checkpoints(tmp_path))
+        work = train_on_tokens(tokens, config(rule), 0, checkpoints=Checkpoints(tmp_path))
         for event in work:
             if event.stage == STAGE:
                 seen.append(event)
@@ -52,7 +52,7 @@ def test_closed_and_resumed_is_bit_identical(tokens, rule, tmp_path):
                     break
         work.close()
     events: list[Event] = []
-    work = train_sae(tokens, config(rule), 0, checkpoints=Checkpoints(tmp_path))
+    work = train_on_tokens(tokens, config(rule), 0, checkpoints=Checkpoints(tmp_path))
     sae = drive(work, events.append)
     assert sae.fingerprint == expected
     assert seen + events == told  # no stage is done again, and the metrics are the same too
@@ -64,10 +64,10 @@ import sys
 from pathlib import Path
 import numpy as np
 from blindspots_hub.concepts.training.checkpoint import Checkpoints
-from blindspots_hub.concepts.training.train import train_sae
+from blindspots_hub.concepts.training.train import train_on_tokens
 from test_concepts_train_resume import config
 folder = Path(sys.argv[1])
-for event in train_sae(
+for event in train_on_tokens(
     np.load(folder / "tokens.npy"), config("batch_topk"), 0,
     checkpoints=Checkpoints(folder / "work", seconds=0),
 ):
@@ -89,7 +89,7 @@ def test_killed_and_resumed_is_bit_identical(tokens, tmp_path):
     process.wait()
     assert 8 <= step_of(path) < STEPS, "the process was to be killed in the middle"
     events: list[Event] = []
-    work = train_sae(tokens, config("batch_topk"), 0, checkpoints=Checkpoints(path.parent))
+    work = train_on_tokens(tokens, config("batch_topk"), 0, checkpoints=Checkpoints(path.parent))
     sae = drive(work, events.append)
     assert sae.fingerprint == undisturbed(tokens, "batch_topk")[0]
     assert events[0].stage == STAGE
@@ -103,7 +103,7 @@ def step_of(path: Path) -> int:
 
 
 def stopped(tokens: np.ndarray, folder: Path) -> None:
-    work = train_sae(tokens, config("topk"), 0, checkpoints=Checkpoints(folder))
+    work = train_on_tokens(tokens, config("topk"), 0, checkpoints=Checkpoints(folder))
     next(event for event in work if event.stage == STAGE)
     work.close()
 
@@ -114,7 +114,9 @@ def test_another_training_is_refused(tokens, tmp_path, change):
     before = (tmp_path / FILE).read_bytes()
     settings = config("batch_topk") if change == "config" else config("topk")
     other = tokens[:-1] if change == "tokens" else tokens
-    work = train_sae(other, settings, int(change == "seed"), checkpoints=Checkpoints(tmp_path))
+    work = train_on_tokens(
+        other, settings, int(change == "seed"), checkpoints=Checkpoints(tmp_path)
+    )
     with pytest.raises(BlindspotsError, match="another folder, or delete"):
         drive(work)
     assert (tmp_path / FILE).read_bytes() == before
@@ -134,7 +136,7 @@ def test_a_damaged_checkpoint_is_told(tokens, tmp_path):
     content = (tmp_path / FILE).read_bytes()
     (tmp_path / FILE).write_bytes(content[:-100])
     with pytest.raises(BlindspotsError):
-        drive(train_sae(tokens, config("topk"), 0, checkpoints=Checkpoints(tmp_path)))
+        drive(train_on_tokens(tokens, config("topk"), 0, checkpoints=Checkpoints(tmp_path)))
     save_file({"x": torch.zeros(1)}, tmp_path / FILE)
     with pytest.raises(BlindspotsError, match="another folder"):
-        drive(train_sae(tokens, config("topk"), 0, checkpoints=Checkpoints(tmp_path)))
+        drive(train_on_tokens(tokens, config("topk"), 0, checkpoints=Checkpoints(tmp_path)))

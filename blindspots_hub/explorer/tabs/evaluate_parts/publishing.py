@@ -9,7 +9,7 @@ from html import escape
 import gradio as gr
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.hub.publish import Published, pushing
+from blindspots_hub.artifacts.hub.publish import Published, push
 from blindspots_hub.artifacts.layout import DELTAS_PART
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
@@ -110,7 +110,7 @@ class PublishPanel:
         yield {self.push: gr.Button(interactive=False)}
         try:
             bundle = self._catalog.entry(finished).bundle
-            work = pushing(
+            work = push.stream(
                 bundle.root,
                 profile.username,
                 version.strip(),
