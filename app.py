@@ -10,12 +10,12 @@ from pathlib import Path
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of a torchvision nobody needs
 
-from blindspots_hub.engine import gpu_work  # noqa: F401, I001 - first: ZeroGPU wants it before any torch
+from blindspots_hub.runs import gpu_work  # noqa: F401, I001 - first: ZeroGPU wants it before any torch
 from blindspots_hub import planted
-from blindspots_hub.data.models import REGISTRY
+from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.opening import open_first
-from blindspots_hub.site import Site
+from blindspots_hub.serving.opening import open_first
+from blindspots_hub.serving.deployment import Deployment
 
 
 def arguments() -> argparse.Namespace:
@@ -42,11 +42,11 @@ def main() -> int:
     except BlindspotsError as error:
         print(error, file=sys.stderr)
         return 2
-    from blindspots_hub.explorer.app import build_app, serve
+    from blindspots_hub.explorer.page.app import build_app, serve
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
-    page = build_app(bundle, asked.evaluations, known, Site.of(os.environ), note)
+    page = build_app(bundle, asked.evaluations, known, Deployment.of(os.environ), note)
     serve(page, asked.host, asked.port)
     return 0
 

@@ -17,10 +17,10 @@ from blindspots_hub.commands import (
     quality,
     sae,
     space,
-    starting,
 )
+from blindspots_hub.commands import new_bundle as starting
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import told_by_the_system
+from blindspots_hub.utils.files import told_by_the_system
 
 app = typer.Typer(
     help="Find out what a text-to-image model cannot draw, and what it draws too much.",

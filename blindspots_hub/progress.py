@@ -7,10 +7,13 @@ app with `gr.Progress`; both see the same events.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -77,3 +80,23 @@ class TerminalProgress:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class Call(Generic[P, T]):
+    """A public call: it does its work when it is called, and shows progress in the terminal.
+
+    `stream` is the same work as a generator of events, for whoever shows progress elsewhere or
+    wants to stop: ceasing to iterate cancels it, and what it wrote stays.
+    """
+
+    def __init__(self, stream: Callable[P, Work[T]]) -> None:
+        self.stream = stream
+        update_wrapper(self, stream)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work and return its result."""
+        with TerminalProgress(quiet=not sys.stderr.isatty()) as show:
+            return drive(self.stream(*args, **kwargs), show)
+
+    def __repr__(self) -> str:
+        return f"<call {self.stream.__module__}.{self.stream.__qualname__}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindspots_hub.files import read_json, sha256_file, write_json
+from blindspots_hub.utils.files import read_json, sha256_file, write_json
 
 
 def rehash(bundle: Path) -> None:

@@ -74,7 +74,7 @@ def served(
 ) -> Iterator[str]:
     """The app on the bundle `root`, as `app.py` serves it; yields its address."""
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.explorer.app import build_app, serve
+    from blindspots_hub.explorer.page.app import build_app, serve
 
     page = build_app(load_bundle(root), evaluations, [known])
     port = free_port()

@@ -16,13 +16,13 @@ from conftest import Hub
 from safetensors.numpy import save_file
 from synthetic_bundle import Synthetic, write_synthetic
 
-from blindspots_hub import hub_errors
 from blindspots_hub.artifacts.hub import push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS
 from blindspots_hub.artifacts.writer import image_cell, write_table
-from blindspots_hub.files import read_json, sha256_file, write_json
+from blindspots_hub.utils import hub_errors
+from blindspots_hub.utils.files import read_json, sha256_file, write_json
 
 MODELS = {"plain-a": "Plain A", "plain-b": "Plain B"}
 PARTS = ("pairs", "generations", "deltas", "sae")

@@ -9,7 +9,7 @@ import numpy as np
 
 from blindspots_hub import paper
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.concept_map import (
+from blindspots_hub.explorer.map.concept_map import (
     REGION_LIMIT,
     Hover,
     MapData,

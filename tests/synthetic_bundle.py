@@ -26,10 +26,10 @@ from blindspots_hub.artifacts.schema import (
     THUMBNAILS,
 )
 from blindspots_hub.artifacts.writer import image_cell, write_manifest, write_table
-from blindspots_hub.files import write_json
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, top_images
 from blindspots_hub.measure.table import MeasureSettings, count_states, measure
+from blindspots_hub.utils.files import write_json
 
 GRID = (16, 16)
 WORDS = (

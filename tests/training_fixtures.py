@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from blindspots_hub.concepts.train import TrainConfig
+from blindspots_hub.concepts.training.train import TrainConfig
 
 
 def planted_tokens(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blindspots_hub.compiled import compiled
+from blindspots_hub.utils.compiled import compiled
 
 
 @compiled

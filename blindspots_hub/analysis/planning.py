@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from blindspots_hub.analysis.reading import Reading
+from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 
@@ -21,7 +21,8 @@ def resolvable_gap(bundle: Bundle, pairs: int) -> float | None:
     was determined.
     """
     scaled = [
-        Reading.of(bundle.deltas(name), "relative").half_width * math.sqrt(model["pairs"] / pairs)
+        ModelDeltas.of(bundle.deltas(name), "relative").half_width
+        * math.sqrt(model["pairs"] / pairs)
         for name, model in bundle.models.items()
     ]
     measured = [width for width in scaled if math.isfinite(width)]
@@ -65,7 +66,7 @@ def pairs_needed(bundle: Bundle, half_width: float) -> list[Need]:
     for name, model in bundle.models.items():
         if model["design"] != "paired":
             continue
-        reading, measured = Reading.of(bundle.deltas(name), "relative"), model["pairs"]
+        reading, measured = ModelDeltas.of(bundle.deltas(name), "relative"), model["pairs"]
         judged = reading.determined & (reading.images_natural > 0)
         width = (reading.gap_high - reading.gap_low)[judged] / 2
         by_width = measured * (width / half_width) ** 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from blindspots_hub.analysis.reading import KINDS, Reading
+from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
@@ -62,7 +62,7 @@ def stability(
 
     def tops(rows: np.ndarray) -> dict[str, set[int]]:
         table = measure(natural.take(rows), generated.take(rows), settings, paired=True)
-        reading = Reading.of(pa.table(table), kind)
+        reading = ModelDeltas.of(pa.table(table), kind)
         return {side: set(reading.ranking(side)[:top].tolist()) for side in SIDES}
 
     whole = tops(np.arange(n))

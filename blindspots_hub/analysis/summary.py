@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blindspots_hub.analysis.reading import CODE, Reading
+from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 
 NAMED = 3
@@ -14,7 +14,7 @@ NAMED = 3
 def headline(bundle: Bundle, model: str) -> str:
     """One sentence: what the model draws far too rarely, and what it adds (relative δ)."""
     title = bundle.model(model)["title"]
-    reading = Reading.of(bundle.deltas(model), "relative")
+    reading = ModelDeltas.of(bundle.deltas(model), "relative")
     parts = []
     for state, words in (
         ("suppressed", "draws far too rarely"),

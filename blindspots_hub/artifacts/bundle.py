@@ -36,9 +36,9 @@ from blindspots_hub.artifacts.schema import (
 )
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json, sha256_file
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.progress import Event, drive
+from blindspots_hub.utils.files import read_json, sha256_file
 
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.hub.lock import Lock

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic
+from blindspots_hub.utils.files import atomic
 
 Entry = tuple[int, int, np.ndarray, np.ndarray]
 """(concept, row of the image, patch indices ascending, codes)."""

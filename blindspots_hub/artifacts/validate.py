@@ -32,8 +32,8 @@ from blindspots_hub.artifacts.schema import (
     TableSpec,
 )
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json, sha256_file
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.utils.files import read_json, sha256_file
 
 SINGLE = (PAIRS, NATURAL_IMAGES, CONCEPTS, THUMBNAILS)
 """Tables of which a bundle has one, not one a model."""

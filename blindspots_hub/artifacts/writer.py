@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import blindspots_hub
-from blindspots_hub.artifacts.cards import write_bundle_card
+from blindspots_hub.artifacts.cards.templates import write_bundle_card
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, table_path
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
-from blindspots_hub.files import atomic, sha256_file, write_json
+from blindspots_hub.utils.files import atomic, sha256_file, write_json
 
 PACKAGES = (
     "torch",

@@ -18,12 +18,12 @@ import torch
 from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
 from blindspots_hub.benchmarks.synthetic import TOKENS, PublishedLike, published_like
 from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.fast_encoder import FastEncoder
+from blindspots_hub.concepts.encoder.fast_encoder import FastEncoder
+from blindspots_hub.concepts.encoder.screen import fast_bfloat16
+from blindspots_hub.concepts.encoder.select import at_least as dense_at_least
+from blindspots_hub.concepts.encoder.select import top_k as dense_top_k
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.rasae_config import Sparsity
-from blindspots_hub.concepts.screen import fast_bfloat16
-from blindspots_hub.concepts.select import at_least as dense_at_least
-from blindspots_hub.concepts.select import top_k as dense_top_k
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from blindspots_hub.cores import cores
+from blindspots_hub.utils.cores import cores
 
 _BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 """Names that Linux gives to instructions for bf16 products (x86, x86 tiles, ARM)."""

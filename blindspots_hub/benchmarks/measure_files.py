@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from blindspots_hub.benchmarks.dense_way import (
+from blindspots_hub.benchmarks.dense_baseline import (
     FEATURES_BATCH,
     RANKING_BATCH,
     DenseFeatures,
@@ -28,11 +28,11 @@ from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import open_image
-from blindspots_hub.engine.encoding import code_store, encode_all
-from blindspots_hub.engine.loading import loading
-from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Work
+from blindspots_hub.runs.encoding import code_store, encode_all
+from blindspots_hub.runs.loading import loading
+from blindspots_hub.runs.tables import EnergyPair, write_tables
 
 FASTER = 12.0
 """The dense way's time over ours, from image files, on a CPU."""
@@ -182,7 +182,7 @@ def end_to_end(
         seconds["encode"] += time.perf_counter() - started
     started = time.perf_counter()
     energies = [side.energies("patches") for side in coded]
-    compared = Compared(energies[0], energies[1], ids, ids, paired=True)
+    compared = EnergyPair(energies[0], energies[1], ids, ids, paired=True)
     write_tables(folder / "bundle", "model", compared, MeasureSettings(), energies[0])
     seconds["tables"] = time.perf_counter() - started
 

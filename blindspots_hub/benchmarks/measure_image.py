@@ -10,7 +10,7 @@ import torch
 from scipy import sparse
 
 from blindspots_hub.benchmarks import process_memory
-from blindspots_hub.benchmarks.dense_way import (
+from blindspots_hub.benchmarks.dense_baseline import (
     FEATURES_BATCH,
     RANKING_BATCH,
     TOP,
@@ -20,14 +20,14 @@ from blindspots_hub.benchmarks.dense_way import (
 from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
 from blindspots_hub.benchmarks.sae_timing import in_turns
 from blindspots_hub.benchmarks.synthetic import LAYOUT, TOKENS, PublishedLike
+from blindspots_hub.concepts.encoder.screen import fast_bfloat16
 from blindspots_hub.concepts.rasae import RASAE
-from blindspots_hub.concepts.screen import fast_bfloat16
-from blindspots_hub.engine.gpu_work import ENCODED_AT_ONCE
 from blindspots_hub.measure.cooccurrence import co_occurrence
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import top_images
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.gpu_work import ENCODED_AT_ONCE
 
 FASTER_BF16, FASTER_FP32 = 80.0, 45.0
 """The dense way's time over ours, with and without fast bf16."""

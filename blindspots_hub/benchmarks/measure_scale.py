@@ -16,11 +16,11 @@ from blindspots_hub.benchmarks import process_memory
 from blindspots_hub.benchmarks.measure_image import WORKER
 from blindspots_hub.benchmarks.sae_report import Row, at_most, unmeasured
 from blindspots_hub.benchmarks.synthetic import LAYOUT, PublishedLike
-from blindspots_hub.engine.encoding import SHARD
-from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.store import CodedImages, CodeStore
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.encoding import SHARD
+from blindspots_hub.runs.tables import EnergyPair, write_tables
 
 LIMIT = 2 << 30
 """Bytes that `LIMITED` pairs must do with, torch and weights included."""
@@ -91,7 +91,7 @@ def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> I
 def _write(root: Path, natural: CodedImages, generated: CodedImages) -> None:
     """Every table of the pairs, and the heatmaps of the top images."""
     settings = MeasureSettings()
-    compared = Compared(
+    compared = EnergyPair(
         natural.energies(settings.tokens),
         generated.energies(settings.tokens),
         natural.ids,

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from blindspots_hub.analysis.atlas import NEIGHBOURS, companions
+from blindspots_hub.analysis.concept_map import NEIGHBOURS, co_occurring
 from blindspots_hub.benchmarks.measure_world import paired_energies
 from blindspots_hub.benchmarks.sae_report import Row, at_most
-from blindspots_hub.engine.tables import Compared, write_tables
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import (
     duplicates,
@@ -22,6 +21,7 @@ from blindspots_hub.measure.null import null_share
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.tables import EnergyPair, write_tables
 
 SECONDS = 20.0
 """For every table of the paper's 10,000 images and 32,000 concepts."""
@@ -40,9 +40,9 @@ def tables_row(images: int, n: int, judged: bool) -> Work[Row]:
         settings = MeasureSettings()
         started = time.perf_counter()
         natural, generated = (ImageEnergies.load(path) for path in paths)
-        compared = Compared(natural, generated, ids, ids, paired=True)
+        compared = EnergyPair(natural, generated, ids, ids, paired=True)
         write_tables(Path(folder) / "bundle", "model", compared, settings, natural)
-        companions(natural, NEIGHBOURS)
+        co_occurring(natural, NEIGHBOURS)
         whole = time.perf_counter() - started
     yield Event("tables", 2, 3)
     parts: dict[str, Callable[[], object]] = {
@@ -52,7 +52,7 @@ def tables_row(images: int, n: int, judged: bool) -> Work[Row]:
         "mean δ": lambda: pair_mean_delta(natural, generated, settings.tau),
         "duplicates": lambda: duplicates(generated),
         "null": lambda: null_share(natural, images, settings),
-        "companions": lambda: companions(natural, NEIGHBOURS),
+        "companions": lambda: co_occurring(natural, NEIGHBOURS),
     }
     seconds = {}
     for name, work in parts.items():

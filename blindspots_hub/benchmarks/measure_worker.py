@@ -58,7 +58,7 @@ def one_image(order: dict[str, Any]) -> dict[str, Any]:
     """Bytes by which one of the two ways raises the memory, with ten images at once."""
     import torch
 
-    from blindspots_hub.benchmarks.dense_way import FEATURES_BATCH, DenseFeatures, DenseRanking
+    from blindspots_hub.benchmarks.dense_baseline import FEATURES_BATCH, DenseFeatures, DenseRanking
     from blindspots_hub.benchmarks.measure_image import our_way
     from blindspots_hub.benchmarks.process_memory import raised_by
     from blindspots_hub.benchmarks.synthetic import LAYOUT

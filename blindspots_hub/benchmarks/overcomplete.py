@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from blindspots_hub.files import write_bytes
+from blindspots_hub.utils.files import write_bytes
 
 PINS = ("overcomplete==0.3.0", "einops==0.8.1")
 """The release that reads the published weights, and the one package more that training needs."""

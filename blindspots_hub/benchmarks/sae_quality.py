@@ -5,7 +5,7 @@ steps, batch, learning rate of every step, AdamW with its β and weight decay, X
 scale of the first reconstructions, and the weight of the auxiliary term; both in fp32. Each draws
 its own random weights and order of batches. What differs is the code: A starts as overcomplete's
 identity there and as ours here, rows of A are normalised after a step there and within it here.
-Both models are then measured by `evaluate_sae` on tokens that neither has seen.
+Both models are then measured by `reconstruction_quality` on tokens that neither has seen.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from blindspots_hub.benchmarks.overcomplete import NotInstalled, Overcomplete, Stopped, environment
 from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
-from blindspots_hub.concepts.kmeans import token_centroids
-from blindspots_hub.concepts.quality import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
-from blindspots_hub.concepts.schedule import learning_rate
-from blindspots_hub.concepts.train import TrainConfig, train_sae
+from blindspots_hub.concepts.training.kmeans import token_centroids
+from blindspots_hub.concepts.training.schedule import learning_rate
+from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
 from blindspots_hub.progress import Event, Work
 
 R2_BELOW = 0.005
@@ -76,8 +76,8 @@ def quality_rows(
                 steps=shape.steps,
                 batch=shape.batch,
             )
-            sae = yield from train_sae(tokens, config, seed)
-            ours.append(evaluate_sae(sae, held_out))
+            sae = yield from train_on_tokens(tokens, config, seed)
+            ours.append(reconstruction_quality(sae, held_out))
             theirs.append((yield from _theirs(python, tokens, held_out, config, seed)))
     except Stopped as why:
         return _unmeasured(label, str(why))
@@ -124,7 +124,7 @@ def _theirs(
     steps = config.total_steps(len(tokens))
     centroids = yield from token_centroids(
         tokens, config.n_centroids, config.kmeans_steps, max(config.batch, 1024), seed
-    )  # the same call as in `train_sae`, and so the same points
+    )  # the same call as in `train_on_tokens`, and so the same points
     yield Event("train overcomplete's RA-SAE", 0, 1)
     with tempfile.TemporaryDirectory() as name, Overcomplete(python, Path(name)) as theirs:
         np.save(theirs.folder / "tokens.npy", tokens)
@@ -156,4 +156,4 @@ def _theirs(
     sae = RASAE.from_weights(
         RASAEConfig(d=tokens.shape[1], n_concepts=config.n_concepts, k=config.k), weights
     )
-    return evaluate_sae(sae, held_out)
+    return reconstruction_quality(sae, held_out)

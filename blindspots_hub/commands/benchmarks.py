@@ -40,8 +40,8 @@ def benchmark_sae(
 
     from blindspots_hub.benchmarks import sae
     from blindspots_hub.benchmarks.overcomplete import default_cache
-    from blindspots_hub.files import write_json
     from blindspots_hub.planted.tokens import planted_tokens
+    from blindspots_hub.utils.files import write_json
 
     sizes = sae.QUICK if quick else sae.FULL
     if repeats is not None:
@@ -82,7 +82,7 @@ def benchmark_measure(
     from dataclasses import replace
 
     from blindspots_hub.benchmarks import measure
-    from blindspots_hub.files import write_json
+    from blindspots_hub.utils.files import write_json
 
     sizes = measure.QUICK if quick else measure.FULL
     if images is not None:

@@ -90,12 +90,12 @@ def confounds(
     """What JPEG and resizing alone would flag: natural images against themselves, altered."""
     from blindspots_hub import planted
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.confounds import Alteration, confounding
     from blindspots_hub.measure.settings import MeasureSettings
+    from blindspots_hub.runs.confounds import Alteration, confounds
 
     alterations = [Alteration(jpeg=quality) for quality in jpeg or ()]
     alterations += [Alteration(side=pixels) for pixels in side or ()]
-    work = confounding(
+    work = confounds.stream(
         open_bundle(bundle) or load_bundle(planted.BUNDLE),
         out,
         alterations or [Alteration(jpeg=75), Alteration(jpeg=90), Alteration(side=512)],
@@ -150,11 +150,11 @@ def remeasure(
 ) -> None:
     """All tables anew from the kept energies, with other settings: no image, no GPU."""
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.remeasure import remeasuring
+    from blindspots_hub.runs.remeasure import remeasure
 
     asked = {"tau": tau, "min_support": min_support, "alpha": alpha, "confidence": confidence}
     changes = {name: value for name, value in asked.items() if value is not None}
-    tell(run(remeasuring(load_bundle(bundle), out, changes), quiet))
+    tell(run(remeasure.stream(load_bundle(bundle), out, changes), quiet))
 
 
 def _share(value: float | None) -> str:

@@ -61,10 +61,10 @@ def push(
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. The token is
     HF_TOKEN's, or that of `hf auth login`.
     """
-    from blindspots_hub.artifacts.hub.publish import pushing
+    from blindspots_hub.artifacts.hub.publish import push
     from blindspots_hub.artifacts.hub.space import space_files
 
-    work = pushing(
+    work = push.stream(
         folder,
         namespace,
         version,
@@ -95,11 +95,11 @@ def pull(
 
     Stopped and run again it goes on where it was; with more parts it adds them.
     """
-    from blindspots_hub.artifacts.hub.fetch import pulling
+    from blindspots_hub.artifacts.hub.fetch import pull
     from blindspots_hub.artifacts.layout import PARTS
 
     asked = [part for given in parts or [] for part in given.split(",")]
-    root = run(pulling(reference, out, asked or PARTS), quiet)
+    root = run(pull.stream(reference, out, asked or PARTS), quiet)
     typer.echo(f"Look at it: python app.py --bundle {root}")
 
 
@@ -109,10 +109,10 @@ def versions(reference: ReferenceArgument, quiet: QuietOption = False) -> None:
     Exits with 1 if one of them is not.
     """
     from blindspots_hub.artifacts.hub.repos import Reference
-    from blindspots_hub.artifacts.hub.versions import listing
+    from blindspots_hub.artifacts.hub.versions import versions
 
     named = Reference.parse(reference)
-    listed = run(listing(named), quiet)
+    listed = run(versions.stream(named), quiet)
     if not listed:
         typer.echo(f"No version of {named.bundle} is published yet.")
     for version in listed:

@@ -72,11 +72,11 @@ def evaluate(
     GPUs: accelerate launch --multi_gpu -m blindspots_hub evaluate …
     """
     from blindspots_hub.artifacts.layout import BACKBONE, PAIRS_PART, SAE
-    from blindspots_hub.evaluate import evaluation
     from blindspots_hub.measure.table import MeasureSettings
+    from blindspots_hub.runs.evaluate import evaluate
 
     needed = (SAE, BACKBONE) if pairs_from else (SAE, BACKBONE, PAIRS_PART)
-    work = evaluation(
+    work = evaluate.stream(
         model,
         out,
         pairs=pairs,
@@ -110,10 +110,10 @@ def measure(
     unpaired. On several GPUs: accelerate launch --multi_gpu -m blindspots_hub measure …
     """
     from blindspots_hub.artifacts.layout import BACKBONE, SAE
-    from blindspots_hub.folders import measuring_folders
     from blindspots_hub.measure.table import MeasureSettings
+    from blindspots_hub.runs.folders import measure_folders
 
-    work = measuring_folders(
+    work = measure_folders.stream(
         natural,
         generated,
         out,
@@ -126,12 +126,12 @@ def measure(
 
 def _share(work: Work[Bundle], quiet: bool) -> None:
     """Do the work, alone or with the other processes, of which the first alone speaks."""
-    from blindspots_hub.engine.sharing import part
+    from blindspots_hub.runs.sharing import shutdown
 
     bundle = run(work, quiet or not is_first())
     if is_first():
         tell(bundle)
-    part()
+    shutdown()
 
 
 def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:

@@ -37,9 +37,11 @@ def import_published(
 
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
-    from blindspots_hub.importing import importing
+    from blindspots_hub.runs.import_published import import_published
 
-    work = importing(source, out, threshold=threshold, weights_dtype=dtype, revision=revision)
+    work = import_published.stream(
+        source, out, threshold=threshold, weights_dtype=dtype, revision=revision
+    )
     done = run(work, quiet)
     config = done.config
     verified = "the published file" if done.is_published else "not the published file"

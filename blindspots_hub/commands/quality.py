@@ -34,9 +34,9 @@ def evaluate_sae(
 
     Stability is claimed only of models whose trainings began independently.
     """
-    from blindspots_hub.sae_quality import evaluating
+    from blindspots_hub.runs.evaluate_sae import evaluate_sae
 
-    evaluation = run(evaluating(models, tokens, backbone, points, device), quiet)
+    evaluation = run(evaluate_sae.stream(models, tokens, backbone, points, device), quiet)
     typer.echo(evaluation.text())
     if out is not None:
         evaluation.write(out)

@@ -9,7 +9,7 @@ import typer
 
 from blindspots_hub import paper
 from blindspots_hub.commands.options import DeviceOption, QuietOption, is_first, run
-from blindspots_hub.concepts.train_config import TrainConfig
+from blindspots_hub.concepts.training.config import TrainConfig
 from blindspots_hub.errors import BlindspotsError
 
 _RECIPE = TrainConfig()
@@ -69,7 +69,7 @@ def train_sae(
 
     On several GPUs or hosts: accelerate launch --multi_gpu -m blindspots_hub train-sae …
     """
-    from blindspots_hub.training import Place, training
+    from blindspots_hub.runs.train_sae import TrainerOptions, train_sae
 
     config = TrainConfig(
         n_concepts=concepts,
@@ -84,8 +84,10 @@ def train_sae(
         precision=precision,  # type: ignore[arg-type]
         full_precision_share=full_precision_share,
     )
-    place = Place(device, checkpoint_minutes * 60, log_with or (), keep_tokens)
-    quality = run(training(source, out, config, seed, backbone, place), quiet or not is_first())
+    place = TrainerOptions(device, checkpoint_minutes * 60, log_with or (), keep_tokens)
+    quality = run(
+        train_sae.stream(source, out, config, seed, backbone, place), quiet or not is_first()
+    )
     if quality is not None:
         typer.echo(
             f"{out}: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "
@@ -102,7 +104,7 @@ def token_store(
     quiet: QuietOption = False,
 ) -> None:
     """Keep the tokens of images on disk, for trainings to come. Run again, it goes on."""
-    from blindspots_hub.training import token_store as storing
+    from blindspots_hub.runs.train_sae import token_store as storing
 
     work = storing(images, backbone, out, dtype, device)  # type: ignore[arg-type]  # checked there
     store = run(work, quiet or not is_first())
@@ -115,7 +117,7 @@ def validate_tokens(
     quiet: QuietOption = False,
 ) -> None:
     """Read every byte of a token store and list every bad shard."""
-    from blindspots_hub.concepts.token_store_check import checking_store
+    from blindspots_hub.concepts.tokens.check import checking_store
 
     faults = run(checking_store(store), quiet)
     for fault in faults:

@@ -38,7 +38,7 @@ def deploy_space(
     quiet: QuietOption = False,
 ) -> None:
     """Assemble a Space that shows one version of a bundle, and publish it on the Hub."""
-    from blindspots_hub.artifacts.hub.deploy import deploying, lock_of
+    from blindspots_hub.artifacts.hub.deploy import deploy_space, lock_of
     from blindspots_hub.artifacts.hub.space import space_files, space_repo, write_space
 
     lock = lock_of(bundle)
@@ -48,7 +48,7 @@ def deploy_space(
         typer.echo(f"{out} is a Space that shows {lock.reference}: python {out / 'app.py'}")
         return
     repo = space_repo(lock, space)
-    deployed = run(deploying(repo, files, lock, private=private, dry_run=dry_run), quiet)
+    deployed = run(deploy_space.stream(repo, files, lock, private=private, dry_run=dry_run), quiet)
     typer.echo("\n".join(deployed.plan.lines()))
     if dry_run:
         typer.echo("Nothing was written.")

@@ -15,10 +15,10 @@ from PIL import Image
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.concepts.one_image import for_one_image
 from blindspots_hub.concepts.preprocess import Preprocessing
-from blindspots_hub.concepts.side_by_side import side_by_side
 from blindspots_hub.concepts.source import model_folder, open_safetensors
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import fingerprint, read_json, sha256_file
+from blindspots_hub.utils.files import fingerprint, read_json, sha256_file
+from blindspots_hub.utils.side_by_side import side_by_side
 
 __all__ = ["Backbone", "TokenLayout"]
 

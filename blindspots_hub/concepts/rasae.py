@@ -14,11 +14,11 @@ from torch import nn
 from torch.nn import functional
 
 from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.fast_encoder import FastEncoder
+from blindspots_hub.concepts.encoder.fast_encoder import FastEncoder
 from blindspots_hub.concepts.rasae_config import RASAEConfig
 from blindspots_hub.concepts.source import model_folder, open_safetensors
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic, json_bytes, read_json, write_json
+from blindspots_hub.utils.files import atomic, json_bytes, read_json, write_json
 
 __all__ = ["RASAE", "RASAEConfig"]
 

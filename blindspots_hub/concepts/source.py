@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.hub_errors import asking
-from blindspots_hub.hub_probe import hub_reachable
+from blindspots_hub.utils.hub_errors import call_hub
+from blindspots_hub.utils.hub_probe import hub_reachable
 
 _REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -71,7 +71,7 @@ def _download(
 ) -> Path:
     from huggingface_hub import snapshot_download
 
-    return asking(
+    return call_hub(
         lambda: Path(
             snapshot_download(repo_id, revision=revision, allow_patterns=list(allow), token=token)
         ),

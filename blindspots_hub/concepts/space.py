@@ -13,7 +13,7 @@ from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import fingerprint
+from blindspots_hub.utils.files import fingerprint
 
 
 @dataclass(frozen=True)

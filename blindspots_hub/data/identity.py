@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import fingerprint
+from blindspots_hub.utils.files import fingerprint
 
 MAX_CAPTION = 2_000
 """Characters of the longest caption that is kept; text encoders read 77 to 512 tokens."""

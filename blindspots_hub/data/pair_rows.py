@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.data.images import IMAGE_SUFFIXES, MAX_BYTES, list_images
-from blindspots_hub.data.models import HUB_ID
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.hub_probe import hub_reachable
+from blindspots_hub.generation.models import HUB_ID
+from blindspots_hub.utils.hub_probe import hub_reachable
 
 CAPTION_COLUMNS = ("caption", "text", "prompt")
 """Columns that may hold the caption; the first one present does (upper or lower case)."""

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic
+from blindspots_hub.utils.files import atomic
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ class PairedEnergies:
 class Moments:
     """Means over images and the (co)variances of those means, one entry a concept.
 
-    `covariance` is that of the two means: 0 where the sides are unpaired. `freedom` are the degrees
-    of freedom of the gap's Student t.
+    `covariance` is that of the two means: 0 where the sides are unpaired.
+    `degrees_of_freedom` are those of the gap's Student t.
     """
 
     natural: np.ndarray
@@ -40,7 +40,7 @@ class Moments:
     var_generated: np.ndarray
     covariance: np.ndarray
     var_gap: np.ndarray
-    freedom: np.ndarray
+    degrees_of_freedom: np.ndarray
     n_natural: int
     n_generated: int
     mean_fire_natural: np.ndarray
@@ -77,23 +77,23 @@ def moments(
         covariance = (cross - n * mean_x * mean_y) / (n - 1) / n
         _, var_d = _mean_and_variance(pairs.difference)
         var_gap = var_d / n
-        freedom = np.full(mean_x.shape, n - 1.0)
+        degrees_of_freedom = np.full(mean_x.shape, n - 1.0)
     else:
         covariance = np.zeros_like(mean_x)
         a, b = var_x / n, var_y / m
         var_gap = a + b
         with np.errstate(invalid="ignore", divide="ignore"):  # Welch-Satterthwaite
-            freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
-        freedom = np.nan_to_num(freedom, nan=n + m - 2.0)
+            degrees_of_freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
+        degrees_of_freedom = np.nan_to_num(degrees_of_freedom, nan=n + m - 2.0)
     return Moments(
-        mean_x, mean_y, var_x / n, var_y / m, covariance, var_gap, freedom, n, m,
+        mean_x, mean_y, var_x / n, var_y / m, covariance, var_gap, degrees_of_freedom, n, m,
         _mean_fire(natural, mean_x), _mean_fire(generated, mean_y),
     )  # fmt: skip
 
 
 def gap_interval(m: Moments, confidence: float) -> tuple[np.ndarray, np.ndarray]:
     """Student t interval of g = E' - E, in energy units."""
-    half = stats.t.ppf(0.5 + confidence / 2, m.freedom) * np.sqrt(m.var_gap)
+    half = stats.t.ppf(0.5 + confidence / 2, m.degrees_of_freedom) * np.sqrt(m.var_gap)
     gap = m.generated - m.natural
     return gap - half, gap + half
 
@@ -114,7 +114,7 @@ def relative_interval(m: Moments, confidence: float) -> tuple[np.ndarray, np.nda
             + m.generated**2 * m.var_natural
             - 2 * m.natural * m.generated * m.covariance
         ) / total**4  # fmt: skip
-    half = stats.t.ppf(0.5 + confidence / 2, m.freedom) * np.sqrt(
+    half = stats.t.ppf(0.5 + confidence / 2, m.degrees_of_freedom) * np.sqrt(
         np.maximum(np.nan_to_num(variance), 0)
     )
     low, high = np.clip(r - half, -1, 1), np.clip(r + half, -1, 1)

@@ -24,7 +24,7 @@ def _t_test(m: Moments) -> np.ndarray:
     gap = m.generated - m.natural
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(error > 0, gap / error, np.where(gap == 0, 0.0, np.inf))
-    return np.asarray(2 * stats.t.sf(np.abs(t), m.freedom))
+    return np.asarray(2 * stats.t.sf(np.abs(t), m.degrees_of_freedom))
 
 
 def _signs(n: int) -> tuple[np.ndarray, bool]:

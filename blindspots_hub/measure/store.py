@@ -12,9 +12,9 @@ import numpy as np
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic, fingerprint
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import TOKENS
+from blindspots_hub.utils.files import atomic, fingerprint
 
 FORMAT = 2
 """Of a shard's file; part of its configuration, so that no shard of another one is ever read."""

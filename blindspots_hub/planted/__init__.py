@@ -27,7 +27,7 @@ TITLES = {
 def register() -> None:
     """Make `planted/NAME` known as models, and their pipeline class loadable."""
     from blindspots_hub.artifacts.licences import OWN
-    from blindspots_hub.data.models import KnownModel, register, register_pipeline_class
+    from blindspots_hub.generation.models import KnownModel, register, register_pipeline_class
     from blindspots_hub.planted.pipelines import PlantedPipeline
 
     register_pipeline_class(PlantedPipeline)

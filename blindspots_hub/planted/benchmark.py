@@ -10,20 +10,20 @@ from scipy import stats
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.engine.encoding import open_space
-from blindspots_hub.files import write_bytes, write_json
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, pair_distances
 from blindspots_hub.measure.null import null_share
 from blindspots_hub.measure.table import Columns, MeasureSettings, measure
 from blindspots_hub.planted import criteria, power
+from blindspots_hub.planted.concept_match import OWN, STANDS_FOR, ConceptMatch, standing
 from blindspots_hub.planted.criteria import Check, Point
 from blindspots_hub.planted.measured import Natural, draw_model, encode_natural, natural_pairs
 from blindspots_hub.planted.models import TUNED
 from blindspots_hub.planted.scene import Scene
-from blindspots_hub.planted.standing import OWN, STANDS_FOR, Standing, standing
 from blindspots_hub.planted.truth import true_change
 from blindspots_hub.progress import Work
+from blindspots_hub.runs.encoding import open_space
+from blindspots_hub.utils.files import write_bytes, write_json
 
 NAMING_WORLD = 7
 """World by whose images concepts are matched with factors: not the one that is measured."""
@@ -42,7 +42,7 @@ class Evidence:
     natural: ImageEnergies
     generated: dict[str, ImageEnergies]
     scenes: dict[str, list[Scene]]
-    stands: dict[str, Standing]
+    stands: dict[str, ConceptMatch]
 
 
 @dataclass(frozen=True)

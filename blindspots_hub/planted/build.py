@@ -10,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.atlas import atlas
+from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.cards import render, write_sae_card
+from blindspots_hub.artifacts.cards.templates import render, write_sae_card
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.concepts.backbone import Backbone
-from blindspots_hub.concepts.quality import evaluate_sae
+from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
-from blindspots_hub.concepts.train import TrainConfig, train_sae
-from blindspots_hub.engine.assemble import ModelSide, Side, assemble
-from blindspots_hub.files import copy_folder, write_bytes
+from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
 from blindspots_hub.measure.table import MeasureSettings
+from blindspots_hub.planted.concept_match import labels
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.measured import (
@@ -36,9 +35,10 @@ from blindspots_hub.planted.measured import (
 )
 from blindspots_hub.planted.models import MODELS, planted_pipeline
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
-from blindspots_hub.planted.standing import labels
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
+from blindspots_hub.utils.files import copy_folder, write_bytes
 
 CONCEPTS = 512
 """Concepts of the small RA-SAE."""
@@ -96,12 +96,12 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
         origin="trained on the planted world; stands in for RA-SAE-DINOv2-32k",
     )
     held_out = TRAINING_IMAGES // 20
-    sae = yield from train_sae(tokens[held_out:].reshape(-1, backbone.width), config, seed=0)
+    sae = yield from train_on_tokens(tokens[held_out:].reshape(-1, backbone.width), config, seed=0)
     threshold = SHARPER * (sae.config.threshold or 0.0)
     sae = RASAE.from_weights(replace(sae.config, threshold=threshold), sae.state_dict())
     sae = sae.stored_as("float16")
     sae.save_pretrained(out / SAE)
-    quality = evaluate_sae(sae, tokens[:held_out].reshape(-1, backbone.width))
+    quality = reconstruction_quality(sae, tokens[:held_out].reshape(-1, backbone.width))
     write_sae_card(out / SAE, "RA-SAE of the planted world", sae.config.to_json(), quality)
     return quality
 
@@ -143,9 +143,9 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     settings = MeasureSettings()
     energies = coded.energies(settings.tokens)
     yield Event("lay out the map", 0, 1)
-    concepts = atlas(space.sae.dictionary.numpy(), energies, named)
+    concepts = concept_table(space.sae.dictionary.numpy(), energies, named)
     captions = list(natural.captions.values())
-    side = Side(
+    side = EncodedImages(
         natural.ids, captions, energies, coded.heat, lambda row: thumbnail(natural.pairs[row].image)
     )
     identity = {
@@ -180,13 +180,13 @@ def _pairs(natural: Natural) -> dict[str, Any]:
     }
 
 
-def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) -> ModelSide:
+def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) -> ModelImages:
     ids = drawn.coded.ids
     energies = drawn.coded.energies(settings.tokens)
-    return ModelSide(
+    return ModelImages(
         name=drawn.name,
         title=planted.TITLES[drawn.name],
-        side=Side(ids, captions, energies, drawn.coded.heat, drawn.thumbnails.__getitem__),
+        side=EncodedImages(ids, captions, energies, drawn.coded.heat, drawn.thumbnails.__getitem__),
         natural_rows=np.arange(len(ids)),
         generations={
             "pair_id": ids,

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from blindspots_hub.measure.table import Columns
-from blindspots_hub.planted.standing import Standing
+from blindspots_hub.planted.concept_match import ConceptMatch
 from blindspots_hub.planted.truth import Change
 
 CHANGED = 0.2
@@ -55,7 +55,7 @@ class Point:
 
 
 def points(
-    model: str, table: Columns, truth: dict[str, Change], stands: dict[str, Standing]
+    model: str, table: Columns, truth: dict[str, Change], stands: dict[str, ConceptMatch]
 ) -> list[Point]:
     """True against measured change of every factor that has a concept of its own and support.
 

@@ -14,11 +14,11 @@ from PIL import Image
 from blindspots_hub import planted
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.space import ConceptSpace
-from blindspots_hub.data.generate import Failed, load_pipeline
 from blindspots_hub.data.identity import pair_id, pair_seed
 from blindspots_hub.data.images import encode_png, encode_webp, open_image
-from blindspots_hub.data.models import resolve
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.generate import Failed, load_pipeline
+from blindspots_hub.generation.models import resolve
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.planted.factors import factor_vector
 from blindspots_hub.planted.models import planted_pipeline

@@ -18,13 +18,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from transformers import Dinov2WithRegistersModel
 
-from blindspots_hub import files
 from blindspots_hub.planted import factors as f
 from blindspots_hub.planted.backbone_learner import SHAPE, TAUGHT, Learner
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw, factor_masks
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, Prior, sample_scene
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.utils import files
 
 IMAGE: int = SHAPE["image_size"]
 """Side in pixels of the images that the backbone reads."""

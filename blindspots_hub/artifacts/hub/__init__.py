@@ -6,7 +6,6 @@ push("runs/mine", "my-name", "1.0.0")
 pull("my-name/mine@1.0.0", "elsewhere")
 """
 
-from blindspots_hub.artifacts.hub.fetch import pull, pulling
-from blindspots_hub.artifacts.hub.publish import push, pushing
+from blindspots_hub.artifacts.hub.publish import push
 
-__all__ = ["pull", "pulling", "push", "pushing"]
+__all__ = ["pull", "push"]

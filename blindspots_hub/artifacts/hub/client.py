@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from blindspots_hub.artifacts.hub.bars import without_bars
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic
-from blindspots_hub.hub_errors import (
-    asking,
+from blindspots_hub.utils.files import atomic
+from blindspots_hub.utils.hub_errors import (
     asking_or_none,
+    call_hub,
     is_missing_file,
     is_missing_repo,
     status,
 )
-from blindspots_hub.hub_probe import HubUnreachable, hub_reachable
+from blindspots_hub.utils.hub_probe import HubUnreachable, hub_reachable
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
@@ -76,7 +76,7 @@ class Hub:
                 "Nothing can be published without a token of the Hugging Face Hub: run "
                 "`hf auth login`, or set HF_TOKEN, with a token that may write."
             )
-        return asking(self._api.whoami, "The owner of the token", "asked for")
+        return call_hub(self._api.whoami, "The owner of the token", "asked for")
 
     def head(self, repo: Repo) -> str | None:
         """Commit sha of the main branch; None where there is no such repository."""
@@ -89,7 +89,7 @@ class Hub:
         """Every file of a repository at a commit, by path."""
         from huggingface_hub.hf_api import RepoFile
 
-        entries = asking(
+        entries = call_hub(
             lambda: list(
                 self._api.list_repo_tree(
                     repo.id, recursive=True, revision=commit, repo_type=repo.kind
@@ -140,7 +140,7 @@ class Hub:
         what = f"{path} of the {_name(repo)}"
         self.need(f"{what} is not in the local cache")
         with without_bars():
-            fetched = asking(
+            fetched = call_hub(
                 lambda: self._api.hf_hub_download(
                     repo.id,
                     path,
@@ -171,7 +171,7 @@ class Hub:
 
     def create(self, repo: Repo, private: bool) -> None:
         """Make the repository unless it is there."""
-        asking(
+        call_hub(
             lambda: self._api.create_repo(
                 repo.id,
                 repo_type=repo.kind,
@@ -186,7 +186,7 @@ class Hub:
     def upload(self, repo: Repo, addition: CommitOperationAdd, create_pr: bool = False) -> None:
         """Store the content of one large file ahead of its commit; what is stored is not sent."""
         with without_bars():
-            asking(
+            call_hub(
                 lambda: self._api.preupload_lfs_files(
                     repo.id,
                     [addition],
@@ -239,7 +239,7 @@ class Hub:
     ) -> str:
         """One commit as a pull request; the address of its page."""
         with without_bars():
-            made = asking(
+            made = call_hub(
                 lambda: self._api.create_commit(
                     repo.id,
                     operations,
@@ -283,7 +283,7 @@ class Hub:
                 self._api.add_collection_item(collection.slug, repo.id, kind, exists_ok=True)
             return str(collection.url)
 
-        return asking(grouped, f"The collection {title}", "made")
+        return call_hub(grouped, f"The collection {title}", "made")
 
 
 def operations(

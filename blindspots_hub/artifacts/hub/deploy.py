@@ -15,7 +15,7 @@ from blindspots_hub.artifacts.hub.repos import Reference, Repo
 from blindspots_hub.artifacts.hub.resolve import resolve
 from blindspots_hub.artifacts.hub.rights import check_rights
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.progress import Event, Work
+from blindspots_hub.progress import Call, Event, Work
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def lock_of(bundle: str) -> Lock:
     return lock
 
 
-def deploying(
+@Call
+def deploy_space(
     repo: Repo,
     files: Mapping[str, Content],
     lock: Lock,

@@ -6,7 +6,7 @@ every repository, and the manifest that it names vouches for every file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 from blindspots_hub.artifacts.hub.client import Hub
@@ -17,18 +17,14 @@ from blindspots_hub.artifacts.hub.resolve import resolve
 from blindspots_hub.artifacts.hub.transfer import bringing, read_manifest, wanted
 from blindspots_hub.artifacts.layout import CARD, DELTAS_PART, LOCK, MANIFEST, PARTS
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import sha256_file, write_bytes
-from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.utils.files import sha256_file, write_bytes
 
 
+@Call
 def pull(
-    reference: str,
-    out: str | Path,
-    parts: Collection[str] = PARTS,
-    *,
-    token: str | None = None,
-    show: Callable[[Event], None] | None = None,
-) -> Path:
+    reference: str, out: str | Path, parts: Collection[str] = PARTS, *, token: str | None = None
+) -> Work[Path]:
     """Fetch a published bundle into the folder `out`, and return it.
 
     `reference` is `NAMESPACE/NAME[@VERSION]`, where VERSION is 1.0.0, v1.0.0 or a 40-hex commit of
@@ -37,18 +33,11 @@ def pull(
     where it stopped; with more parts it adds them. Raises `BlindspotsError` for what the user can
     mend.
     """
-    return drive(pulling(reference, Path(out), parts, token=token), show)
-
-
-def pulling(
-    reference: str, out: Path, parts: Collection[str] = PARTS, *, token: str | None = None
-) -> Work[Path]:
-    """`pull` as a generator of events, for whoever wants to watch or to stop."""
     named = Reference.parse(reference)
     asked = _asked(parts)
     hub = Hub(token)
     yield Event("ask the Hub", 0, 1)
-    out = out.expanduser()
+    out = Path(out).expanduser()
     lock = resolve(hub, named, ask=True)
     if (out / MANIFEST).is_file() and sha256_file(out / MANIFEST) != lock.manifest_sha256:
         raise BlindspotsError(

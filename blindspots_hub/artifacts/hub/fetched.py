@@ -15,7 +15,7 @@ from pathlib import Path
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import Reference, is_sha
 from blindspots_hub.artifacts.layout import LOCK
-from blindspots_hub.files import json_bytes, write_bytes
+from blindspots_hub.utils.files import json_bytes, write_bytes
 
 
 def bundles_folder() -> Path:

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from blindspots_hub.files import atomic
+from blindspots_hub.utils.files import atomic
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from blindspots_hub.artifacts.layout import BACKBONE, MANIFEST, SAE
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json
+from blindspots_hub.utils.files import read_json
 
 _PATH = re.compile(r"(file:)?[/\\~].*|[A-Za-z]:[/\\].*", re.DOTALL)
 """An absolute path of any system; names and ids on the Hub begin with a letter or digit."""

@@ -15,7 +15,7 @@ from typing import Any
 from blindspots_hub.artifacts.hub.repos import KINDS, Reference, Repo, Version, is_sha
 from blindspots_hub.artifacts.layout import DELTAS_PART
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import json_bytes
+from blindspots_hub.utils.files import json_bytes
 
 LOCK_VERSION = 1
 

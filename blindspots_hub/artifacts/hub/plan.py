@@ -11,7 +11,7 @@ from blindspots_hub.artifacts.hub.client import Content, Hub, Stored
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import sha256_file
+from blindspots_hub.utils.files import sha256_file
 
 ADDED, CHANGED, DELETED, UNCHANGED = "added", "changed", "deleted", "unchanged"
 

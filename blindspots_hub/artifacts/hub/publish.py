@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.hub.cards import repo_cards
+from blindspots_hub.artifacts.cards.bundle_cards import repo_cards
 from blindspots_hub.artifacts.hub.client import Content, Hub
 from blindspots_hub.artifacts.hub.content import committing, creating, proposing
 from blindspots_hub.artifacts.hub.local_paths import check_no_paths
@@ -33,8 +33,8 @@ from blindspots_hub.artifacts.hub.rights import check_rights
 from blindspots_hub.artifacts.hub.staging import THUMBNAILS_ONLY, part_files, staging
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, part_of
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json, sha256_file
-from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.utils.files import read_json, sha256_file
 
 SpaceFiles = Callable[[Lock], Mapping[str, Content]]
 """The files of a Space that shows what a lock names."""
@@ -62,6 +62,7 @@ class Published:
     collection: str | None = None
 
 
+@Call
 def push(
     root: str | Path,
     namespace: str,
@@ -75,8 +76,7 @@ def push(
     dry_run: bool = False,
     space: SpaceFiles | None = None,
     token: str | None = None,
-    show: Callable[[Event], None] | None = None,
-) -> Published:
+) -> Work[Published]:
     """Publish the bundle in the folder `root` as `namespace/name`, version "X.Y.Z".
 
     `name` is by default the bundle's own. `natural_images` says what becomes of natural images
@@ -87,41 +87,10 @@ def push(
     the usual places unless given. Raises `BlindspotsError` for what the user can mend; run again,
     it goes on.
     """
-    work = pushing(
-        Path(root),
-        namespace,
-        version,
-        name=name,
-        natural_images=natural_images,
-        licence=licence,
-        private=private,
-        create_pr=create_pr,
-        dry_run=dry_run,
-        space=space,
-        token=token,
-    )
-    return drive(work, show)
-
-
-def pushing(
-    root: Path,
-    namespace: str,
-    version: str,
-    *,
-    name: str | None = None,
-    natural_images: str = THUMBNAILS_ONLY,
-    licence: str | None = None,
-    private: bool = False,
-    create_pr: bool = False,
-    dry_run: bool = False,
-    space: SpaceFiles | None = None,
-    token: str | None = None,
-) -> Work[Published]:
-    """`push` as a generator of events, for whoever wants to watch or to stop."""
     number = Version.parse(version)
     check_name("namespace", namespace)
     yield Event("check the bundle", 0, 1)
-    bundle = _whole(root)
+    bundle = _whole(Path(root))
     check_name("bundle", name or bundle.name)
     reference = Reference(namespace, name or bundle.name, number)
     yield Event("check the bundle", 1, 1)

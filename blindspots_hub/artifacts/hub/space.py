@@ -11,7 +11,7 @@ from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import SPACE, Repo, check_name
 from blindspots_hub.artifacts.layout import BACKBONE, LOCK, SAE
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import write_bytes
+from blindspots_hub.utils.files import write_bytes
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 """Where app.py and spaces/ lie: a Space is made from a checkout, not from an installed package."""

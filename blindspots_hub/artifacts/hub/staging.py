@@ -21,8 +21,8 @@ from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS, part_of, t
 from blindspots_hub.artifacts.schema import PAIRS, THUMBNAILS, TableSpec
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import atomic, sha256_file, write_json
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.utils.files import atomic, sha256_file, write_json
 
 ALL, THUMBNAILS_ONLY, NONE = "all", "thumbnails", "none"
 NATURAL_IMAGES = (ALL, THUMBNAILS_ONLY, NONE)

@@ -22,8 +22,8 @@ from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.artifacts.layout import DELTAS_PART, MANIFEST, part_of
 from blindspots_hub.artifacts.validate import manifest_faults
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.files import read_json, sha256_file
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.utils.files import read_json, sha256_file
 
 
 @dataclass(frozen=True)

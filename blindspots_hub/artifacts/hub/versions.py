@@ -10,7 +10,7 @@ from blindspots_hub.artifacts.hub.release import read_lock
 from blindspots_hub.artifacts.hub.repos import KINDS, Reference, Repo, Version
 from blindspots_hub.artifacts.hub.resolve import published_versions
 from blindspots_hub.artifacts.layout import DELTAS_PART, LOCK
-from blindspots_hub.progress import Event, Work
+from blindspots_hub.progress import Call, Event, Work
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Listed:
     faults: tuple[str, ...]
 
 
-def listing(reference: Reference, token: str | None = None) -> Work[list[Listed]]:
+@Call
+def versions(reference: Reference, token: str | None = None) -> Work[list[Listed]]:
     """Every version of a bundle, ascending; those that an interrupted push left unfinished too.
 
     A version is whole where each repository of its lock has its tag, on a commit with that lock.

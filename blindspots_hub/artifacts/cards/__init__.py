@@ -1,0 +1,1 @@
+"""Cards: README.md files beside artifacts."""

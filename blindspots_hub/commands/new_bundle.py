@@ -1,0 +1,56 @@
+"""`start`: the first bundle of an RA-SAE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOption, run
+
+
+def start(
+    sae: Annotated[str, typer.Argument(help="RA-SAE: a folder or a Hub id.")],
+    pairs_from: Annotated[
+        str,
+        typer.Option(
+            "--pairs-from",
+            help="Captions with natural images: a folder, a table, a Hub dataset, a bundle.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
+    pairs: Annotated[int, typer.Option(min=2, help="How many natural images are measured.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Chooses them.")] = 0,
+    backbone: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="DINOv2: a folder or a Hub id. Default: what the RA-SAE names."),
+    ] = None,
+    device: DeviceOption = None,
+    tokens: TokensOption = "patches",
+    quiet: QuietOption = False,
+) -> None:
+    """Make the bundle of an RA-SAE's concepts, with natural images, that models are evaluated on.
+
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
+    """
+    from blindspots_hub.measure.settings import MeasureSettings
+    from blindspots_hub.runs.new_bundle import new_bundle
+
+    work = new_bundle.stream(
+        sae,
+        pairs_from,
+        out,
+        pairs=pairs,
+        seed=seed,
+        backbone=backbone,
+        device=device,
+        settings=MeasureSettings(tokens=tokens),
+    )
+    bundle = run(work, quiet)
+    images = len(bundle.image_ids("natural"))
+    seen = sum(count > 0 for count in bundle.concepts["images"].to_pylist())
+    typer.echo(f"{seen:,} of {bundle.n_concepts:,} concepts fire in {images:,} natural images.")
+    typer.echo(
+        f"Evaluate a model on it: python -m blindspots_hub evaluate MODEL --bundle {out} --out DIR"
+    )

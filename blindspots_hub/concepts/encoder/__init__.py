@@ -1,0 +1,1 @@
+"""Exact sparse codes of tokens, at the speed of one low-precision product."""

@@ -1,0 +1,151 @@
+"""Sums and quadratic forms in float64 that are the same to the bit in whatever company.
+
+A matrix product rounds a row differently for different numbers of rows, threads and libraries.
+Here the order of every rounded operation is written down, and where a matrix product is used, its
+sums are of integers that float64 holds exactly, so that their order makes no difference.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+_MANTISSA = 53
+_TOKEN_BITS = 24
+"""Bits that are kept of a row: what float32 has, relative to the row's largest entry."""
+_PANELS = 4
+_GATHERED = 1 << 16
+"""Rows that a GPU gathers at once."""
+_CANCELLING = 16.0
+"""A form this many times smaller than without its cross terms is computed with twice the bits."""
+
+
+def fixed_sum(rows: torch.Tensor) -> torch.Tensor:
+    """Sum of each row of `rows` (m, width): (m,), added in an order that `width` alone decides."""
+    while rows.shape[1] > 64:
+        rows = _halved(rows, 1)
+    columns = rows.T.contiguous()
+    while columns.shape[0] > 1:
+        columns = _halved(columns, 0)
+    return columns.sum(0)  # of one row, or of none
+
+
+def _halved(values: torch.Tensor, dim: int) -> torch.Tensor:
+    half = values.shape[dim] // 2
+    left, right, odd = values.split([half, half, values.shape[dim] - 2 * half], dim)
+    total = left + right
+    if odd.shape[dim]:
+        total.narrow(dim, 0, 1).add_(odd)
+    return total
+
+
+def fixed_dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """`fixed_sum` of left · right in float64: (m,) float64 of rows `left` (m, width) in any type.
+
+    right: as many rows, or one for all, (width,).
+    """
+    if left.device.type != "cpu":
+        return fixed_sum(left.double() * right)
+    rows = torch.arange(len(left))
+    return _compiled_dots(left, rows, torch.atleast_2d(right), rows if right.ndim > 1 else rows * 0)
+
+
+def fixed_dots_of(
+    left: torch.Tensor, left_rows: torch.Tensor, right: torch.Tensor, right_rows: torch.Tensor
+) -> torch.Tensor:
+    """`fixed_dots` of left[left_rows] and right[right_rows], (m,) row numbers each."""
+    if left.device.type != "cpu":
+        pairs = zip(left_rows.split(_GATHERED), right_rows.split(_GATHERED), strict=True)
+        return torch.cat([fixed_dots(left[i], right[j]) for i, j in pairs])
+    return _compiled_dots(left, left_rows, right, right_rows)
+
+
+def _compiled_dots(
+    left: torch.Tensor, left_rows: torch.Tensor, right: torch.Tensor, right_rows: torch.Tensor
+) -> torch.Tensor:
+    from blindspots_hub.concepts.encoder.loops import dots
+
+    found = torch.empty(len(left_rows), dtype=torch.float64)
+    dots(*(one.numpy() for one in (left, left_rows, right, right_rows, found)))
+    return found
+
+
+class QuadraticForm:
+    """x G xᵀ of rows x for a symmetric positive semidefinite G (d, d), float64.
+
+    The rows are scaled by the square roots of G's diagonal (to the next power of two) and rounded
+    to integers of 24 bits, G to integers of as many bits as leave every possible partial sum of
+    their products below 2^53: exact in float64, in any order, hence on any library and device.
+    As G is symmetric, the upper triangle is enough, panel by panel: half a product. For a G of a
+    LayerNorm that leaves G some 22 bits, a relative error of the form near 2^-24; where the terms
+    cancel (the form is 16 times smaller than Σ G_ii x_i²), the bits of G that were rounded off
+    are added in a second product of those rows.
+    """
+
+    def __init__(self, gram: torch.Tensor) -> None:
+        diagonal = gram.diagonal()
+        exponents = torch.where(diagonal > 0, diagonal, 1.0).log2().div(2).round()
+        self.scale = torch.where(diagonal > 0, torch.exp2(exponents), 0.0)
+        inverse = torch.exp2(-exponents) * (diagonal > 0)
+        triangle = gram * inverse[:, None] * inverse
+        triangle = triangle.triu() + triangle.triu(1)
+        self.coarse, self.coarse_unit = _integers(triangle)
+        self.fine, self.fine_unit = _integers(triangle - self.coarse * self.coarse_unit)
+
+    def __call__(self, rows: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
+        """x G xᵀ + linear · x of each row of `rows` (m, d) float32 or float64: (m,) float64."""
+        integers, exponents = rounded_rows(rows, self.scale)
+        form = fixed_dots(_triangle_product(integers, self.coarse), integers) * self.coarse_unit
+        cancelled = (form * _CANCELLING < fixed_dots(integers, integers)).nonzero()[:, 0]
+        if len(cancelled):
+            again = integers[cancelled]
+            rest = fixed_dots(_triangle_product(again, self.fine), again) * self.fine_unit
+            form[cancelled] += rest
+        return form * torch.exp2(exponents).square() + fixed_dots(rows, linear)
+
+
+def rounded_rows(rows: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """`rows` · `scale` ≈ integers (m, d) of `_TOKEN_BITS` bits · 2^exponents (m,), all float64."""
+    if rows.device.type == "cpu":
+        from blindspots_hub.concepts.encoder.loops import to_integers
+
+        integers = torch.empty(rows.shape, dtype=torch.float64)
+        exponents = torch.empty(len(rows), dtype=torch.float64)
+        arrays = (rows, scale, integers, integers.view(torch.int64), exponents)
+        to_integers(*(one.numpy() for one in arrays), _TOKEN_BITS)
+        return integers, exponents
+    return rounded_rows_by_tensors(rows, scale)
+
+
+def rounded_rows_by_tensors(
+    rows: torch.Tensor, scale: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`rounded_rows` as a GPU computes it."""
+    scaled = rows * scale
+    largest = torch.linalg.vector_norm(scaled, math.inf, dim=1)
+    exponents = torch.frexp(largest).exponent.double() - _TOKEN_BITS
+    return scaled.mul_(torch.exp2(-exponents)[:, None]).round_(), exponents
+
+
+def _integers(matrix: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """`matrix` ≈ integers · unit, the finest power of two for which sums of products are exact."""
+    largest = 2.0 ** (_MANTISSA - _TOKEN_BITS)
+    column = float(matrix.abs().sum(0).max())
+    unit = 2.0 ** math.ceil(math.log2(column / largest)) if column > 0 else 1.0
+    integers = (matrix / unit).round()
+    if float(integers.abs().sum(0).max()) > largest:  # rounding added up
+        unit *= 2
+        integers = (matrix / unit).round()
+    return integers, unit
+
+
+def _triangle_product(rows: torch.Tensor, upper: torch.Tensor) -> torch.Tensor:
+    """`rows` @ `upper` (d, d), which is zero below its diagonal."""
+    width = len(upper)
+    step = max(64, -(-width // _PANELS))
+    product = torch.empty_like(rows)
+    for start in range(0, width, step):
+        stop = min(start + step, width)
+        product[:, start:stop] = rows[:, :stop] @ upper[:stop, start:stop]
+    return product

@@ -1,0 +1,1 @@
+"""The authors' published RA-SAE, read without running its pickle."""

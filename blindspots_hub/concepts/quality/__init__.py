@@ -1,0 +1,1 @@
+"""What a RA-SAE is worth: reconstruction, atoms, hull, stability."""

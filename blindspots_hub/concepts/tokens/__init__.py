@@ -1,0 +1,1 @@
+"""Token stores: a backbone's tokens of many images on disk."""

@@ -1,0 +1,1 @@
+"""Training a RA-SAE (METHOD section 2; the paper's appendix B)."""

@@ -1,0 +1,1 @@
+"""A concept's card, and the card of a region."""

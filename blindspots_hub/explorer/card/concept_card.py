@@ -1,0 +1,246 @@
+"""A concept's card: what it is, how the model draws it, and the images that prove it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import urlencode
+
+import numpy as np
+
+from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.explorer.page.catalog import Entry, bundle_id
+from blindspots_hub.explorer.page.format import (
+    count,
+    interval,
+    name,
+    number,
+    percent,
+    probability,
+    q_value,
+    term,
+)
+from blindspots_hub.explorer.page.marks import badge, state_name, state_words, track
+from blindspots_hub.explorer.page.pictures import picture
+
+Shown = tuple[str, str]
+"""One image: its source ("natural" or the model) and its id."""
+
+
+def link(entry: Entry, kind: str, concept: int | None) -> str:
+    """The query that opens this model, δ and concept again."""
+    query: dict[str, str] = {
+        "bundle": bundle_id(entry.bundle),
+        "model": entry.model,
+        "delta": kind,
+    }
+    if concept is not None:
+        query["concept"] = str(concept)
+    return "?" + urlencode(query)
+
+
+def empty_card(entry: Entry, kind: str) -> str:
+    """The face of the card's place while no concept is open."""
+    return (
+        f'<article class="card empty" data-link="{escape(link(entry, kind, None))}">'
+        "<p><b>No concept is open.</b></p><p>Click a point of the map, a row of the rankings, or "
+        "search: the card shows the concept in natural images and in what the model drew from the "
+        "same captions.</p></article>"
+    )
+
+
+def concept_card(
+    entry: Entry, kind: str, concept: int, others: Sequence[Entry], opened: bool = True
+) -> str:
+    """The whole card as HTML; every text of the bundle in it is escaped.
+
+    `others` are the models to compare with, `entry` among them; `opened` tells a visitor's own
+    choice from the card that the page opens with, which stays below the map on a phone.
+    """
+    query = link(entry, kind, concept)
+    sheet = ' data-sheet="1"' if opened else ""
+    return (
+        f'<article class="card" data-concept="{concept}" data-link="{escape(query)}"{sheet}>'
+        + _head(entry, concept)
+        + _verdict(entry, kind, concept)
+        + _proof(entry, concept)
+        + _relations(entry, kind, concept)
+        + _models(entry, kind, concept, others)
+        + "</article>"
+    )
+
+
+def _label(entry: Entry, concept: int) -> str:
+    return str(entry.bundle.concepts["label"][concept].as_py() or "")
+
+
+def _head(entry: Entry, concept: int) -> str:
+    return (
+        f"<header><h2>{name(concept, _label(entry, concept))}</h2><span class='tools'>"
+        '<button type="button" data-copy title="A link to this concept, model and δ">Copy link'
+        "</button>"
+        '<button type="button" data-close aria-label="Close the card" title="Close (Esc)">×'
+        "</button></span></header>"
+    )
+
+
+def _verdict(entry: Entry, kind: str, concept: int) -> str:
+    reading = entry.reading(kind)
+    low, value, high = (float(part[concept]) for part in (reading.low, reading.delta, reading.high))
+    natural, generated = image_totals(entry)
+    parts = [
+        f"in <b>{count(int(reading.images_natural[concept]))}</b> of {count(natural)} natural and "
+        f"<b>{count(int(reading.images_generated[concept]))}</b> of {count(generated)} generated "
+        "images",
+        f"{term('energy')} an image {number(float(reading.energy_natural[concept]))} → "
+        f"{number(float(reading.energy_generated[concept]))}",
+        f"{term('q')} {q_value(float(reading.q[concept]))}",
+    ]
+    _, _, meaning = state_words(reading, concept, entry.paired).partition(": ")
+    return (
+        f'<div class="verdict">{badge(reading, concept)}'
+        f"<span>{escape(meaning)}</span></div>"
+        f'<div class="value"><span class="delta">{term(kind, f"{kind} δ")} '
+        f"<b>{escape(probability(value))}</b> "
+        f"{term('interval', interval(low, high))}</span>{track(reading, concept)}</div>"
+        f'<p class="facts">{" · ".join(parts)}</p>{_sampler(entry, concept)}'
+    )
+
+
+def _sampler(entry: Entry, concept: int) -> str:
+    """How much of the uncertainty is the sampler's, where captions were drawn several times."""
+    share = entry.bundle.deltas(entry.model)["sampler_share"][concept].as_py()
+    if share is None:
+        return ""
+    return (
+        f'<p class="facts sampler"><b>{percent(share)}</b> of the uncertainty is '
+        f"{term('sampler', 'the sampler’s luck')}</p>"
+    )
+
+
+def image_totals(entry: Entry) -> tuple[int, int]:
+    """How many natural and how many generated images the model's table was measured on."""
+    natural = entry.pairs if entry.paired else len(entry.bundle.image_ids(NATURAL))
+    return natural, entry.pairs
+
+
+def _proof(entry: Entry, concept: int) -> str:
+    row = entry.bundle.deltas(entry.model).slice(concept, 1)
+    tops = {
+        NATURAL: list(row["top_natural"][0].as_py()),
+        entry.model: list(row["top_generated"][0].as_py()),
+    }
+    sources = (NATURAL, entry.model)
+    shown = [
+        (source, image)
+        for lead, images in tops.items()
+        for image in images
+        for source in (sources if entry.paired else (lead,))
+    ]
+    heat = {key: entry.bundle.heatmap(key[0], concept, key[1]) for key in shown}
+    largest = max((float(grid.max()) for grid in heat.values() if grid is not None), default=0.0)
+    strips = [
+        _strip(entry, "Strongest in natural images", NATURAL, tops[NATURAL], heat, largest),
+        _strip(
+            entry, "Strongest in generated images", entry.model, tops[entry.model], heat, largest
+        ),
+    ]
+    hint = "each column is one caption" if entry.paired and shown else ""
+    switch = (
+        '<label class="heat-switch"><input type="checkbox" data-heat checked> show where it fires'
+        f'<span class="heat-scale" aria-hidden="true"></span> up to {number(largest)}</label>'
+        if largest > 0
+        else ""
+    )
+    legend = f'<div class="legend-row"><span>{hint}</span>{switch}</div>'
+    return f'<section class="proof">{legend}{"".join(strips)}</section>'
+
+
+def _strip(
+    entry: Entry,
+    heading: str,
+    lead: str,
+    images: list[str],
+    heat: dict[Shown, np.ndarray | None],
+    largest: float,
+) -> str:
+    """Columns of one caption each: the natural image above, the generated one below."""
+    if not images:
+        side = "natural" if lead == NATURAL else "generated"
+        return f'<h3>{heading}</h3><p class="none">It fires in no {side} image.</p>'
+    rows = (NATURAL, entry.model) if entry.paired else (lead,)
+    sides = "".join(
+        f"<span>{'natural' if source == NATURAL else 'generated'}</span>" for source in rows
+    )
+    columns = "".join(_column(entry, image, rows, lead, heat, largest) for image in images)
+    return (
+        f'<h3>{heading}</h3><div class="strip rows-{len(rows)}">'
+        f'<div class="sides" aria-hidden="true">{sides}</div>{columns}</div>'
+    )
+
+
+def _column(
+    entry: Entry,
+    image: str,
+    rows: tuple[str, ...],
+    lead: str,
+    heat: dict[Shown, np.ndarray | None],
+    largest: float,
+) -> str:
+    cells, caption = [], ""
+    for source in rows:
+        thumbnail = entry.bundle.thumbnail(source, image)
+        caption = caption or (thumbnail.caption if thumbnail else "")
+        side = "natural image" if source == NATURAL else "generated image"
+        cells.append(
+            picture(thumbnail.image if thumbnail else None, heat[source, image], largest, side)
+        )
+    words = escape(caption)
+    return (
+        f"<figure>{''.join(cells)}"
+        f'<figcaption title="{words}">{words or "<i>no caption</i>"}</figcaption></figure>'
+    )
+
+
+def _relations(entry: Entry, kind: str, concept: int) -> str:
+    row = entry.bundle.concepts.slice(concept, 1)
+    lines = []
+    for title, column, hint in (
+        ("Often with", "often_with", "Concepts that fire in the same images"),
+        ("Near", "nearest", "Concepts of the most similar direction in the dictionary"),
+    ):
+        found = zip(row[column][0].as_py(), row[f"{column}_cosine"][0].as_py(), strict=True)
+        links = [_concept_link(entry, kind, k, cosine) for k, cosine in found]
+        if links:
+            lines.append(f'<dt title="{hint}">{title}</dt><dd>{" ".join(links)}</dd>')
+    return f'<dl class="relations">{"".join(lines)}</dl>' if lines else ""
+
+
+def _concept_link(entry: Entry, kind: str, concept: int, cosine: float) -> str:
+    state = state_name(entry.reading(kind), concept)
+    return (
+        f'<a href="{escape(link(entry, kind, concept))}" data-open="{concept}" '
+        f'class="is-{state}" title="cosine {number(cosine)}">'
+        f"{name(concept, _label(entry, concept))} <small>{number(cosine)}</small></a>"
+    )
+
+
+def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> str:
+    if len(others) < 2:
+        return ""
+    rows = []
+    for other in others:
+        reading = other.reading(kind)
+        current = ' aria-current="true"' if other == entry else ""
+        rows.append(
+            f'<a href="{escape(link(other, kind, concept))}" data-model="{escape(other.key)}"'
+            f'{current}><span class="who">{escape(other.title)}</span>{track(reading, concept)}'
+            f"<span class='num'>{escape(probability(float(reading.delta[concept])))} "
+            f"{escape(interval(float(reading.low[concept]), float(reading.high[concept])))}</span>"
+            "</a>"
+        )
+    return (
+        f"<section class='models'><h3>{kind.capitalize()} δ in every model</h3>{''.join(rows)}"
+        "<div class='axis' aria-hidden='true'><span></span><span class='ticks'><b>0</b>"
+        "<b>0.1</b><b>0.5</b><b>0.9</b><b>1</b></span><span></span></div></section>"
+    )

@@ -1,0 +1,1 @@
+"""The concept map: WebGL2, or Canvas2D where there is none."""

@@ -1,0 +1,238 @@
+"""The concept map: one point is one concept, its colour is δ, its size how often it fires.
+
+`concept_map` builds a plain `gr.HTML` around the scripts beside it: WebGL2, or Canvas2D where there
+is none. Coordinates travel once for a bundle; another model or another δ sends one byte of colour
+and one of state a concept. All of it goes through the component's server functions, so nothing has
+to be a public file, and nothing is fetched from anywhere else.
+
+    the_map = concept_map(data, colours, hover, data_key="bundle", colour_key="bundle/A/relative")
+    model.change(lambda m: update_map(colour_key=f"bundle/{m}/relative"), model, the_map)
+    the_map.point(lambda event: card(event.i), None, card_html)   # event: gr.EventData
+
+Keys are opaque to the map, come back from the browser, and may therefore be forged: `data`,
+`colours` and `hover` look them up and raise `BlindspotsError` for one they do not know. A key names
+content that never changes (the browser keeps what it has seen); content that grows, such as a
+running evaluation, carries a version in its key.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import gradio as gr
+import numpy as np
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.map.template import TEMPLATE
+from blindspots_hub.explorer.page import colours as palette
+
+HERE = Path(__file__).parent
+SCRIPTS = (
+    "map_view.js",
+    "map_draw.js",
+    "map_overlay.js",
+    "map_tip.js",
+    "map_input.js",
+    "concept_map.js",
+)
+REGION_LIMIT = 500
+"""A selected region reports at most this many concepts, those farthest from δ = 0.5 first."""
+
+ROUND = 32_767
+
+
+@dataclass(frozen=True)
+class MapData:
+    """What stays the same for every model of a bundle; row i is concept i.
+
+    `xy` (N, 2), any unit, y upwards, finite; `size` (N,) uint8, how often a concept fires from
+    0 (never) to 255 (most often), best on a logarithmic scale; `labels` (N,) short names, "" where
+    a concept has none.
+    """
+
+    xy: np.ndarray
+    size: np.ndarray
+    labels: Sequence[str]
+
+    def __post_init__(self) -> None:
+        n = len(self.xy)
+        if self.xy.shape != (n, 2) or self.size.shape != (n,) or len(self.labels) != n:
+            raise ValueError(
+                f"a map needs xy (N, 2), size (N,) and N labels, not {self.xy.shape}, "
+                f"{self.size.shape} and {len(self.labels)}"
+            )
+        if self.size.dtype != np.uint8 or not np.isfinite(self.xy).all():
+            raise ValueError("a map needs size as uint8 and finite coordinates")
+
+
+class Hover(TypedDict, total=False):
+    """What the tooltip says of one concept, already worded; every part may be left out.
+
+    `value` is δ with its interval ("δ 0.06 [0.04, 0.09]"), `state` the words for it, `image` a
+    `data:image/…` URL or a path on this server, `caption` stands for the image where it is missing.
+    """
+
+    label: str
+    value: str
+    state: str
+    image: str
+    caption: str
+
+
+def concept_map(
+    data: Callable[[str], MapData],
+    colours: Callable[[str], bytes],
+    hover: Callable[[int, str], Hover],
+    *,
+    data_key: str = "",
+    colour_key: str = "",
+    show: Collection[int] | None = None,
+    selected: int | None = None,
+    height: int = 560,
+    search: str = "",
+    link: str = "",
+    elem_id: str | None = None,
+) -> gr.HTML:
+    """Build the map; change it afterwards with `update_map`.
+
+    `data(data_key)` gives the points, `colours(colour_key)` their bytes (see `colour_bytes`), and
+    `hover(concept, colour_key)` the tooltip; all three are called outside the queue and should
+    answer within milliseconds. An empty `data_key` shows the loading face until a key arrives.
+
+    `show` lists the state bytes to keep, others fade (None keeps all); `selected` is the concept to
+    ring; `height` is in CSS pixels (less on a phone); `search` is the CSS selector of the box that
+    "/" focuses; `link` the query parameter kept at the selected concept ("" for none).
+
+    Put it into a `gr.Column`, which gives it its width (a `gr.HTML` ignores `scale`).
+
+    Events, each with a `gr.EventData`: `.point` (`i`, the concept clicked or entered), `.region`
+    (`ids` of at most `REGION_LIMIT` concepts drawn around with shift-drag, `total` inside), and
+    `.close` (Esc; no data).
+    """
+
+    def map_points(key: str) -> dict[str, Any]:
+        return _told(lambda: _points(data(_key(key))))
+
+    def map_labels(key: str) -> dict[str, Any]:
+        return _told(lambda: {"labels": list(data(_key(key)).labels)})
+
+    def map_colours(key: str) -> dict[str, Any]:
+        return _told(lambda: {"bytes": _text(colours(_key(key)))})
+
+    def map_hover(asked: list[Any]) -> dict[str, Any]:
+        concept, key = int(asked[0]), _key(asked[1])
+        return _told(lambda: dict(hover(concept, key)))
+
+    return gr.HTML(
+        value="",
+        html_template=_html(height),
+        css_template=_css(),
+        js_on_load=_script(),
+        apply_default_css=False,
+        server_functions=[map_points, map_labels, map_colours, map_hover],
+        elem_id=elem_id,
+        search=search,
+        link=link,
+        **_props(data_key=data_key, colour_key=colour_key, show=show, selected=selected),
+    )
+
+
+_SAME = object()
+
+
+def update_map(
+    *,
+    data_key: Any = _SAME,
+    colour_key: Any = _SAME,
+    show: Any = _SAME,
+    selected: Any = _SAME,
+) -> gr.HTML:
+    """An update of the map for an event's return; what is not named stays as it is.
+
+    Zoom, selection and listeners survive everything but a new `data_key`. `selected` may be given
+    again after the visitor went elsewhere: every update rings, and brings into view, anew.
+    `selected=None` takes the ring away, `show=None` the filter.
+    """
+    named = {"data_key": data_key, "colour_key": colour_key, "show": show, "selected": selected}
+    return gr.HTML(**_props(**{name: v for name, v in named.items() if v is not _SAME}))
+
+
+def colour_bytes(delta: np.ndarray, state: np.ndarray | None = None) -> bytes:
+    """The bytes of one colouring: N of colour, then N of state.
+
+    `delta` (N,) in [0, 1], NaN where a concept is dead or undetermined; `state` (N,) uint8, in
+    whatever code the page filters by with `show` (all 0 where it is None).
+    """
+    states = np.zeros(len(delta), np.uint8) if state is None else np.asarray(state, np.uint8)
+    if states.shape != delta.shape:
+        raise ValueError(f"δ {delta.shape} and state {states.shape} differ in length")
+    return palette.delta_bytes(delta).tobytes() + states.tobytes()
+
+
+def _props(**named: Any) -> dict[str, Any]:
+    """Properties as the script reads them: JSON, and a selection that is new each time."""
+    if "show" in named and named["show"] is not None:
+        named["show"] = sorted(int(state) for state in named["show"])
+    if "selected" in named:
+        concept = -1 if named["selected"] is None else int(named["selected"])
+        named["selected"] = [concept, time.monotonic_ns() // 1000]
+    return named
+
+
+def _points(points: MapData) -> dict[str, Any]:
+    return {"xy": _text(_quantised(points.xy).tobytes()), "size": _text(points.size.tobytes())}
+
+
+def _quantised(xy: np.ndarray) -> np.ndarray:
+    """Coordinates as little-endian int16 (N, 2), centred, one factor for both axes."""
+    low, high = (xy.min(0), xy.max(0)) if len(xy) else (np.zeros(2), np.ones(2))
+    middle = low / 2.0 + high / 2.0
+    reach = float(np.abs(xy - middle).max(initial=0)) or 1.0
+    return np.round((xy - middle) * (ROUND / reach)).astype("<i2")
+
+
+def _text(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str) or len(key) > 512:
+        raise ValueError("the map asked with a key that this page never gave it")
+    return key
+
+
+def _told(answer: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer, or the sentence that the page shows in its place."""
+    try:
+        return answer()
+    except BlindspotsError as error:
+        return {"error": str(error)}
+
+
+def _script() -> str:
+    constants = {
+        "LEVELS": palette.LEVELS,
+        "FILTERED": palette.FILTERED,
+        "UNKNOWN": palette.UNKNOWN,
+        "REGION_LIMIT": REGION_LIMIT,
+        "PALETTES": {theme: _text(palette.palette(theme).tobytes()) for theme in palette.THEMES},
+    }
+    head = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())
+    body = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return head + body
+
+
+def _css() -> str:
+    light, dark = (palette.css_variables(theme) for theme in ("light", "dark"))
+    themes = f".concept-map {{ {light} }}\n.dark & .concept-map {{ {dark} }}\n"
+    return themes + (HERE / "concept_map.css").read_text(encoding="utf-8")
+
+
+def _html(height: int) -> str:
+    return TEMPLATE.replace("HEIGHT", str(int(height)))

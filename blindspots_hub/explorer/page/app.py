@@ -1,0 +1,66 @@
+"""The page as a whole: `build_app` makes it from a bundle, `serve` serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.explorer.page.catalog import Catalog
+from blindspots_hub.explorer.page.header import header
+from blindspots_hub.explorer.page.theme import css, theme
+from blindspots_hub.explorer.page.view import AT_ONCE
+from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
+from blindspots_hub.explorer.tabs.explore import Explore
+from blindspots_hub.serving.deployment import Deployment
+
+EXPLORE = "explore"
+EVALUATE = "evaluate"
+HERE = Deployment()
+"""One's own machine."""
+
+
+def build_app(
+    bundle: Bundle,
+    evaluations_dir: Path,
+    known_models: Sequence[tuple[str, str]],
+    site: Deployment = HERE,
+    note: str = "",
+) -> gr.Blocks:
+    """The app on `bundle`. No network is asked for anything, and no torch is imported.
+
+    Evaluations keep their files below `evaluations_dir`; `known_models` are (title, spec) as the
+    form offers them. `site` says who may do what (by default: whoever sees the page, everything),
+    `note` is a sentence at its top.
+    """
+    catalog = Catalog(bundle)
+    with gr.Blocks(title="blindspots", analytics_enabled=False, fill_width=True) as page:
+        own = gr.State([])
+        header(bundle, note)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab("Explore", id=EXPLORE):
+                explore = Explore(catalog, own)
+            with gr.Tab("Evaluate my model", id=EVALUATE) as evaluate_tab:
+                evaluate = EvaluateTab(catalog, explore, own, evaluations_dir, known_models, site)
+        evaluate.wire(tabs, EXPLORE, evaluate_tab)
+        page.load(explore.follow_link, own, explore.changing, **AT_ONCE)
+    return page
+
+
+def serve(
+    page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None, block: bool = True
+) -> None:
+    """Serve `page` until it is stopped; with `block` False return once it answers."""
+    page.queue().launch(
+        server_name=host,
+        server_port=port,
+        theme=theme(),
+        css=css(),
+        ssr_mode=False,
+        enable_monitoring=False,
+        footer_links=[],
+        quiet=not block,
+        prevent_thread_lock=not block,
+    )

@@ -1,0 +1,133 @@
+"""Which models the page can show: those of its own bundle, and those evaluated beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from blindspots_hub.analysis.deltas import ModelDeltas
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.errors import BlindspotsError
+
+ID_DIGITS = 16
+"""Hex digits of a bundle's sha256 that stand for it in links and keys."""
+
+
+def bundle_id(bundle: Bundle) -> str:
+    """What names a bundle in links: the first digits of its manifest's sha256."""
+    return bundle.sha256[:ID_DIGITS]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of one bundle: a line of the model menu."""
+
+    bundle: Bundle
+    model: str
+
+    @property
+    def key(self) -> str:
+        """`<bundle id>/<model>`: unique, stable, and of no use to whoever does not know the id."""
+        return f"{bundle_id(self.bundle)}/{self.model}"
+
+    @property
+    def title(self) -> str:
+        """The model's title as its bundle gives it; untrusted text."""
+        return str(self.bundle.model(self.model).get("title") or self.model)
+
+    @property
+    def paired(self) -> bool:
+        """Whether the generated images share the natural ones' captions."""
+        return bool(self.bundle.model(self.model).get("design", "paired") == "paired")
+
+    @property
+    def pairs(self) -> int:
+        """Pairs (or generated images, where unpaired) that were measured."""
+        return int(self.bundle.model(self.model)["pairs"])
+
+    def reading(self, kind: str) -> ModelDeltas:
+        """The model's concepts under one of the two δ."""
+        return _reading(self, kind)
+
+
+@lru_cache(maxsize=64)
+def _reading(entry: Entry, kind: str) -> ModelDeltas:
+    return ModelDeltas.of(entry.bundle.deltas(entry.model), kind)
+
+
+class Catalog:
+    """The page's own bundle, and every bundle evaluated by a session of this server.
+
+    A session sees its own bundle ids only: the catalog finds what it is asked for by id, and lists
+    nothing but the page's own bundle and the ids that the session holds. An id is part of a sha256
+    that only the bundle's maker and those with a link know.
+    """
+
+    def __init__(self, home: Bundle) -> None:
+        self.home = home
+        self._bundles: dict[str, Bundle] = {bundle_id(home): home}
+
+    def add(self, root: Path) -> str:
+        """Open the bundle at `root` and return its id.
+
+        A faulty bundle, or one whose concepts are not those of the page, is a `BlindspotsError`.
+        """
+        bundle = load_bundle(root)
+        if bundle.concept_space != self.home.concept_space:
+            raise BlindspotsError(
+                f"{root} was measured in another concept space than {self.home.name}: evaluate "
+                "the model with this page's bundle to compare them."
+            )
+        return bundle_id(self._bundles.setdefault(bundle_id(bundle), bundle))
+
+    def __contains__(self, identity: str) -> bool:
+        return identity in self._bundles
+
+    def entries(self, own: Sequence[str] = ()) -> list[Entry]:
+        """The models of the page's bundle, then those that the bundles `own` add to it."""
+        known = [Entry(self.home, model) for model in self.home.models]
+        for identity in own:
+            bundle = self._bundles.get(identity)
+            if bundle is not None and bundle is not self.home:
+                known += [Entry(bundle, model) for model in bundle.models]
+        return known
+
+    def entry(self, key: str) -> Entry:
+        """The entry of a key; an unknown one raises `BlindspotsError`."""
+        identity, _, model = key.partition("/")
+        bundle = self._bundles.get(identity)
+        if bundle is None:
+            raise BlindspotsError(
+                f"This page holds no bundle {identity[:ID_DIGITS]!r}: reload it, and evaluate the "
+                "model again if it was evaluated here."
+            )
+        bundle.model(model)
+        return Entry(bundle, model)
+
+
+def menu(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """(title, key) of every entry; of equal titles the bundle tells, by its name or else its id."""
+    titles = [entry.title for entry in entries]
+    named = [
+        title if titles.count(title) == 1 else f"{title} · {entry.bundle.name}"
+        for title, entry in zip(titles, entries, strict=True)
+    ]
+    return [
+        (name if named.count(name) == 1 else f"{name} · {bundle_id(entry.bundle)[:4]}", entry.key)
+        for name, entry in zip(named, entries, strict=True)
+    ]
+
+
+def frequency_bytes(frequency: np.ndarray) -> np.ndarray:
+    """Share of images (n,) on a logarithmic scale as uint8: 0 never, 255 the most frequent."""
+    seen = frequency[frequency > 0]
+    if not len(seen):
+        return np.zeros(len(frequency), np.uint8)
+    low, high = np.log(seen.min()), np.log(seen.max())
+    logs = np.log(np.maximum(frequency, seen.min()))
+    scaled = 1 + 254 * (logs - low) / max(high - low, 1e-9)
+    return np.where(frequency > 0, scaled.round(), 0).astype(np.uint8)

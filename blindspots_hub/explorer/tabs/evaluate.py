@@ -1,0 +1,286 @@
+"""The tab Evaluate my model: three lines, a running page, and the way to the result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from blindspots_hub.analysis.deltas import KINDS
+from blindspots_hub.analysis.summary import headline
+from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
+from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.format import duration
+from blindspots_hub.explorer.page.view import AT_ONCE, PRIVATE, Updates, View, first_concept
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing, DrawingForm
+from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import PlanningAid
+from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel, log_in
+from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
+from blindspots_hub.explorer.tabs.evaluate_parts.running import (
+    INTERVAL,
+    RunningPage,
+    notice,
+    pictures,
+)
+from blindspots_hub.explorer.tabs.explore import Explore
+from blindspots_hub.serving.deployment import Deployment
+from blindspots_hub.serving.estimate import estimate
+from blindspots_hub.serving.zerogpu import GpuRefused
+
+SLOT = "evaluation"
+"""One evaluation at a time on this server; others see their place in the queue."""
+
+IDLE = notice(
+    "idle",
+    "Nothing is running.",
+    "The model draws the captions of natural images; both sides become concepts, and the map shows "
+    "where they differ. A run that you stop goes on where it was when you run it again.",
+)
+
+
+class EvaluateTab:
+    """The tab's components; its results go to `explore` through the session's list `own`."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        explore: Explore,
+        own: gr.State,
+        folder: Path,
+        known_models: Sequence[tuple[str, str]],
+        site: Deployment,
+    ) -> None:
+        self._catalog, self._explore, self._own = catalog, explore, own
+        self._folder = folder
+        self._known = list(known_models)
+        self._specs = [spec for _, spec in known_models]
+        self._site = site
+        self._busy = threading.Lock()
+        self._build(site.most_pairs(len(catalog.home.image_ids(NATURAL))))
+
+    def _build(self, most: int) -> None:
+        least = min(20, most)
+        folder = "" if self._site.public else "a diffusers folder on this machine, "
+        with gr.Row(elem_id="evaluate"):
+            with gr.Column(scale=2, min_width=320, elem_id="form"):
+                gr.HTML(
+                    f"<h2>Evaluate a text-to-image model</h2><p>Known models, {folder}or the id of "
+                    "a model on the Hugging Face Hub.</p>"
+                )
+                if self._site.login:
+                    log_in(self._site)
+                self.model = gr.Dropdown(
+                    self._known,
+                    value=self._known[0][1] if self._known else None,
+                    label="Model",
+                    info="name or org/name" if self._site.public else "name, folder, or org/name",
+                    allow_custom_value=True,
+                    elem_id="eval-model",
+                )
+                self.pairs = gr.Slider(
+                    least,
+                    most,
+                    value=min(200, most),
+                    step=1,
+                    label="Pairs",
+                    info="captions that the model draws; more pairs show smaller gaps",
+                    elem_id="eval-pairs",
+                )
+                self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="eval-seed")
+                self.planning = PlanningAid(self._catalog.home, least, most)
+                self.drawing = DrawingForm()
+                self.estimate = gr.HTML(elem_id="estimate")
+                with gr.Row():
+                    self.run = gr.Button("Run", variant="primary", elem_id="run")
+                    self.cancel = gr.Button("Cancel", interactive=False, elem_id="cancel")
+            with gr.Column(scale=3, min_width=320, elem_id="progress"):
+                self.status = gr.HTML(IDLE, elem_id="status")
+                with gr.Row(visible=False, equal_height=True, elem_id="result") as self.result:
+                    self.explore_it = gr.Button(
+                        "Explore it", variant="primary", elem_id="explore-it"
+                    )
+                    self.download = gr.DownloadButton("Download the bundle", elem_id="download")
+                self.publish = PublishPanel(self._catalog, self._site)
+        self.finished = gr.State("")
+
+    def wire(self, tabs: gr.Tabs, explore_tab: str, tab: gr.Tab) -> None:
+        """Attach the listeners, once the tabs exist that they lead to."""
+        form = [self.model, self.pairs, self.seed]
+        progress = [
+            self.status, self.run, self.cancel, self.result, self.download, self.finished,
+            self._own, self._explore.model, *self.publish.shown,
+        ]  # fmt: skip
+        buttons = [self.status, self.run, self.cancel, self.result, self.publish.panel]
+        self.run.click(self._asked, None, buttons, **AT_ONCE)
+        running = self.run.click(
+            self._run,
+            [*form, self._own, self._explore.model, *self.drawing.fields],
+            progress,
+            api_visibility="private",
+            show_progress="minimal",
+            show_progress_on=self.status,
+            concurrency_limit=1,
+            concurrency_id=SLOT,
+            # "once" would swallow a click while the page still believes a stopped run to go on.
+            trigger_mode="multiple",
+        )
+        self.cancel.click(
+            self._stopped, self.finished, [self.status, self.run, self.cancel],
+            cancels=[running], **AT_ONCE,
+        )  # fmt: skip
+        asked = [self.model, self.pairs, *self.drawing.fields]
+        for event in (
+            tab.select,
+            self.model.change,
+            self.pairs.release,
+            self.planning.wire(self.pairs).then,
+            self.drawing.seeds.release,
+            self.drawing.steps.blur,
+            self.drawing.size.blur,
+        ):
+            event(self._estimate, asked, self.estimate, **PRIVATE)
+        self.explore_it.click(
+            self._show,
+            [self.finished, self._own, self._explore.lean_open],
+            [tabs, *self._explore.changing],
+            **AT_ONCE,
+        )
+        self.publish.wire(self.finished)
+        self._tabs, self._explore_tab = tabs, explore_tab
+
+    def _estimate(self, model: str, pairs: float, *fields: Any) -> str:
+        try:
+            spec, count, _ = self._site.accepted(model, pairs, 0, self._specs)
+            drawing = self._drawing(spec, count, fields)
+            found = estimate(spec, count, self._catalog.home, drawing.seeds)
+        except BlindspotsError as error:
+            return notice("error", "This can’t be estimated.", str(error))
+        low, high = duration(found.seconds_low), duration(found.seconds_high)
+        time_words = f"about {low}" if low == high else f"{low} to {high}"
+        return notice("idle", f"Takes {time_words}.", found.sentence)
+
+    def _drawing(self, spec: str, pairs: int, fields: Sequence[Any]) -> Drawing:
+        """What the fields of `DrawingForm` hold, or a `BlindspotsError`."""
+        drawing = Drawing.read(*fields)
+        self._site.check_drawings(spec, pairs, drawing.seeds, drawing.steps, drawing.size)
+        return drawing
+
+    def _asked(self) -> Updates:
+        """At once when Run is pressed, also where others are first in the queue."""
+        return {
+            self.status: notice("idle", "Waiting.", "One model is evaluated at a time."),
+            self.run: gr.Button(interactive=False),
+            self.cancel: gr.Button(interactive=True),
+            self.result: gr.Row(visible=False),
+            self.publish.panel: gr.Column(visible=False),
+        }
+
+    def _run(
+        self, model: str, pairs: float, seed: float, own: list[str], current: str, *fields: Any
+    ) -> Iterator[Updates]:
+        """The evaluation as what the page shows of it; closing this stops the work."""
+        yield {
+            self.status: notice("idle", "Getting ready.", "Loading what the evaluation needs."),
+            self.finished: "",
+        }
+        try:
+            spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
+            drawing = self._drawing(spec, pairs, fields)
+            self._site.check_size(spec, self._specs)
+            from blindspots_hub.runs.evaluate import evaluate
+
+            while not self._busy.acquire(timeout=INTERVAL):
+                yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
+            try:
+                home = self._catalog.home
+                work = evaluate.stream(
+                    spec,
+                    result_folder(self._folder, home, spec, pairs, seed, drawing),
+                    pairs=pairs,
+                    seed=seed,
+                    seeds=drawing.seeds,
+                    bundle=home,
+                    steps=drawing.steps,
+                    guidance=drawing.guidance,
+                    size=drawing.size,
+                    batch=self._site.batch,
+                    previews=True,
+                )
+                about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", drawing.words]
+                page = RunningPage(" · ".join(part for part in about if part))
+                bundle = yield from pictures(work, page, self.status)
+            finally:
+                self._busy.release()
+            identity = self._catalog.add(bundle.root)
+            own = [*own, identity] if identity not in own else own
+            entry = Entry(bundle, next(iter(bundle.models)))
+            sentence = headline(bundle, entry.model)
+        except GpuRefused as error:
+            yield {
+                self.status: notice("idle", "The evaluation pauses.", str(error)),
+                **self._at_rest("Continue"),
+            }
+            return
+        except BlindspotsError as error:
+            yield {
+                self.status: notice("error", "The evaluation stopped.", str(error)),
+                **self._at_rest(),
+            }
+            return
+        except Exception:
+            yield {
+                self.status: notice(
+                    "error",
+                    "The evaluation failed.",
+                    "This is a fault of the program, told in the server’s log; what was done is "
+                    "kept, run again to go on.",
+                ),
+                **self._at_rest(),
+            }
+            raise
+        yield {
+            self.status: notice("done", f"{entry.title} is evaluated.", sentence)
+            + page.html("finished", counts_line(entry, KINDS[0])),
+            self.result: gr.Row(visible=True),
+            self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),
+            self.finished: self._catalog.entry(f"{identity}/{entry.model}").key,
+            self._own: own,
+            **self.publish.offer(bundle),
+            self._explore.model: gr.Dropdown(
+                choices=menu(self._catalog.entries(own)), value=current
+            ),
+            **self._at_rest(),
+        }
+
+    def _at_rest(self, label: str = "Run") -> Updates:
+        return {
+            self.run: gr.Button(label, interactive=True),
+            self.cancel: gr.Button(interactive=False),
+        }
+
+    def _stopped(self, finished: str) -> Updates:
+        if finished:  # it ended before the click arrived
+            return self._at_rest()
+        return {
+            self.status: notice(
+                "idle", "Stopped.", "What was done is kept: run the same again to go on."
+            ),
+            **self._at_rest(),
+        }
+
+    def _show(self, key: str, own: list[str], lean_open: bool) -> Updates:
+        entry = self._catalog.entry(key)
+        concept = first_concept(entry, KINDS[0])
+        view = View(entry, KINDS[0], "all", concept)
+        return {
+            self._tabs: gr.Tabs(selected=self._explore_tab),
+            **self._explore.arrive(view, own, lean_open),
+        }
+
+    def _title(self, spec: str) -> str:
+        return next((title for title, known in self._known if known == spec), spec)

@@ -1,0 +1,37 @@
+"""Where evaluations of the page keep their files, and their bundles as one file to download."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import MANIFEST, cards
+from blindspots_hub.explorer.page.catalog import bundle_id
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL, Drawing
+from blindspots_hub.utils.files import fingerprint
+
+
+def result_folder(
+    root: Path, home: Bundle, model: str, pairs: int, seed: int, drawing: Drawing = USUAL
+) -> Path:
+    """Where an evaluation keeps its files: the same request finds them again."""
+    readable = re.sub(r"[^\w.-]+", "-", model).strip("-.")[-60:] or "model"
+    request = fingerprint([bundle_id(home), model, pairs, seed, asdict(drawing)])[:8]
+    return root / f"{readable}-{pairs}-{seed}-{request}"
+
+
+def zip_bundle(bundle: Bundle) -> Path:
+    """The bundle as one file to download; parquet is compressed already, so it is only joined.
+
+    It lies in a new temporary folder, from where Gradio serves a copy under a name by content: no
+    visitor can guess another's.
+    """
+    path = Path(tempfile.mkdtemp(prefix="bundle-")) / f"{bundle.name}.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in (MANIFEST, *cards(bundle.root), *sorted(bundle.manifest["files"])):
+            archive.write(bundle.root / name, f"{bundle.name}/{name}")
+    return path

@@ -1,0 +1,1 @@
+"""Text-to-image models: known ones, loading, and images from captions."""

@@ -1,0 +1,291 @@
+"""Finding, checking and loading diffusers pipelines; no code of theirs is ever run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.models import PIPELINE_CLASSES, KnownModel
+from blindspots_hub.generation.pipeline_files import (
+    INDEX,
+    check_safe,
+    local_first,
+    missing_file,
+    own_code,
+    revision_of,
+    snapshot_sha,
+)
+from blindspots_hub.generation.settings import GenerationSettings
+from blindspots_hub.utils.files import read_json
+
+# Parameters of __call__ that tell pipelines of other media and other tasks apart.
+_OTHER_MEDIA = frozenset(
+    {"num_frames", "video_length", "audio_length_in_s", "audio_end_in_s", "frame_size"}
+)
+_IMAGE_INPUTS = ("image", "mask_image", "control_image")
+
+
+@dataclass(frozen=True)
+class LoadedPipeline:
+    """A pipeline in memory, and what exactly it was loaded from.
+
+    `revision` is the commit sha of a Hub pipeline, or "sha256:…" over the files of a folder;
+    `unet_revision` likewise for the UNet that was put in, where there is one, and `joined` for
+    the pipelines it is joined with (Kandinsky's prior), by Hub id.
+    """
+
+    pipe: Any
+    revision: str
+    unet_revision: str | None
+    joined: dict[str, str]
+    dtype: str
+
+
+def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
+    """Load `model` for `device`; see `generate.load_pipeline` for what is checked and raised."""
+    dtype = model.settings.dtype if device.startswith("cuda") else "float32"
+    with _told(model.source, device), _quiet():
+        cls, folder = _fetch(model)
+        check_safe(folder, model.source)
+        if (missing := missing_file(folder)) is not None:
+            raise BlindspotsError(
+                f"{model.source} is incomplete ({missing} is missing): copy or save it again."
+            )
+        joined = _join(cls, folder)
+        modules: dict[str, Any] = {}
+        unet_revision = None
+        if model.unet is not None:
+            modules["unet"], unet_revision = _load_unet(model.unet, dtype)
+        pipe = cls.from_pretrained(
+            folder, use_safetensors=True, local_files_only=True, **_dtype(dtype), **modules
+        )
+        if rests_on == device:
+            pipe.to(device)  # else they stay in main memory, in the number format of `device`
+    pipe.set_progress_bar_config(disable=True)
+    return LoadedPipeline(pipe, revision_of(folder), unet_revision, joined, dtype)
+
+
+def check_text_to_image(cls: type, source: str, settings: GenerationSettings) -> None:
+    """Raise `BlindspotsError` where pipelines of `cls` do not draw an image from a caption alone.
+
+    They must take `prompt` and `generator` (or no result could be repeated), need nothing else,
+    and take what `settings` asks for.
+    """
+    parameters = inspect.signature(cls.__call__).parameters
+    needed = [
+        name
+        for name, parameter in list(parameters.items())[1:]
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    ]
+    images = [name for name in _IMAGE_INPUTS if name in parameters and not _optional(cls, name)]
+    reason = None
+    if "prompt" not in parameters:
+        reason = "takes no caption"
+    elif images:
+        reason = f"wants an image to start from ({', '.join(images)})"
+    elif others := [name for name in needed if name != "prompt"]:
+        reason = f"needs more than a caption ({', '.join(others)})"
+    elif _OTHER_MEDIA & set(parameters):
+        reason = "makes video or sound"
+    if reason is not None:
+        raise BlindspotsError(
+            f"{source} is a {cls.__name__}, which {reason}: give a text-to-image pipeline."
+        )
+    if "generator" not in parameters:
+        raise BlindspotsError(
+            f"{source} is a {cls.__name__}, which takes no generator, so that its images could "
+            "never be drawn again: give a pipeline whose __call__ has `generator`."
+        )
+    for setting, value in call_options(settings).items():
+        if setting not in parameters:
+            raise BlindspotsError(
+                f"{source} is a {cls.__name__}, which takes no {setting}: leave {setting} "
+                f"({value}) unset for this model."
+            )
+
+
+def call_options(settings: GenerationSettings) -> dict[str, int | float]:
+    """The settings that are set, under the names that diffusers' pipelines give them."""
+    options = {
+        "height": settings.height,
+        "width": settings.width,
+        "num_inference_steps": settings.steps,
+        "guidance_scale": settings.guidance,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _fetch(model: KnownModel) -> tuple[Any, Path]:
+    """Pipeline class and folder; the class is checked before any weight is downloaded."""
+    if model.is_local:
+        folder = Path(model.source).expanduser()
+        index = folder / INDEX
+        if not index.is_file():
+            raise BlindspotsError(
+                f"{model.source} is not a diffusers pipeline folder (it has no model_index.json): "
+                "give the folder that save_pretrained wrote."
+            )
+        return _pipeline_class(index, model), folder
+
+    from huggingface_hub import hf_hub_download
+
+    index = local_first(
+        model.source,
+        lambda local: Path(
+            hf_hub_download(model.source, INDEX, revision=model.revision, local_files_only=local)
+        ),
+    )
+    cls = _pipeline_class(index, model)
+    # The commit that model_index.json came from, so that a push in between cannot mix two.
+    revision = snapshot_sha(index.parent)
+    return cls, _download(cls, model.source, revision)
+
+
+def _download(cls: Any, source: str, revision: str | None) -> Path:
+    """Folder of a Hub pipeline, whole and in the cache."""
+
+    def attempt(local: bool) -> Path:
+        folder = Path(
+            cls.download(source, revision=revision, use_safetensors=True, local_files_only=local)
+        )
+        if local and missing_file(folder) is not None:  # a download that was cut short
+            raise FileNotFoundError(missing_file(folder))
+        return folder
+
+    return local_first(source, attempt)
+
+
+def _join(cls: Any, folder: Path) -> dict[str, str]:
+    """Put the pipelines that `cls` joins with `folder` into the cache; their ids and revisions."""
+    if not cls._load_connected_pipes:
+        return {}
+    from diffusers import DiffusionPipeline
+    from huggingface_hub import ModelCard
+
+    joined = {}
+    for prior in getattr(ModelCard.load(folder / "README.md").data, "prior", None) or ():
+        part = _download(DiffusionPipeline, prior, None)
+        check_safe(part, prior)
+        joined[prior] = revision_of(part)
+    return joined
+
+
+def _pipeline_class(index: Path, model: KnownModel) -> Any:
+    """The class that model_index.json names, where it is known and draws from captions."""
+    import diffusers
+    from diffusers.pipelines.auto_pipeline import _get_connected_pipeline
+
+    name = read_json(index).get("_class_name")
+    if isinstance(name, list):
+        raise own_code(model.source)
+    cls: Any = PIPELINE_CLASSES.get(str(name))
+    if cls is None:
+        cls = getattr(diffusers, str(name), None)
+        if not (isinstance(cls, type) and issubclass(cls, diffusers.DiffusionPipeline)):
+            raise BlindspotsError(
+                f"{model.source} names the pipeline class {name}, which diffusers "
+                f"{diffusers.__version__} does not have: give a pipeline that it has, or upgrade "
+                "diffusers."
+            )
+        # Some repositories hold only the decoder; diffusers knows the pipeline that adds the prior.
+        cls = _get_connected_pipeline(cls) or cls
+    check_text_to_image(cls, model.source, model.settings)
+    if model.is_local and cls._load_connected_pipes:
+        raise BlindspotsError(
+            f"{model.source} is half of a {cls.__name__}, whose other half is a Hub repository: "
+            "give its Hub id instead of a folder."
+        )
+    return cls
+
+
+def _optional(cls: type, name: str) -> bool:
+    """Whether diffusers lists `cls` as text-to-image although it can take an image as well."""
+    from diffusers.pipelines.auto_pipeline import AUTO_TEXT2IMAGE_PIPELINES_MAPPING
+
+    return (
+        name == "image"
+        and cls in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()
+        and "controlnet" not in inspect.signature(cls.__init__).parameters  # type: ignore[misc]
+    )
+
+
+def _load_unet(source: str, dtype: str) -> tuple[Any, str]:
+    """The UNet in `unet/` of a folder or Hub repository, and its revision."""
+    from diffusers import UNet2DConditionModel
+    from huggingface_hub import hf_hub_download
+
+    if Path(source).expanduser().is_dir():
+        folder = Path(source).expanduser()
+    else:
+        weights = "unet/diffusion_pytorch_model.safetensors"
+
+        def attempt(local: bool) -> Path:
+            config = Path(hf_hub_download(source, "unet/config.json", local_files_only=local))
+            folder = config.parent.parent
+            sha = snapshot_sha(folder)
+            hf_hub_download(source, weights, revision=sha, local_files_only=local)
+            return folder
+
+        folder = local_first(source, attempt)
+    unet = UNet2DConditionModel.from_pretrained(
+        folder, subfolder="unet", use_safetensors=True, local_files_only=True, **_dtype(dtype)
+    )
+    return unet, revision_of(folder / "unet")
+
+
+def _dtype(name: str) -> dict[str, Any]:
+    """The number format as an argument of `from_pretrained`, renamed in diffusers 0.40."""
+    import diffusers
+    import torch
+    from packaging.version import Version
+
+    renamed = Version(diffusers.__version__) >= Version("0.40")
+    return {"dtype" if renamed else "torch_dtype": getattr(torch, name)}
+
+
+@contextmanager
+def _told(source: str, device: str) -> Iterator[None]:
+    """Turn what loading raises into a sentence, its cause kept."""
+    import torch
+
+    try:
+        yield
+    except BlindspotsError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise BlindspotsError(
+            f"{source} does not fit into the memory of {device}: choose another device, or "
+            "a smaller model."
+        ) from error
+    except Exception as error:  # four libraries read foreign files here
+        first = (str(error).strip().splitlines() or [""])[0][:300]
+        raise BlindspotsError(
+            f"{source} cannot be loaded by diffusers ({type(error).__name__}: {first}): check "
+            "its name, your access to it, and that its folder is whole."
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No loading bars of diffusers and transformers: ours are shown instead."""
+    import diffusers.utils.logging as diffusers_logging
+    import transformers.utils.logging as transformers_logging
+
+    shown = [
+        logging
+        for logging in (diffusers_logging, transformers_logging)
+        if logging.is_progress_bar_enabled()
+    ]
+    for logging in shown:
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for logging in shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,1 @@
+"""The flows from images to bundles, and the stages that they share."""

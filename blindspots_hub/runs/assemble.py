@@ -1,0 +1,171 @@
+"""From energies to a bundle: measures every model and writes tables, images and manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
+from blindspots_hub.artifacts.layout import NATURAL, energies_path, heatmaps_path
+from blindspots_hub.artifacts.schema import (
+    CONCEPTS,
+    GENERATIONS,
+    NATURAL_IMAGES,
+    PAIRS,
+    THUMBNAILS,
+)
+from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
+from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.loading import threads
+from blindspots_hub.runs.tables import EnergyPair, write_tables
+
+Blocks = Iterable[Columns]
+"""A table block by block: one with images is larger than memory."""
+
+
+@dataclass(frozen=True)
+class EncodedImages:
+    """Measured images of one source: ids ascending, energies row by row, and what cards show.
+
+    `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
+    """
+
+    ids: list[str]
+    captions: list[str]
+    energies: ImageEnergies
+    heat: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
+    thumbnail: Callable[[int], bytes | None]
+
+
+@dataclass(frozen=True)
+class ModelImages:
+    """The generated images of one model.
+
+    Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
+    where it is None the two sets are unpaired. `sampler_share` (n,) where captions were drawn
+    several times (`measure.sampler`).
+    """
+
+    name: str
+    title: str
+    side: EncodedImages
+    natural_rows: np.ndarray | None
+    generations: Columns | Blocks
+    run: Mapping[str, Any]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    sampler_share: np.ndarray | None = None
+
+
+@dataclass
+class _Shown:
+    """What cards of all models show of one source: heatmap entries and thumbnail rows."""
+
+    heat: dict[tuple[int, int], Entry] = field(default_factory=dict)
+    rows: set[int] = field(default_factory=set)
+
+    def add(self, side: EncodedImages, concept: int, row: int) -> None:
+        self.rows.add(row)
+        if (concept, row) not in self.heat:
+            self.heat[concept, row] = (concept, row, *side.heat(row, concept))
+
+
+def assemble(
+    root: Path,
+    identity: Mapping[str, Any],
+    pairs: Columns | Blocks,
+    concepts: Columns,
+    natural: EncodedImages,
+    models: list[ModelImages],
+    settings: MeasureSettings,
+    null_from: ImageEnergies | None = None,
+) -> Work[None]:
+    """Write the tables of a bundle at `root`, then its manifest.
+
+    `identity` holds the manifest's name, version and concept_space; `pairs` and `concepts` are the
+    columns of those tables; `null_from` are the natural energies that the natural-against-natural
+    null is drawn from (those of `natural` unless there are more). `sae/` and `backbone/` must lie
+    in `root` already.
+    """
+    write_table(root, PAIRS, pairs)
+    write_table(root, NATURAL_IMAGES, {"pair_id": natural.ids, "caption": natural.captions})
+    write_table(root, CONCEPTS, concepts)
+    natural.energies.save(energies_path(root, NATURAL))
+    shown = {NATURAL: _Shown()} | {model.name: _Shown() for model in models}
+    entries = []
+    for done, model in enumerate(models):
+        yield Event("compute tables", done, len(models), {"model": model.name})
+        entries.append(_measure(root, natural, model, settings, shown, null_from))
+    sides = {NATURAL: natural} | {model.name: model.side for model in models}
+    for source, side in sides.items():
+        Heatmaps.build(list(shown[source].heat.values())).save(heatmaps_path(root, source))
+        if source != NATURAL:
+            side.energies.save(energies_path(root, source))
+    write_table(root, THUMBNAILS, _thumbnails(sides, shown))
+    write_manifest(root, {**identity, "models": entries})
+    yield Event("compute tables", len(models), len(models))
+
+
+def _measure(
+    root: Path,
+    natural: EncodedImages,
+    model: ModelImages,
+    settings: MeasureSettings,
+    shown: dict[str, _Shown],
+    null_from: ImageEnergies | None,
+) -> dict[str, Any]:
+    paired = model.natural_rows is not None
+    rows = np.arange(len(natural.ids)) if model.natural_rows is None else model.natural_rows
+    compared = EnergyPair(
+        natural.energies.take(rows),
+        model.side.energies,
+        [natural.ids[row] for row in rows],
+        model.side.ids,
+        paired,
+        model.sampler_share,
+    )
+    written = write_tables(root, model.name, compared, settings, null_from or natural.energies)
+    write_table(root, GENERATIONS, model.generations, model.name)
+    tops = {NATURAL: written.top_natural, model.name: written.top_generated}
+    sides = {NATURAL: (natural, rows), model.name: (model.side, np.arange(len(model.side.ids)))}
+    for source, top in tops.items():
+        # Where images are paired, a card shows every top image beside its counterpart.
+        for target in sides if paired else [source]:
+            side, index = sides[target]
+            for concept, images in enumerate(top):
+                for image in images:
+                    shown[target].add(side, concept, int(index[image]))
+    return {
+        "name": model.name,
+        "title": model.title,
+        **written.entry,
+        "dropped": dict(model.dropped),
+        "run": dict(model.run),
+    }
+
+
+def _thumbnails(
+    sides: Mapping[str, EncodedImages], shown: Mapping[str, _Shown]
+) -> dict[str, list[Any]]:
+    """Rows by pair, then source: models that drew the same picture lie side by side, which
+    compresses well."""
+    wanted = sorted(
+        (side.ids[row], source, row) for source, side in sides.items() for row in shown[source].rows
+    )
+    columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
+    with ThreadPoolExecutor(threads(), thread_name_prefix="thumbnail") as pool:
+        images = pool.map(lambda one: sides[one[1]].thumbnail(one[2]), wanted)
+        for (pair_id, source, row), image in zip(wanted, images, strict=True):
+            if image is None:
+                continue
+            columns["source"].append(source)
+            columns["pair_id"].append(pair_id)
+            columns["caption"].append(sides[source].captions[row])
+            columns["image"].append(image_cell(image, f"{pair_id}.webp"))
+    return columns

@@ -1,0 +1,204 @@
+"""Images to kept codes, and kept codes to the side of a bundle that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE
+from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.rasae import RASAE
+from blindspots_hub.concepts.space import ConceptSpace
+from blindspots_hub.data.images import encode_webp
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.sampler import mean_of_drawings
+from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
+from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.assemble import EncodedImages
+from blindspots_hub.runs.gpu_work import encode
+from blindspots_hub.runs.loading import ImageLoader, Pixels, loading
+from blindspots_hub.runs.pairing import Paired
+from blindspots_hub.runs.sharing import barrier
+from blindspots_hub.utils.distributed import ALONE, Processes
+from blindspots_hub.utils.files import copy_folder
+
+SHARD = 32
+"""Images a shard: what a kill can lose of the encoding, a few seconds on a CPU."""
+
+THUMBNAIL = 112
+"""Longer side of a thumbnail in pixels."""
+
+THUMBNAIL_QUALITY = 80
+"""webp quality of a thumbnail."""
+
+
+def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
+    """The concept space of a bundle: its SAE, and its own backbone or the one of the Hub.
+
+    Raises `BlindspotsError` where they are not those that the bundle was measured with.
+    """
+    bundle.require(SAE)
+    sae = RASAE.from_pretrained(bundle.root / SAE).to(device)
+    if BACKBONE in bundle.parts:
+        bundle.require(BACKBONE)
+        backbone = Backbone.load(bundle.root / BACKBONE, device=device)
+    else:
+        config = sae.config
+        backbone = Backbone.load(config.backbone, config.backbone_revision, device)
+    space = ConceptSpace(backbone, sae)
+    if space.description != bundle.concept_space:
+        raise BlindspotsError(
+            f"The bundle {bundle.name} was measured with another backbone or RA-SAE than the one "
+            f"in {bundle.root}: fetch the bundle again."
+        )
+    return space
+
+
+def code_store(
+    folder: Path, ids: list[str], space: ConceptSpace, images_a_pair: int = 1
+) -> CodeStore:
+    """The store of codes of images `ids` in this concept space, `SHARD` pairs a shard."""
+    return CodeStore(
+        folder,
+        ids,
+        space.fingerprint,
+        space.backbone.layout,
+        space.sae.config.n_concepts,
+        SHARD * images_a_pair,
+    )
+
+
+def encode_shards(
+    store: CodeStore, shards: Sequence[int], space: ConceptSpace, images: Mapping[str, ImageLoader]
+) -> Generator[int, None, None]:
+    """Encode those of `shards` that are not there yet, and yield the number of each in turn.
+
+    While one is encoded, the images of the next are loaded. An image that has no codes is kept by
+    its cause: that of `NoImage`, `unreadable`, or `not_encoded` where the networks refused it.
+    """
+    missing = [shard for shard in shards if not store.has(shard)]
+    parts = {shard: _parts(store.shards[shard]) for shard in missing}
+    loaded = loading(
+        (part for shard in missing for part in parts[shard]), images, space.backbone.preprocess
+    )
+    try:
+        for shard in shards:
+            if shard in parts:
+                found: dict[str, SparseCodes | Failure] = {}
+                for _ in parts[shard]:
+                    found |= _encoded(space, next(loaded))
+                failed = {i: one for i, one in found.items() if isinstance(one, Failure)}
+                codes = {i: one for i, one in found.items() if not isinstance(one, Failure)}
+                store.write(shard, codes, failed)
+            yield shard
+    finally:
+        loaded.close()
+
+
+def _parts(ids: list[str]) -> list[list[str]]:
+    """A shard's images in the portions that memory holds at once."""
+    return [ids[start : start + SHARD] for start in range(0, len(ids), SHARD)]
+
+
+def _encoded(space: ConceptSpace, loaded: dict[str, Pixels]) -> dict[str, SparseCodes | Failure]:
+    pixels = {i: one for i, one in loaded.items() if not isinstance(one, Failure)}
+    codes = dict(zip(pixels, encode(space, list(pixels.values())), strict=True))
+    return {
+        image_id: one if isinstance(one, Failure) else _told(codes[image_id])
+        for image_id, one in loaded.items()
+    }
+
+
+def _told(encoded: SparseCodes | str) -> SparseCodes | Failure:
+    return Failure("not_encoded", encoded) if isinstance(encoded, str) else encoded
+
+
+def encode_all(
+    store: CodeStore,
+    space: ConceptSpace,
+    images: Mapping[str, ImageLoader],
+    stage: str,
+    processes: Processes = ALONE,
+) -> Work[CodedImages]:
+    """Encode every shard that is not there yet; an event a shard.
+
+    Several `processes` share the shards, and each returns all of them; events tell of its own.
+    """
+    mine = range(processes.rank, len(store.shards), processes.count)
+    total = sum(len(store.shards[shard]) for shard in mine)
+    done = 0
+    yield Event(stage, done, total)
+    for shard in encode_shards(store, mine, space, images):
+        done += len(store.shards[shard])
+        yield Event(stage, done, total)
+    barrier(processes)
+    return store.load()
+
+
+def coded_side(
+    coded: CodedImages, captions: Mapping[str, str], images: Mapping[str, ImageLoader], tokens: str
+) -> EncodedImages:
+    """The side of a bundle that shows these images."""
+
+    def thumbnail(row: int) -> bytes:
+        image = images[coded.ids[row]]()
+        return encode_webp(image, lossless=False, quality=THUMBNAIL_QUALITY, size=THUMBNAIL)
+
+    return EncodedImages(
+        ids=coded.ids,
+        captions=[captions[image_id] for image_id in coded.ids],
+        energies=coded.energies(tokens),
+        heat=coded.heat,
+        thumbnail=thumbnail,
+    )
+
+
+def drawn_side(
+    coded: CodedImages,
+    paired: Paired,
+    captions: Mapping[str, str],
+    images: Mapping[str, ImageLoader],
+    tokens: str,
+) -> EncodedImages:
+    """The side of a bundle whose images are pairs, each of one drawing or more.
+
+    A pair's energies are the mean of its drawings'; heatmap and thumbnail show the first of them.
+    `captions` and `images` are by drawing.
+    """
+    first = coded.take([names[0] for names in paired.drawings.values()])
+    shown = coded_side(first, captions, images, tokens)
+    rows, pair = paired.rows(coded.ids)
+    energies = mean_of_drawings(coded.energies(tokens).take(rows), pair)
+    return replace(shown, ids=list(paired.drawings), energies=energies)
+
+
+def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:
+    """The natural side from what a bundle keeps, where it does not redistribute the images."""
+    order = {pair_id: row for row, pair_id in enumerate(base.image_ids(NATURAL))}
+    grid = base.grid
+
+    def heat(row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
+        kept = base.heatmap(NATURAL, concept, ids[row])
+        flat = np.zeros(grid[0] * grid[1], np.float32) if kept is None else kept.ravel()
+        patches = np.flatnonzero(flat)
+        return patches, flat[patches]
+
+    def thumbnail(row: int) -> bytes | None:
+        found = base.thumbnail(NATURAL, ids[row])
+        return None if found is None else found.image
+
+    rows = np.array([order[pair_id] for pair_id in ids], np.int64)
+    energies = base.energies(NATURAL).take(rows)
+    return EncodedImages(list(ids), base.captions(list(ids)), energies, heat, thumbnail)
+
+
+def copy_space(base: Bundle, out: Path) -> None:
+    """Copy the concept space of `base` (SAE and its own backbone) into `out`."""
+    for name in (SAE, BACKBONE):
+        if (base.root / name).is_dir():
+            copy_folder(base.root / name, out / name)

@@ -1,0 +1,270 @@
+"""One evaluation under way: draws, encodes, shows counts, writes the bundle."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.artifacts.schema import CONCEPTS
+from blindspots_hub.concepts.space import ConceptSpace
+from blindspots_hub.data.images import encode_webp, open_image
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.generate import TextToImage
+from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import sampler_share
+from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.table import count_states, measure
+from blindspots_hub.progress import Event
+from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
+from blindspots_hub.runs.encoding import (
+    ImageLoader,
+    code_store,
+    coded_side,
+    copy_space,
+    drawn_side,
+    encode_shards,
+    kept_side,
+)
+from blindspots_hub.runs.generating import Drawings, blocks, portions
+from blindspots_hub.runs.loading import NoImage
+from blindspots_hub.runs.pairing import Paired, pair_up
+from blindspots_hub.runs.request import WORK, Request
+from blindspots_hub.runs.sources import CaptionedImages
+from blindspots_hub.utils.distributed import ALONE, Processes
+
+DRAW = "draw and measure"
+"""The long stage: its events carry the images as they come and the counts as they tighten."""
+
+PREVIEW = 160
+"""Longer side in pixels of the images that events carry."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How an evaluation goes about its work; nothing in its result depends on it.
+
+    `batch` captions are drawn at once, `processes` share the shards, and where `previews` is false
+    no event carries an image.
+    """
+
+    batch: int = 1
+    processes: Processes = ALONE
+    previews: bool = True
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Both sides of the pairs that can be measured, and what became of the others."""
+
+    natural: EncodedImages
+    generated: EncodedImages
+    coded: CodedImages
+    paired: Paired
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Row of each pair's natural image."""
+        row = {pair_id: i for i, pair_id in enumerate(self.natural.ids)}
+        return np.array([row[pair_id] for pair_id in self.generated.ids], np.int64)
+
+
+class Run:
+    """One evaluation under way."""
+
+    def __init__(
+        self,
+        out: Path,
+        request: Request,
+        source: CaptionedImages,
+        space: ConceptSpace,
+        pipeline: TextToImage,
+        base: Bundle,
+        manner: RunOptions,
+    ) -> None:
+        self.out, self.request, self.source, self.manner = out, request, source, manner
+        self.space, self.pipeline, self.base = space, pipeline, base
+        self.ids = list(request.pair_ids)
+        self.drawings = Drawings(out / WORK, request, source.captions, pipeline)
+        self.natural_images: dict[str, ImageLoader] = {
+            i: partial(self._natural, i) for i in self.ids
+        }
+        self.drawn_images: dict[str, ImageLoader] = {
+            name: partial(self.drawings.image, name) for name in self.drawings.names
+        }
+        self.natural_store = code_store(out / WORK, self.ids, space)
+        # Codes of drawings lie beside the drawings: another way of drawing has other codes.
+        self.drawn_store = code_store(
+            self.drawings.folder, self.drawings.names, space, request.seeds
+        )
+
+    def _natural(self, pair_id: str) -> Image.Image:
+        try:
+            content = self.source.image(pair_id)
+        except BlindspotsError as error:  # its file has gone since the captions were read
+            raise NoImage("missing", str(error)) from error
+        if content is None:
+            raise NoImage("missing", f"The natural image of pair {pair_id} is not there.")
+        return open_image(content, f"the natural image of pair {pair_id}")
+
+    @property
+    def has_natural_images(self) -> bool:
+        """Whether natural images are at hand, or only the energies that the bundle keeps."""
+        return self.source.images_at_hand
+
+    def draw(self) -> Iterator[Event]:
+        """Draw and encode shard by shard; an event an image, counts when the sample doubled.
+
+        Of several processes each does its own shards, and tells of them alone.
+        """
+        processes = self.manner.processes
+        mine = range(processes.rank, len(self.drawn_store.shards), processes.count)
+        total, done = sum(len(self.drawn_store.shards[shard]) for shard in mine), 0
+        natural = encode_shards(
+            self.natural_store,
+            mine if self.has_natural_images else [],
+            self.space,
+            self.natural_images,
+        )
+        try:
+            for turn, shard in enumerate(mine, start=1):
+                next(natural, None)
+                names = self.drawn_store.shards[shard]
+                if self.drawn_store.has(shard):
+                    done += len(names)
+                    yield Event(DRAW, done, total)
+                    continue
+                for some in portions(names, self.manner.batch):
+                    self.drawings.draw_missing(some)
+                    for name in some:
+                        done += 1
+                        yield Event(DRAW, done, total, self._preview(name))
+                for _ in encode_shards(self.drawn_store, [shard], self.space, self.drawn_images):
+                    pass
+                if turn & (turn - 1) == 0:  # 1, 2, 4, 8, … shards: the counts cost little
+                    counts = self._interim(mine[:turn])
+                    if counts:
+                        yield Event(DRAW, done, total, {"counts": counts})
+        finally:
+            natural.close()
+
+    def _preview(self, name: str) -> dict[str, Any]:
+        if not self.manner.previews:
+            return {}
+        drawing = self.drawings.get(name)
+        pair_id = self.drawings.pair_of[name]
+        detail: dict[str, Any] = {
+            "pair_id": pair_id,
+            "caption": self.source.captions[pair_id],
+            "status": drawing.status,
+        }
+        small = partial(encode_webp, lossless=False, quality=80, size=PREVIEW)
+        try:
+            if self.has_natural_images:
+                detail["natural"] = small(self._natural(pair_id))
+            elif kept := self.base.thumbnail(NATURAL, pair_id):
+                detail["natural"] = kept.image
+        except BlindspotsError:
+            detail["status"] = "natural_unreadable"  # counted when its shard is encoded
+        if drawing.png is not None:
+            detail["generated"] = small(drawing.image())
+        return detail
+
+    def _interim(self, shards: Sequence[int]) -> dict[str, Any] | None:
+        sides = self._sides(shards)
+        if len(sides.rows) < 2:
+            return None
+        natural = sides.natural.energies.take(sides.rows)
+        table = measure(natural, sides.generated.energies, self.request.settings, paired=True)
+        return {
+            "pairs": len(sides.rows),
+            "absolute": count_states(table["state"], table["certain"]),
+            "relative": count_states(table["relative_state"], table["relative_certain"]),
+        }
+
+    def _sides(self, shards: Sequence[int] | None = None) -> _Sides:
+        """Both sides as far as `shards` (all unless said otherwise) are encoded."""
+        coded = self.drawn_store.load(shards)
+        tokens = self.request.settings.tokens
+        without: dict[str, str] = {}
+        if self.has_natural_images:
+            images = self.natural_store.load(shards)
+            natural = coded_side(images, self.source.captions, self.natural_images, tokens)
+            without = {pair_id: one.cause for pair_id, one in images.failed.items()}
+        else:
+            natural = kept_side(self.base, self.ids)
+        seen = {*coded.ids, *coded.failed}
+        of_pair = {i: names for i, names in self.drawings.of_pair.items() if names[0] in seen}
+        paired = pair_up(of_pair, without, {name: one.cause for name, one in coded.failed.items()})
+        generated = drawn_side(coded, paired, self.drawings.captions, self.drawn_images, tokens)
+        return _Sides(natural, generated, coded, paired)
+
+    def finish(self) -> Iterator[Event]:
+        """Write the bundle from what was drawn and encoded."""
+        for names in portions(self.drawings.names, self.manner.batch):
+            self.drawings.draw_missing(names)  # that somebody removed since they were encoded
+        sides = self._sides()
+        dropped = Counter(sides.paired.dropped.values())
+        if len(sides.rows) < 2:
+            causes = ", ".join(f"{n} × {cause}" for cause, n in sorted(dropped.items()))
+            raise BlindspotsError(
+                f"Only {len(sides.rows)} of {len(self.ids)} pairs can be measured ({causes}): "
+                "mend the cause and run again."
+            )
+        known = self.request.model
+        model = ModelImages(
+            name=known.name,
+            title=known.title,
+            side=sides.generated,
+            natural_rows=sides.rows,
+            generations=self.drawings.tables(sides.paired.out),
+            run={
+                **self.pipeline.describe(),
+                "seed": self.request.seed,
+                "seeds": self.request.seeds,
+            },
+            dropped=dict(sorted(dropped.items())),
+            sampler_share=self._sampler_share(sides),
+        )
+        copy_space(self.base, self.out)
+        identity = {
+            "name": f"{known.name}-{len(self.ids)}-pairs",
+            "version": "1.0.0",
+            "concept_space": self.request.concept_space,
+            "request": self.request.fingerprint,
+            "skipped": dict(self.source.skipped),
+        }
+        yield from assemble(
+            self.out,
+            identity,
+            (self.source.columns(ids) for ids in blocks(sides.natural.ids)),
+            {name: self.base.concepts[name] for name in CONCEPTS.names},
+            sides.natural,
+            [model],
+            self.request.settings,
+            null_from=self._null_from(sides.natural),
+        )
+
+    def _sampler_share(self, sides: _Sides) -> np.ndarray | None:
+        if self.request.seeds == 1:
+            return None
+        drawings, pair = sides.paired.rows(sides.coded.ids)
+        energies = sides.coded.energies(self.request.settings.tokens).take(drawings)
+        return sampler_share(sides.natural.energies.take(sides.rows), energies, pair)
+
+    def _null_from(self, natural: EncodedImages) -> ImageEnergies:
+        """Natural energies for the null: all of the base's where they are of this measurement."""
+        same = all(
+            model["settings"]["tokens"] == self.request.settings.tokens
+            for model in self.base.models.values()
+        )
+        kept = self.base.energies(NATURAL)
+        return kept if same and kept.n_images > natural.energies.n_images else natural.energies

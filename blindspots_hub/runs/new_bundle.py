@@ -1,0 +1,116 @@
+"""`start`: an RA-SAE and natural images in, a bundle out that models can be evaluated on.
+
+Evaluations take their concepts from a bundle. This makes the first one: the natural images of a set
+of pairs are measured and the map of all concepts is drawn; models come later, by
+`evaluate --bundle`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from blindspots_hub.analysis.concept_map import concept_table
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import BACKBONE, CARD, QUALITY, SAE
+from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.rasae import RASAE
+from blindspots_hub.concepts.space import ConceptSpace
+from blindspots_hub.data.identity import choose_pairs
+from blindspots_hub.data.images import open_image
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.generate import pick_device
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.assemble import assemble
+from blindspots_hub.runs.encoding import ImageLoader, code_store, coded_side, encode_all
+from blindspots_hub.runs.generating import BLOCK, portions
+from blindspots_hub.runs.request import WORK, finished, tidy
+from blindspots_hub.runs.sources import own_pairs
+from blindspots_hub.serving.zerogpu import offload_device
+from blindspots_hub.utils.files import fingerprint, write_bytes
+
+_OF_A_BACKBONE = (".json", ".safetensors", ".md")
+"""Endings of a checkpoint's files that belong in a bundle: nothing that could be executed."""
+
+
+@Call
+def new_bundle(
+    sae: str,
+    pairs_from: str,
+    out: Path,
+    *,
+    pairs: int = 1000,
+    seed: int = 0,
+    backbone: str | None = None,
+    device: str | None = None,
+    settings: MeasureSettings | None = None,
+) -> Work[Bundle]:
+    """Write to `out` a bundle of the concepts of `sae`, with natural images and no model yet.
+
+    `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
+    or Hub id `backbone`. `pairs_from` is what `evaluate` takes by that name; `seed` chooses `pairs`
+    of them. A backbone in a folder becomes part of the bundle. Run again it goes on where it
+    stopped. Raises `BlindspotsError` for what the user can mend.
+    """
+    settings = settings or MeasureSettings()
+    source = yield from own_pairs(pairs_from)
+    ids = choose_pairs(source.captions, pairs, seed)
+    if len(ids) < 2:
+        raise BlindspotsError(f"{pairs_from} holds {len(ids)} usable pairs: give at least 2.")
+    yield Event("load the concept space", 0, 1)
+    chosen = pick_device(device)
+    weights = RASAE.from_pretrained(sae).to(offload_device(chosen))
+    named = backbone or weights.config.backbone
+    if backbone is None and "/" not in named and not Path(named).is_dir():
+        raise BlindspotsError(
+            f"The RA-SAE {sae} was trained on a backbone in a folder {named!r}: say where that "
+            "lies with --backbone."
+        )
+    revision = None if backbone else weights.config.backbone_revision
+    network = Backbone.load(named, revision, offload_device(chosen))
+    space = ConceptSpace(network, weights)
+    request = fingerprint(
+        {"space": space.description, "pairs": ids, "settings": settings.to_dict()}
+    )
+    if found := finished(out, request):
+        return found
+
+    def natural(pair_id: str) -> Image.Image:
+        return open_image(source.image(pair_id) or b"", f"the natural image of pair {pair_id}")
+
+    images: dict[str, ImageLoader] = {pair_id: partial(natural, pair_id) for pair_id in ids}
+    store = code_store(out / WORK, ids, space)
+    coded = yield from encode_all(store, space, images, "encode natural images")
+    if len(coded.ids) < 2:
+        why = next(iter(coded.failed.values())).cause if coded.failed else "none were found"
+        raise BlindspotsError(f"Only {len(coded.ids)} images of {pairs_from} can be read: {why}.")
+    side = coded_side(coded, source.captions, images, settings.tokens)
+    yield Event("draw the map of all concepts", 0, 1)
+    concepts = concept_table(weights.dictionary.cpu().numpy(), side.energies)
+    _copy_networks(sae, weights, named, out)
+    identity = {
+        "name": f"{Path(sae).name or SAE}-start".lower(),
+        "version": "1.0.0",
+        "concept_space": space.description,
+        "request": request,
+        "skipped": dict(source.skipped),
+    }
+    rows = (source.columns(some) for some in portions(side.ids, BLOCK))
+    yield from assemble(out, identity, rows, concepts, side, [], settings)
+    tidy(out)
+    return load_bundle(out)
+
+
+def _copy_networks(sae: str, weights: RASAE, backbone: str, out: Path) -> None:
+    weights.save_pretrained(out / SAE)
+    for name in (CARD, QUALITY):
+        told = Path(sae).expanduser() / name
+        if told.is_file():
+            write_bytes(out / SAE / name, told.read_bytes())
+    folder = Path(backbone).expanduser()
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix in _OF_A_BACKBONE:
+            write_bytes(out / BACKBONE / path.name, path.read_bytes())

@@ -1,0 +1,57 @@
+"""`remeasure`: every δ table of a bundle anew from its kept energies, with no network and no GPU.
+
+Other thresholds of certainty, another τ or a newer version of this program need no image: the
+bundle's per-image energies are all that its tables are computed from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS
+from blindspots_hub.artifacts.writer import write_manifest
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.tables import EnergyPair, write_tables
+from blindspots_hub.utils.files import copy_folder
+
+ANEW = ("schema_version", "created_with", "packages", "files", "models", "request")
+"""What a manifest says that does not stay as it is: the rest does."""
+
+
+@Call
+def remeasure(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle]:
+    """Write to `out`, an empty or missing folder, the bundle with its tables computed anew.
+
+    `changes` are fields of `MeasureSettings`; what they leave out stays as each model was measured.
+    Which tokens an energy sums cannot change: the energies are summed already.
+    """
+    if (out / MANIFEST).exists():
+        raise BlindspotsError(f"{out} holds a bundle already: choose another folder.")
+    for part in PARTS:
+        if (bundle.root / part).is_dir():
+            copy_folder(bundle.root / part, out / part)
+    entries = []
+    for done, (name, model) in enumerate(bundle.models.items()):
+        yield Event("compute tables", done, len(bundle.models), {"model": name})
+        paired = model["design"] == "paired"
+        own = bundle.image_ids(name)
+        share = bundle.deltas(name)["sampler_share"]  # of drawings, which the bundle doesn't keep
+        compared = EnergyPair(
+            *bundle.compared(name),
+            own if paired else bundle.image_ids(NATURAL),
+            own,
+            paired,
+            share.to_numpy() if share.null_count < len(share) else None,
+        )
+        settings = replace(MeasureSettings(**model["settings"]), **changes)
+        written = write_tables(out, name, compared, settings, bundle.energies(NATURAL))
+        entries.append({**model, **written.entry})
+    fields = {key: value for key, value in bundle.manifest.items() if key not in ANEW}
+    write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})
+    yield Event("compute tables", len(bundle.models), len(bundle.models))
+    return load_bundle(out)

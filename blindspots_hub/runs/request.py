@@ -1,0 +1,84 @@
+"""What an evaluation is asked for, and whether a folder holds its result already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import MANIFEST
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.models import KnownModel
+from blindspots_hub.generation.pipeline_files import revision_of
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.utils.files import fingerprint, sweep
+
+WORK = ".work"
+"""Folder of what is in progress below the output folder; removed when the bundle is whole."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an evaluation's result depends on; recorded in its manifest."""
+
+    model: KnownModel
+    pair_ids: Sequence[str]
+    seed: int
+    concept_space: dict[str, Any]
+    settings: MeasureSettings
+    seeds: int = 1
+    """How many times each caption is drawn."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identity of the request: the same request gives the same tables."""
+        return fingerprint(
+            {
+                "how": self.how,
+                "pairs": list(self.pair_ids),
+                "space": self.concept_space,
+                "settings": self.settings.to_dict(),
+                "seeds": self.seeds,
+            }
+        )
+
+    @cached_property  # hashes every file of a local checkpoint
+    def how(self) -> dict[str, Any]:
+        """What an image depends on besides its caption."""
+        folder = Path(self.model.source).expanduser()
+        # A folder has no revision of its own: the hash of its files tells when a newer checkpoint
+        # took its place. A Hub id without a revision means what is newest when it is drawn.
+        return {
+            "source": self.model.title if self.model.is_local else self.model.source,
+            "revision": revision_of(folder) if self.model.is_local else self.model.revision,
+            "unet": self.model.unet,
+            "settings": asdict(self.model.settings),
+            "seed": self.seed,
+        }
+
+
+def finished(out: Path, request: str) -> Bundle | None:
+    """The whole bundle that `out` holds, None where it holds none yet.
+
+    Raises `BlindspotsError` where it answers another request than `request` (a fingerprint), or is
+    damaged.
+    """
+    if not (out / MANIFEST).is_file():
+        return None
+    found = load_bundle(out)
+    if found.manifest.get("request") != request:
+        raise BlindspotsError(
+            f"{out} holds the bundle of another evaluation ({found.name}): choose another folder."
+        )
+    tidy(out)  # a kill may have come between the manifest and this
+    return found
+
+
+def tidy(out: Path) -> None:
+    """Remove what was in progress, now that the bundle is whole."""
+    shutil.rmtree(out / WORK, ignore_errors=True)
+    sweep(out)

@@ -1,0 +1,67 @@
+"""Before an evaluation starts: how long it may take, and what that many pairs can show."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from blindspots_hub import planted
+from blindspots_hub.analysis.planning import resolvable_gap
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.serving.zerogpu import on_zerogpu
+
+START = (8.0, 30.0)
+"""Seconds to import and load the networks, from a warm to a cold disk."""
+
+SMALL = (0.02, 0.2)
+"""Seconds an image where the model's weights are below `SMALL_BYTES`, encoding included."""
+
+SMALL_BYTES = 50 * 1024**2
+ON_GPU = (0.7, 15.0)
+"""Seconds an image of a diffusion model of some billion parameters on a recent GPU."""
+
+ON_CPU = (60.0, 1200.0)
+"""The same on a CPU: the number of cores and of denoising steps makes most of the range."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A range of seconds, and the sentence that the form shows."""
+
+    seconds_low: float
+    seconds_high: float
+    sentence: str
+
+
+def estimate(model: str, pairs: int, bundle: Bundle, seeds: int = 1) -> Estimate:
+    """Rough time of `evaluate` with these arguments, without loading or asking anything.
+
+    A guess by the model's size until its first images are drawn; the running page then tells the
+    time left from the measured rate.
+    """
+    low, high = _seconds_an_image(model)
+    images = pairs * seeds
+    seconds = START[0] + images * low, START[1] + images * high
+    gap = resolvable_gap(bundle, pairs)
+    shows = (
+        f"{pairs:,} pairs can show relative gaps of about {gap:.2g} and more in a middling "
+        "concept; rarer concepts need more pairs."
+        if gap is not None
+        else f"{pairs:,} pairs: nothing measured here tells yet what that many can show."
+    )
+    each = f"Each caption is drawn {seeds} times: {images:,} images. " if seeds > 1 else ""
+    guess = "The time is a guess by the model's size until the first images are drawn."
+    return Estimate(*seconds, f"{shows} {each}{guess}")
+
+
+def _seconds_an_image(model: str) -> tuple[float, float]:
+    name = model.strip().removeprefix("planted/")
+    folder = planted.MODEL_FOLDER / name if name in planted.TITLES else Path(model).expanduser()
+    if model.strip() and (folder / "model_index.json").is_file():
+        weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+        if weights < SMALL_BYTES:
+            return SMALL
+    # Asking torch would cost seconds; the device file or the Space's variable tells as much.
+    on_gpu = Path("/dev/nvidia0").exists() or on_zerogpu(os.environ)
+    return ON_GPU if on_gpu else ON_CPU

@@ -1,0 +1,45 @@
+"""Which bundle the page opens with, so that there always is one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import LOCK
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.utils.hub_probe import HubUnreachable
+
+_log = logging.getLogger(__name__)
+
+
+def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle, str]:
+    """The bundle to open, and a sentence for the page where it is not the one that was wanted.
+
+    That is `asked` (a folder, or `NAMESPACE/NAME[@VERSION]`); without it the one that a
+    `bundle.lock.json` in the folder `beside` names, as on a Space; without that the `embedded` one,
+    which also stands in where the Hub cannot be reached. A Space starts whatever becomes of its
+    bundle; what is asked for and is wrong raises `BlindspotsError`.
+    """
+    lock = beside / LOCK
+    if asked is None and not lock.is_file():
+        return load_bundle(embedded), ""
+    try:
+        return _with_models(load_bundle(lock if asked is None else asked)), ""
+    except HubUnreachable as error:
+        why = str(error)
+    except BlindspotsError as error:
+        if asked is not None:
+            raise
+        why = str(error)
+    _log.warning("%s The embedded example is shown instead.", why)
+    return load_bundle(embedded), f"You see the embedded example: {why}"
+
+
+def _with_models(bundle: Bundle) -> Bundle:
+    if not bundle.models:
+        raise BlindspotsError(
+            f"The bundle {bundle.name} holds no model yet, so there is nothing to show: evaluate "
+            f"one first (python -m blindspots_hub evaluate MODEL --bundle {bundle.root} --out DIR)."
+        )
+    return bundle

@@ -1,0 +1,1 @@
+"""What every room uses: files, memory, cores, processes, the Hub's errors."""

@@ -1,0 +1,124 @@
+"""The concept map's ingredients, planning and words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from energy_worlds import from_dense
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_bundle import Synthetic, write_synthetic
+
+from blindspots_hub.analysis import concept_map as concept_table
+from blindspots_hub.analysis.deltas import ModelDeltas
+from blindspots_hub.analysis.planning import resolvable_gap
+from blindspots_hub.analysis.summary import headline, summary
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.schema import CONCEPTS
+from blindspots_hub.serving.estimate import estimate
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    root = tmp_path_factory.mktemp("bundle") / "b"
+    return load_bundle(write_synthetic(root, Synthetic(n_concepts=300, pairs=200)))
+
+
+def test_nearest_atoms_are_exact_across_blocks() -> None:
+    dictionary = np.random.default_rng(0).normal(size=(1300, 16))
+    index, cosine = concept_table.nearest_atoms(dictionary, 5)
+    unit = dictionary / np.linalg.norm(dictionary, axis=1, keepdims=True)
+    square = unit @ unit.T
+    np.fill_diagonal(square, -2)
+    assert np.array_equal(index, np.argsort(-square, axis=1, kind="stable")[:, :5])
+    assert cosine == pytest.approx(-np.sort(-square, axis=1)[:, :5], abs=1e-5)
+
+
+def test_companions_share_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concept_table, "MIN_TOGETHER", 2)
+    dense = np.array([[1, 2, 0, 0], [3, 1, 0, 1], [1, 0, 0, 1], [0, 1, 0, 0]], np.float64)
+    index, cosine = concept_table.co_occurring(from_dense(dense), 3)
+    # 0 and 1 share images 0 and 1 of 3 each; 0 and 3 share images 1 and 2; 1 and 3 only one.
+    assert [row.tolist() for row in index] == [[3, 1], [0], [], [0]]
+    assert cosine[0] == pytest.approx([2 / np.sqrt(6), 2 / 3])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(1, 60),
+    count=st.integers(1, 12),
+    share=st.sampled_from([0.05, 0.3, 0.9]),
+)
+def test_companions_are_the_highest_cosines(seed: int, n: int, count: int, share: float) -> None:
+    fires = np.random.default_rng(seed).random((40, n)) < share
+    index, cosine = concept_table.co_occurring(from_dense(fires.astype(np.float64)), count)
+    shared = fires.T.astype(np.int64) @ fires
+    images = np.diag(shared).copy()
+    np.fill_diagonal(shared, 0)
+    for concept in range(n):
+        others = np.flatnonzero(shared[concept] >= concept_table.MIN_TOGETHER)
+        values = shared[concept, others] / np.sqrt(images[concept] * images[others])
+        best = np.lexsort((others, -values))[:count]
+        assert index[concept].tolist() == others[best].tolist()
+        assert np.array_equal(cosine[concept], values[best].astype(np.float32))
+
+
+def test_atlas_is_the_concepts_table() -> None:
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(4, 24))
+    dictionary = np.repeat(centres, 25, axis=0) + 0.05 * rng.normal(size=(100, 24))
+    natural = from_dense(rng.gamma(1, 1, (50, 100)) * (rng.random((50, 100)) < 0.1))
+    columns = concept_table.concept_table(dictionary.astype(np.float32), natural)
+    assert set(columns) == set(CONCEPTS.names)
+    assert columns["frequency"] == pytest.approx((natural.matrix.toarray() > 0).mean(axis=0))
+    # Four tight groups of atoms are four groups on the map.
+    xy = np.column_stack([columns["x"], columns["y"]]).reshape(4, 25, 2)
+    middle = xy.mean(axis=1)
+    spread = np.linalg.norm(xy - middle[:, None], axis=2).max()
+    apart = min(np.linalg.norm(middle[i] - middle[j]) for i in range(4) for j in range(i))
+    assert apart > spread
+
+
+def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:
+    for model in bundle.models:
+        table = bundle.deltas(model)
+        for kind, prefix in (("relative", "relative_"), ("absolute", "")):
+            reading = ModelDeltas.of(table, kind)
+            states = np.array(table[f"{prefix}state"].to_pylist())
+            value = table[f"{prefix}delta"].to_numpy()
+            certain = np.array(table[f"{prefix}certain"].to_pylist())
+            for side, sign in (("suppressed", 1), ("exaggerated", -1)):
+                found = reading.ranking(side)
+                blind = states[found] == side
+                assert sorted(found[blind]) == np.flatnonzero(states == side).tolist()
+                assert set(states[found[~blind]]) <= {"leaning"}
+                groups = 2 * ~blind + ~certain[found]
+                assert groups.tolist() == sorted(groups)
+                for group in set(groups):
+                    assert np.all(np.diff(sign * value[found[groups == group]]) >= 0)
+
+
+def test_words_name_the_model_and_the_counts(bundle: Bundle) -> None:
+    model = next(iter(bundle.models))
+    title = bundle.models[model]["title"]
+    assert headline(bundle, model).startswith(title)
+    text = summary(bundle, model)
+    assert "300 concepts:" in text
+    assert "Natural against natural" in text
+
+
+def test_more_pairs_resolve_smaller_gaps(bundle: Bundle) -> None:
+    few, many = resolvable_gap(bundle, 100), resolvable_gap(bundle, 400)
+    assert few is not None
+    assert many == pytest.approx(few / 2)
+
+
+def test_estimates_grow_with_the_model_and_the_pairs(bundle: Bundle, tmp_path: Path) -> None:
+    small, more = (estimate("planted/cedar", n, bundle) for n in (200, 400))
+    assert small.seconds_high <= 120
+    assert more.seconds_high > small.seconds_high
+    assert estimate("org/some-model", 200, bundle).seconds_low > small.seconds_low
+    assert "200 pairs can show" in small.sentence

@@ -1,0 +1,218 @@
+"""The tab Evaluate my model without a browser: what it says, what it asks the engine for."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from explorer_fixtures import PAGE, write_another
+from synthetic_bundle import HOSTILE, write_synthetic
+
+from blindspots_hub.analysis.planning import Need, pairs_needed
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import Catalog
+from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing
+from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import needs_table
+from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
+from blindspots_hub.explorer.tabs.explore import Explore
+from blindspots_hub.progress import Event, Work
+from blindspots_hub.serving.deployment import PUBLIC_PAIRS, PUBLIC_SIDE, PUBLIC_STEPS, Deployment
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return load_bundle(write_synthetic(tmp_path_factory.mktemp("page") / "bundle", PAGE))
+
+
+@pytest.fixture
+def tab(bundle: Bundle, tmp_path: Path) -> EvaluateTab:
+    catalog = Catalog(bundle)
+    with gr.Blocks():
+        own = gr.State([])
+        explore = Explore(catalog, own)
+        return EvaluateTab(
+            catalog, explore, own, tmp_path / "results", [("Known", "known")], Deployment()
+        )
+
+
+def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
+    """Put `work` in the place of the evaluation, whose import would load torch."""
+    stand_in = types.ModuleType("blindspots_hub.runs.evaluate")
+    stand_in.evaluate = types.SimpleNamespace(stream=work)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "blindspots_hub.runs.evaluate", stand_in)
+
+
+def run(tab: EvaluateTab, model: str = "known") -> Iterator[dict[Any, Any]]:
+    return tab._run(model, 200, 3, [], tab._catalog.entries()[0].key)
+
+
+def test_a_finished_evaluation_can_be_explored_and_downloaded(
+    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(model: str, out: Path, **_: Any) -> Work[Bundle]:
+        yield Event("draw and measure", 1, 2, {"pair_id": "p", "caption": HOSTILE})
+        return load_bundle(write_another(out, seed=3))
+
+    engine(monkeypatch, work)
+    pages = list(run(tab))
+    assert any("draw and measure" in page.get(tab.status, "") for page in pages)
+    assert not any(HOSTILE in page.get(tab.status, "") for page in pages)
+    last = pages[-1]
+    assert last[tab.finished].endswith("/mine")
+    assert len(last[tab._own]) == 1
+    assert "Mine is evaluated." in last[tab.status]
+    assert "Mine" in [title for title, _ in last[tab._explore.model].choices]
+    shown_view = tab._show.__get__(tab)  # what the button "Explore it" does
+    tab._tabs, tab._explore_tab = gr.Tabs(), "explore"
+    updates = shown_view(last[tab.finished], last[tab._own], False)
+    assert updates[tab._explore.model].value == last[tab.finished]
+
+
+def test_a_stopped_evaluation_closes_its_work(
+    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+
+    def work(model: str, out: Path, **_: Any) -> Work[Bundle]:
+        try:
+            for done in range(10):
+                yield Event("draw and measure", done, 10)
+        finally:
+            closed.append(model)
+        raise AssertionError("it was to be stopped")
+
+    engine(monkeypatch, work)
+    running = run(tab)
+    next(running)
+    next(running)
+    running.close()  # type: ignore[attr-defined]
+    assert closed == ["known"]
+    assert not tab._busy.locked()
+
+
+@pytest.mark.parametrize("model", ["known", "  "])
+def test_a_mistake_is_one_sentence(
+    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    def work(*_: Any, **__: Any) -> Work[Bundle]:
+        raise BlindspotsError("There is no <such> model: name another.")
+        yield
+
+    engine(monkeypatch, work)
+    last = list(run(tab, model))[-1]
+    assert "is-error" in last[tab.status]
+    assert "<such>" not in last[tab.status]
+    assert last[tab.run].interactive
+
+
+def test_a_fault_of_the_program_is_told_and_raised(
+    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: Any, **__: Any) -> Work[Bundle]:
+        raise ZeroDivisionError
+        yield
+
+    engine(monkeypatch, work)
+    running = run(tab)
+    pages = []
+    with pytest.raises(ZeroDivisionError):
+        pages.extend(running)
+    assert not tab._busy.locked()
+
+
+def test_the_same_request_has_the_same_folder(bundle: Bundle, tmp_path: Path) -> None:
+    def folder(model: str, seed: int) -> Path:
+        return result_folder(tmp_path, bundle, model, 200, seed)
+
+    assert folder("org/name", 0) == folder("org/name", 0)
+    assert len({folder("org/name", 0), folder("org/name", 1), folder("org-name", 0)}) == 3
+    assert folder("../../etc", 0).parent == tmp_path
+    drawings = [
+        Drawing(),
+        Drawing(seeds=2),
+        Drawing(steps=30),
+        Drawing(size=30),
+        Drawing(guidance=0),
+    ]
+    assert len({result_folder(tmp_path, bundle, "m", 200, 0, one) for one in drawings}) == 5
+
+
+def test_the_download_is_the_whole_bundle(bundle: Bundle, tmp_path: Path) -> None:
+    path = zip_bundle(bundle)
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path)
+    assert faults(tmp_path / bundle.name) == []
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.3])
+def test_the_plan_says_what_planning_computes(tab: EvaluateTab, margin: float) -> None:
+    needs, most = pairs_needed(tab._catalog.home, margin), int(tab.pairs.maximum)
+    within = [need.pairs for need in needs if need.pairs is not None and need.pairs <= most]
+    html = tab.planning.needs(margin)
+    assert [int(n) for n in re.findall(r'data-pairs="(\d+)"', html)] == [max(n, 20) for n in within]
+    for need in needs:
+        wanted = f"<b>{need.pairs:,}</b>" if need.pairs is not None else "too few measured to tell"
+        assert wanted in html
+
+
+def test_plans_keep_to_the_limits_of_the_form(tab: EvaluateTab) -> None:
+    needs = [Need(1 / 3, 1.0, 9, 7), Need(1 / 10, 1 / 3, 9, 900), Need(1 / 30, 1 / 10, 2, None)]
+    html = needs_table(needs, least=20, most=500)
+    assert re.findall(r'data-pairs="(\d+)"', html) == ["20"]
+    assert "over 1 in 3" in html
+    assert "1 in 3 – 1 in 10</th><td><b>900</b></td><td class='unknown'>only 500 here" in html
+    assert "too few measured to tell (2)" in html
+    assert "evaluate a model here first" in needs_table(needs[2:], 20, 500)
+    assert "This can’t be planned." in tab.planning.needs(7)
+    for asked, used in ((3, 20), (60, 60), (10**9, tab.pairs.maximum)):
+        assert tab.planning._use(types.SimpleNamespace(pairs=asked)) == used  # type: ignore[arg-type]
+
+
+def test_advanced_settings_reach_the_evaluation(
+    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def work(model: str, out: Path, **arguments: Any) -> Work[Bundle]:
+        asked.append({**arguments, "out": out})
+        raise BlindspotsError("Enough.")
+        yield
+
+    engine(monkeypatch, work)
+    key = tab._catalog.entries()[0].key
+    for fields in ((1, "", None, " "), (3, "30", "0", "256")):
+        list(tab._run("known", 200, 3, [], key, *fields))
+    kept = ("seeds", "steps", "guidance", "size")
+    assert [asked[0][name] for name in kept] == [1, None, None, None]
+    assert [asked[1][name] for name in kept] == [3, 30, 0.0, 256]
+    assert asked[0]["out"] != asked[1]["out"]
+    assert "600 images" in tab._estimate("known", 200, 3)
+    for fields in ((1, "many"), (1, None, "x"), (1, "", "", "512x512")):
+        told = tab._estimate("known", 200, *fields)
+        assert "is no number such as" in told
+        last = list(tab._run("known", 200, 3, [], key, *fields))[-1]
+        assert "is no number such as" in last[tab.status]
+    assert len(asked) == 2
+
+
+def test_a_space_bounds_what_is_drawn() -> None:
+    space = Deployment(public=True)
+    space.check_drawings("sd15", PUBLIC_PAIRS // 5, 5, PUBLIC_STEPS, PUBLIC_SIDE)
+    space.check_drawings("sd15", PUBLIC_PAIRS, 1, None, None)
+    with pytest.raises(BlindspotsError, match=r"2,000 images, .* --pairs 400 --seeds 5 "):
+        space.check_drawings("sd15", 400, 5, None, None)
+    with pytest.raises(BlindspotsError, match="at most 100 steps"):
+        space.check_drawings("sd15", 20, 1, PUBLIC_STEPS + 1, None)
+    with pytest.raises(BlindspotsError, match="at most 1024 pixels"):
+        space.check_drawings("sd15", 20, 1, None, PUBLIC_SIDE + 8)
+    Deployment().check_drawings("sd15", 10_000, 9, 999, 4096)

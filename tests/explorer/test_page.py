@@ -1,0 +1,318 @@
+"""What the page says, without a browser: numbers, rankings, card, search, links, who sees what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pyarrow as pa
+import pytest
+from explorer_fixtures import PAGE, write_another
+from hypothesis import given
+from hypothesis import strategies as st
+from synthetic_bundle import HOSTILE, write_synthetic
+
+from blindspots_hub.analysis.deltas import CERTAIN, CODE, KINDS
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.card.concept_card import concept_card
+from blindspots_hub.explorer.page import format as shown
+from blindspots_hub.explorer.page.app import build_app
+from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
+from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.map_server import MapServer, colour_key
+from blindspots_hub.explorer.tabs.explore import Explore
+from blindspots_hub.explorer.tabs.explore_parts.histogram import histogram_words
+from blindspots_hub.explorer.tabs.explore_parts.rankings import csv_text, rankings
+from blindspots_hub.explorer.tabs.explore_parts.search import find
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    root = write_synthetic(tmp_path_factory.mktemp("page") / "bundle", PAGE)
+    assert faults(root) == []
+    return load_bundle(root)
+
+
+@pytest.fixture(scope="module")
+def catalog(bundle: Bundle) -> Catalog:
+    return Catalog(bundle)
+
+
+# ---- numbers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0624, "0.062"), (0.5, "0.50"), (0.0996, "0.10"), (0.004, "0.0040"), (0.9999, ">0.99")],
+)
+def test_delta_has_two_digits(value: float, text: str) -> None:
+    assert shown.probability(value) == text
+
+
+@given(st.floats(0.001, 0.99))
+def test_delta_as_shown_is_delta_to_two_digits(value: float) -> None:
+    assert abs(float(shown.probability(value)) - value) <= 0.0051 * max(1, 10 * value)
+
+
+@given(st.floats(1e-4, 9e4))
+def test_a_number_as_shown_is_the_number_to_two_digits(value: float) -> None:
+    assert float(shown.number(value).replace(",", "")) == pytest.approx(value, rel=0.051)
+
+
+def test_q_counts_and_times_are_readable() -> None:
+    assert shown.q_value(3.2e-12) == "3×10⁻¹²"
+    assert shown.q_value(0.034) == "0.034"
+    assert shown.q_value(float("nan")) == "–"
+    assert shown.count(32_000) == "32,000"
+    assert [shown.duration(s) for s in (0.2, 40, 300, 7200)] == ["1 s", "40 s", "5 min", "2.0 h"]
+
+
+# ---- rankings and counts -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("side", ["suppressed", "exaggerated"])
+def test_rankings_hold_only_what_differs_certain_first(
+    catalog: Catalog, kind: str, side: str
+) -> None:
+    reading = catalog.entries()[0].reading(kind)
+    ranked = reading.ranking(side)
+    states = reading.state[ranked]
+    assert set(states.tolist()) <= {CODE[side], CODE["leaning"]}
+    assert np.all(reading.support[ranked] >= 20)
+    blind = states == CODE[side]
+    assert np.all(blind[:-1] >= blind[1:])  # blindspots, then what leans
+    strength = reading.delta[ranked] if side == "suppressed" else -reading.delta[ranked]
+    for group in (blind & reading.certain[ranked], blind & ~reading.certain[ranked], ~blind):
+        assert np.all(np.diff(strength[group]) >= 0)
+    assert reading.certain[reading.ranking(side, certain_only=True)].all()
+
+
+def test_counts_add_up_and_bytes_tell_states(catalog: Catalog) -> None:
+    entry = catalog.entries()[0]
+    reading = entry.reading("relative")
+    assert sum(reading.counts.values()) == entry.bundle.n_concepts
+    assert counts_line(entry, "relative").count("300 concepts") == 1
+    assert np.array_equal(reading.state_bytes >= CERTAIN, reading.certain)
+    content = np.frombuffer(MapServer(catalog).colours(colour_key(entry, "relative")), np.uint8)
+    colour, state = np.split(content, 2)
+    assert np.array_equal(colour == 255, ~reading.determined)
+    assert np.array_equal(state, reading.state_bytes)
+
+
+def test_an_empty_ranking_says_what_would_show_more(catalog: Catalog) -> None:
+    entry = catalog.entries()[0]
+    html = rankings(entry, "relative", "certain")
+    for part, side in zip(html.split("</section>"), ("suppressed", "exaggerated"), strict=False):
+        if not len(entry.reading("relative").ranking(side, certain_only=True)):
+            assert re.search(rf"No certain {side} concepts at this size: 200 pairs .* 1,000", part)
+            break
+    else:
+        pytest.fail("the synthetic bundle has certain blindspots on both sides")
+
+
+def test_csv_holds_the_whole_ranking_unrounded(catalog: Catalog) -> None:
+    entry = catalog.entries()[0]
+    reading = entry.reading("relative")
+    rows = list(csv.DictReader(io.StringIO(csv_text(entry, "relative", "suppressed", "all"))))
+    ranked = reading.ranking("suppressed")
+    assert [int(row["concept"]) for row in rows] == ranked.tolist()
+    assert [float(row["delta"]) for row in rows] == reading.delta[ranked].tolist()
+
+
+def test_leaning_words_agree_with_numpy(catalog: Catalog) -> None:
+    entry = catalog.entries()[0]
+    reading = entry.reading("absolute")
+    median = np.median(reading.delta[reading.determined])
+    assert shown.probability(float(median)) in histogram_words(entry, "absolute")
+
+
+# ---- card --------------------------------------------------------------------------------------
+
+
+def test_a_card_shows_both_sides_of_a_caption(catalog: Catalog) -> None:
+    entry = catalog.entries()[0]
+    concept = int(entry.reading("relative").ranking("suppressed")[0])
+    html = concept_card(entry, "relative", concept, catalog.entries())
+    row = entry.bundle.deltas("plain-a").slice(concept, 1)
+    columns = len(row["top_natural"][0]) + len(row["top_generated"][0])
+    assert html.count("<figure>") == columns
+    assert html.count('<div class="picture') == 2 * columns
+    assert html.count("not in this bundle") == sum(
+        entry.bundle.thumbnail(source, image) is None
+        for top in ("top_natural", "top_generated")
+        for image in row[top][0].as_py()
+        for source in (NATURAL, "plain-a")
+    )
+    assert 'class="heat"' in html
+    assert html.count("data-model=") == 2
+
+
+def test_no_bundle_text_becomes_markup(catalog: Catalog) -> None:
+    for entry in catalog.entries():
+        for html in (
+            concept_card(entry, "relative", 0, catalog.entries()),
+            rankings(entry, "absolute", "all"),
+        ):
+            assert HOSTILE not in html
+            assert "<img src=x" not in html
+            assert "<b>&quot;quoted" not in html
+
+
+def test_every_concept_has_a_card(catalog: Catalog) -> None:
+    for entry in catalog.entries():
+        for concept in range(0, entry.bundle.n_concepts, 7):
+            assert f'data-concept="{concept}"' in concept_card(entry, "absolute", concept, [entry])
+
+
+def test_the_samplers_part_is_told_where_it_was_measured(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Catalog(bundle).entries()[0]
+    assert "uncertainty" not in concept_card(entry, "relative", 3, [entry])
+    table = bundle.deltas(entry.model)
+    at = table.column_names.index("sampler_share")
+    shares = pa.array([None if k % 2 == 0 else 0.341 for k in range(table.num_rows)], pa.float64())
+    measured = table.set_column(at, "sampler_share", shares)
+    monkeypatch.setattr(Bundle, "deltas", lambda self, name: measured)
+    html = concept_card(entry, "relative", 3, [entry])
+    assert "<b>34 %</b> of the uncertainty is" in html
+    assert "uncertainty" not in concept_card(entry, "relative", 4, [entry])
+
+
+# ---- search ------------------------------------------------------------------------------------
+
+
+def test_search_finds_numbers_labels_and_captions(tmp_path: Path) -> None:
+    spec = replace(PAGE, hostile=False, missing=0.0)
+    entry = Catalog(load_bundle(write_synthetic(tmp_path / "b", spec))).entries()[0]
+    assert find(entry, "#217")[0].concept == 217
+    assert find(entry, "0")[0].concept == 0
+    assert find(entry, "RoPe")[0].label == "rope"
+    hit = find(entry, "beside a brick wall in")[0]
+    assert "caption" in hit.reason
+    tops = entry.bundle.deltas("plain-a")["top_natural"][hit.concept].as_py()
+    captions = [entry.bundle.thumbnail(NATURAL, i).caption for i in tops]
+    assert any("beside a brick wall in" in caption for caption in captions)
+    assert find(entry, "  ") == []
+    assert find(entry, "no such thing") == []
+
+
+# ---- links and sessions ------------------------------------------------------------------------
+
+
+def test_a_session_sees_its_own_evaluations_only(bundle: Bundle, tmp_path: Path) -> None:
+    catalog = Catalog(bundle)
+    identity = catalog.add(write_another(tmp_path, seed=3))
+    assert [e.model for e in catalog.entries()] == ["plain-a", "own"]
+    assert [e.model for e in catalog.entries([identity])] == ["plain-a", "own", "mine"]
+    assert catalog.entry(f"{identity}/mine").title == "Mine"
+    assert len({key for _, key in menu(catalog.entries([identity]))}) == 3
+
+
+def test_equal_titles_and_names_are_told_apart(bundle: Bundle, tmp_path: Path) -> None:
+    catalog = Catalog(bundle)
+    own = [catalog.add(write_another(tmp_path / str(seed), seed=seed)) for seed in (3, 4)]
+    titles = [title for title, _ in menu(catalog.entries(own))]
+    assert len(set(titles)) == len(titles) == 4
+
+
+def test_other_concepts_are_refused(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(BlindspotsError, match="another concept space"):
+        Catalog(bundle).add(write_another(tmp_path, concept_seed=9))
+
+
+@pytest.mark.parametrize("key", ["", "x", "0123456789abcdef/plain-a", "../../etc/passwd/x"])
+def test_forged_keys_are_refused(catalog: Catalog, key: str) -> None:
+    with pytest.raises(BlindspotsError):
+        catalog.entry(key)
+    with pytest.raises(BlindspotsError):
+        MapServer(catalog).colours(f"{key}/relative")
+
+
+@pytest.mark.parametrize("concept", [-1, 300, 10**9])
+def test_hover_refuses_concepts_that_are_not_there(catalog: Catalog, concept: int) -> None:
+    with pytest.raises(BlindspotsError, match="no concept"):
+        MapServer(catalog).hover(concept, colour_key(catalog.entries()[0], "relative"))
+
+
+@pytest.fixture
+def explore(catalog: Catalog) -> Explore:
+    with gr.Blocks():
+        return Explore(catalog, gr.State([]))
+
+
+def test_links_are_read_back(explore: Explore, bundle: Bundle) -> None:
+    assert explore.linked({}) is None
+    view = explore.linked(
+        {"bundle": bundle_id(bundle), "model": "own", "delta": "absolute", "concept": "0"}
+    )
+    assert view is not None
+    assert (view.entry.model, view.kind, view.concept) == ("own", "absolute", 0)
+    assert explore.linked({"__theme": "dark"}) is None
+
+
+@pytest.mark.parametrize(
+    "query", [{"concept": "300"}, {"concept": "-1"}, {"delta": "other"}, {"model": "none"}]
+)
+def test_broken_links_are_told(explore: Explore, query: dict[str, str]) -> None:
+    with pytest.raises(BlindspotsError):
+        explore.linked(query)
+
+
+def test_frequency_bytes_grow_with_frequency() -> None:
+    sizes = frequency_bytes(np.array([0.0, 0.001, 0.01, 1.0]))
+    assert sizes[0] == 0
+    assert np.all(np.diff(sizes.astype(int)) > 0)
+    assert sizes[-1] == 255
+
+
+# ---- the whole ---------------------------------------------------------------------------------
+
+
+def test_no_listener_is_a_public_api(bundle: Bundle, tmp_path: Path) -> None:
+    page = build_app(bundle, tmp_path, [("Known", "known")])
+    assert page.fns
+    assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_app_starts_without_torch(bundle: Bundle, tmp_path: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+import app
+from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.explorer.page.app import build_app
+build_app(load_bundle({str(bundle.root)!r}), Path({str(tmp_path)!r}), [])
+heavy = {{"torch", "transformers", "diffusers", "umap", "datasets", "sklearn"}}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_broken_bundle_is_one_sentence_and_2(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py", "--bundle", str(tmp_path / "none")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert str(tmp_path / "none") in done.stderr

@@ -1,0 +1,97 @@
+"""Several processes under `accelerate launch`: one bundle, the one of a single process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from engine_fixtures import files, paired_folders
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.runs.evaluate import evaluate
+from blindspots_hub.runs.folders import measure_folders
+from blindspots_hub.runs.sharing import barrier
+from blindspots_hub.utils.distributed import Processes
+
+MODULE = ("-m", "blindspots_hub")
+
+
+def launched(*program: str) -> subprocess.CompletedProcess[str]:
+    """The very command of the documentation, with two processes on this machine's CPU."""
+    command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--multi_gpu"]
+    command += ["--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    command += ["--dynamo_backend", "no", "--main_process_port", "0"]
+    root = str(Path(__file__).parents[2])
+    alone = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": root}
+    with subprocess.Popen(
+        [*command, *program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **alone},
+        cwd=root,
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=200)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # the launcher then ends its processes
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+@pytest.mark.slow
+def test_two_processes_evaluate_as_one(tmp_path: Path) -> None:
+    run = launched(
+        *MODULE, "evaluate", "planted/cedar", "--out", str(tmp_path / "two"), "--pairs", "70"
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("70 pairs measured") == 1, "the first process speaks, the other doesn't"
+    assert run.stderr.count("load Cedar: 0%") <= 1
+    evaluate("planted/cedar", tmp_path / "one", pairs=70)
+    assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+def test_two_processes_measure_as_one(tmp_path: Path) -> None:
+    natural, generated = paired_folders(tmp_path, 40)
+    out = tmp_path / "two"
+    run = launched(*MODULE, "measure", str(natural), str(generated), "--out", str(out), "--quiet")
+    assert run.returncode == 0, run.stderr[-3000:]
+    measure_folders(natural, generated, tmp_path / "one")
+    assert files(out) == files(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_an_error_of_one_process_is_told_and_ends_all(tmp_path: Path) -> None:
+    """The second process cannot write its shard; the first must not wait for ever."""
+    natural, generated = paired_folders(tmp_path, 40)
+    out, program = tmp_path / "b", tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "from blindspots_hub import cli\nfrom blindspots_hub.engine import encoding\n"
+        "from blindspots_hub.errors import BlindspotsError\n"
+        "def full(*_):\n"
+        "    raise BlindspotsError('The disk is full: free some space.')\n"
+        "if os.environ['RANK'] == '1':\n"
+        "    encoding.CodeStore.write = full\n"
+        "cli.main(sys.argv[1:])\n"
+    )
+    run = launched(
+        str(program), "measure", str(natural), str(generated), "--out", str(out), "--quiet"
+    )
+    assert run.returncode != 0
+    assert "blindspots_hub: The disk is full: free some space." in run.stderr
+    assert not (out / "bundle.json").exists()
+    assert measure_folders(natural, generated, out).model("generated")["pairs"] == 40
+
+
+def test_a_process_that_vanishes_is_told() -> None:
+    class Broken(Processes):
+        def wait(self) -> None:
+            raise RuntimeError("Connection closed by peer")
+
+    with pytest.raises(BlindspotsError, match="Another process of this run has ended"):
+        barrier(Broken(0, 2))
+    barrier(Processes())
