@@ -8,7 +8,7 @@ are plain PIL drawings; heatmaps put the energy on a few patches around one spot
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,9 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.writer import image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, top_images
-from blindspots_hub.measure.table import MeasureSettings, count_states, measure
+from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.settings import METHOD
+from blindspots_hub.measure.table import MeasureSettings, count_states, measured
 from blindspots_hub.utils.files import write_json
 
 GRID = (16, 16)
@@ -179,12 +181,13 @@ def _write_model(
     paired: bool,
 ) -> dict[str, object]:
     settings = MeasureSettings()
-    table = measure(natural, generated, settings, paired=paired)
+    found = measured(natural, generated, settings, paired=paired)
+    table = found.columns
     tops = {
         "top_natural": [[ids[row] for row in rows] for rows in top_natural],
         "top_generated": [[own[row] for row in rows] for rows in top_images(generated)],
     }
-    share = {"sampler_share": [None] * natural.n_concepts}
+    share = {"sampler_share": np.full(natural.n_concepts, np.nan)}
     write_table(root, DELTAS, {**table, **tops, **share}, name)
     distance = [1.0] * len(own) if paired else [None] * len(own)
     write_table(
@@ -224,12 +227,9 @@ def _write_model(
             "absolute": count_states(table["state"], table["certain"]),
             "relative": count_states(table["relative_state"], table["relative_certain"]),
         },
-        "null": {
-            "pairs": len(own) // 2,
-            "differs": 0.004,
-            "flagged": 0.0,
-            "relative_flagged": 0.001,
-        },
+        "method": METHOD,
+        "selection": asdict(found.selection),
+        "null": null_share(found, settings),
     }
 
 

@@ -28,16 +28,41 @@ SHOW: dict[str, list[int] | None] = {
 """What the map keeps in colour: state bytes, or None for all."""
 
 
+SIDES = {
+    "suppressed": ("weakened", "suppressed"),
+    "exaggerated": ("strengthened", "exaggerated"),
+}
+"""Both sides of a ranking, and the states of surely sized changes that belong to each."""
+
+
 @dataclass(frozen=True)
 class ModelDeltas:
-    """Row k is concept k. `delta`, `low`, `high` are the chosen δ and its 95 % interval."""
+    """Row k is concept k. `delta`, `low`, `high` are the chosen δ and its pointwise interval, at
+    the confidence of the model's settings; `selected_…` is the selection interval, which holds for
+    concepts picked from a ranking. `gap…` is what δ is the logistic of: g in energy units or r.
+    `r…` is the relative gap, whichever δ was chosen. Ends are NaN for concepts that are not judged.
+
+    `method` is what measured the table: 1 knew no selection interval, and its pointwise one stands
+    in for it (`measure.settings.METHOD`).
+    """
 
     kind: str
+    method: int
     delta: np.ndarray  # float64 (n,)
     low: np.ndarray
     high: np.ndarray
-    gap_low: np.ndarray  # of g, energy units, or of r in [-1, 1]
+    selected_low: np.ndarray
+    selected_high: np.ndarray
+    gap: np.ndarray
+    gap_low: np.ndarray
     gap_high: np.ndarray
+    gap_selected_low: np.ndarray
+    gap_selected_high: np.ndarray
+    r: np.ndarray
+    r_low: np.ndarray
+    r_high: np.ndarray
+    r_selected_low: np.ndarray
+    r_selected_high: np.ndarray
     state: np.ndarray  # uint8 (n,), index into STATES
     certain: np.ndarray  # bool (n,)
     q: np.ndarray
@@ -52,18 +77,31 @@ class ModelDeltas:
         """Read the bundle's table DELTAS; `kind` is one of `KINDS`."""
         prefix = {"absolute": "", "relative": "relative_"}[kind]
 
+        method = 2 if f"{prefix}delta_selected_low" in deltas.column_names else 1
+
         def column(name: str) -> np.ndarray:
             return deltas[name].to_numpy()
+
+        def ends(field: str, name: str) -> dict[str, np.ndarray]:
+            infix = "_selected" if method > 1 else ""
+            return {
+                f"{field}low": column(f"{name}_low"),
+                f"{field}high": column(f"{name}_high"),
+                f"{field}selected_low": column(f"{name}{infix}_low"),
+                f"{field}selected_high": column(f"{name}{infix}_high"),
+            }
 
         states = deltas[f"{prefix}state"].combine_chunks().dictionary_encode()
         codes = np.array([CODE[name] for name in states.dictionary.to_pylist()] or [0], np.uint8)
         return cls(
             kind=kind,
+            method=method,
             delta=column(f"{prefix}delta"),
-            low=column(f"{prefix}delta_low"),
-            high=column(f"{prefix}delta_high"),
-            gap_low=column(f"{prefix}gap_low"),
-            gap_high=column(f"{prefix}gap_high"),
+            gap=column(f"{prefix}gap"),
+            r=column("relative_gap"),
+            **ends("", f"{prefix}delta"),
+            **ends("gap_", f"{prefix}gap"),
+            **ends("r_", "relative_gap"),
             state=codes[states.indices.to_numpy()],
             certain=column(f"{prefix}certain"),
             q=column("q"),
@@ -103,15 +141,16 @@ class ModelDeltas:
         return float(np.median(width))
 
     def ranking(self, side: str, certain_only: bool = False) -> np.ndarray:
-        """Concepts that differ on one `side` ("suppressed", "exaggerated"), strongest first.
+        """Concepts that differ on one `side` ("suppressed", "exaggerated"), surest first.
 
-        Blindspots that are certain lead, then the other blindspots, then the leaning ones; within
-        each by δ. Dead, undetermined and aligned concepts are never in a ranking.
+        Sorted by the end of δ's selection interval that is nearest to no change, then q, then
+        support. Dead, undetermined and aligned concepts are never in a ranking.
         """
         low_side = side == "suppressed"
-        blind = self.state == CODE[side]
+        sized = np.isin(self.state, [CODE[state] for state in SIDES[side]])
         leaning = (self.state == CODE["leaning"]) & ((self.delta < 0.5) == low_side)
-        kept = np.flatnonzero(self.certain & blind if certain_only else blind | leaning)
-        distance = self.delta if low_side else -self.delta
-        order = np.lexsort((kept, distance[kept], ~self.certain[kept], ~blind[kept]))
-        return kept[order]
+        certain = self.certain & (self.state == CODE[side])
+        kept = np.flatnonzero(certain if certain_only else sized | leaning)
+        nearest = self.selected_high if low_side else -self.selected_low
+        keys = (kept, -self.support[kept], self.q[kept], nearest[kept])
+        return kept[np.lexsort(keys)]

@@ -6,6 +6,7 @@ import numpy as np
 
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.measure.null import null_flagged
 
 NAMED = 3
 """Concepts that the headline names on each side."""
@@ -20,7 +21,8 @@ def headline(bundle: Bundle, model: str) -> str:
         ("suppressed", "draws far too rarely"),
         ("exaggerated", "draws far too often"),
     ):
-        blindspots = reading.ranking(state)[: (reading.state == CODE[state]).sum()]
+        ranked = reading.ranking(state)
+        blindspots = ranked[reading.state[ranked] == CODE[state]]
         names = _names(bundle, blindspots)
         if names:
             parts.append(f"{words}: {_join(names)}")
@@ -36,10 +38,10 @@ def summary(bundle: Bundle, model: str) -> str:
     lines = [headline(bundle, model)]
     for key, name in (("relative", "relative δ"), ("absolute", "absolute δ")):
         lines.append(f"{name}: {counts_line(entry['counts'][key], bundle.n_concepts)}")
-    flagged = entry["null"]["relative_flagged"]
+    flagged = null_flagged(entry["null"])
     if flagged is not None:
         lines.append(
-            f"Natural against natural ({entry['null']['pairs']:,} pairs) flags {flagged:.1%}."
+            f"With nothing different ({entry['null']['pairs']:,} pairs) {flagged:.1%} are flagged."
         )
     measured = f"{entry['pairs']:,} {'pairs' if entry['design'] == 'paired' else 'images'} measured"
     dropped = ", ".join(f"{n:,} {cause}" for cause, n in entry["dropped"].items())

@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
     PARTS,
+    drawings_path,
     energies_path,
     heatmaps_path,
     part_of,
@@ -37,6 +38,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.progress import Event, drive
 from blindspots_hub.utils.files import read_json, sha256_file
 
@@ -174,6 +176,15 @@ class Bundle:
             return natural, generated
         row = self._rows(NATURAL)
         return natural.take(np.array([row[i] for i in self.image_ids(model)], np.int64)), generated
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def drawings(self, model: str) -> Drawings | None:
+        """Energies of a model's single drawings; None where captions were drawn once.
+
+        Bundles of the first schema keep none.
+        """
+        path = drawings_path(self.root, model)
+        return Drawings.load(path, len(self.image_ids(model))) if path.is_file() else None
 
     def image_ids(self, source: str) -> list[str]:
         """Ids of the images of a source, in the order of its energies."""

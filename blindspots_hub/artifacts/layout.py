@@ -50,6 +50,11 @@ def energies_path(root: Path, source: str) -> Path:
     return root / f"deltas/energies/{source}.safetensors"
 
 
+def drawings_path(root: Path, model: str) -> Path:
+    """Path of the energies of a model's single drawings, where captions have several."""
+    return root / f"deltas/drawings/{model}.safetensors"
+
+
 def heatmaps_path(root: Path, source: str) -> Path:
     """Path of the heatmaps of a source."""
     return root / f"deltas/heatmaps/{source}.safetensors"

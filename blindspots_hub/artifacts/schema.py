@@ -1,19 +1,23 @@
 """The bundle's tables, normatively: every column with its type, unit and meaning.
 
 `SPEC.md` beside this file is rendered from here (`python -m blindspots_hub.artifacts.schema`), and
-a test holds the two together. Changing a column's name, type or meaning raises `SCHEMA_VERSION`.
+a test holds the two together. Changing a column's name, type or meaning raises the
+major of `SCHEMA_VERSION`, adding one its minor.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from blindspots_hub.measure.delta import STATES
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = "2.0"
+"""major.minor: a reader opens every minor of a major it knows. Manifests with the integer 1 are of
+the first major."""
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """The Hub's Image feature, as `datasets` and the dataset viewer read it."""
@@ -21,12 +25,16 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its Arrow type, its unit ("" where it has none) and what it means."""
+    """One column: its Arrow type, its unit ("" where it has none) and what it means.
+
+    Where `optional`, NaN is written as null.
+    """
 
     name: str
     type: pa.DataType
     unit: str
     meaning: str
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,11 +68,12 @@ def _feature(kind: pa.DataType) -> dict[str, object]:
 
 
 def _interval(name: str, what: str, unit: str) -> tuple[Column, ...]:
-    return (
-        Column(name, pa.float64(), unit, what),
-        Column(f"{name}_low", pa.float64(), unit, f"lower end of the 95 % interval of {name}"),
-        Column(f"{name}_high", pa.float64(), unit, f"upper end of the 95 % interval of {name}"),
-    )
+    columns = [Column(name, pa.float64(), unit, what)]
+    for infix, which in (("", "pointwise interval"), ("_selected", "selection interval")):
+        for end, words in (("low", "lower"), ("high", "upper")):
+            meaning = f"{words} end of the {which} of {name}; null where it is not judged"
+            columns.append(Column(f"{name}{infix}_{end}", pa.float64(), unit, meaning, True))
+    return tuple(columns)
 
 
 PAIRS = TableSpec(
@@ -126,16 +135,26 @@ DELTAS = TableSpec(
     "one concept under one model; row k is concept k",
     (
         Column("concept", pa.int32(), "", "index of the concept, from 0"),
-        Column("images_natural", pa.int32(), "images", "natural images in which it fires"),
-        Column("images_generated", pa.int32(), "images", "generated images in which it fires"),
-        Column("support", pa.int32(), "pairs", "pairs in which it fires on either side"),
+        Column("images_natural", pa.float64(), "images", "natural images in which it fires"),
+        Column(
+            "images_generated",
+            pa.float64(),
+            "images",
+            "generated images in which it fires: the sum over captions of the share of drawings",
+        ),
+        Column(
+            "support",
+            pa.float64(),
+            "pairs",
+            "pairs in which it fires on either side, by the share of drawings",
+        ),
         Column("energy_natural", pa.float64(), "energy/image", "E: mean energy, natural"),
         Column("energy_generated", pa.float64(), "energy/image", "E': mean energy, generated"),
         *_interval("gap", "g = E' - E", "energy/image"),
         *_interval("delta", "δ = σ(g / τ), Definition 2", "probability"),
         *_interval("relative_gap", "r = (E' - E) / (E' + E)", "ratio"),
         *_interval("relative_delta", "relative δ = σ(r / 0.4)", "probability"),
-        Column("delta_bound", pa.float64(), "probability", "Theorem 4: 95 % bound on |δ̂ - δ|"),
+        Column("delta_bound", pa.float64(), "probability", "Theorem 4: bound on |δ̂ - δ|"),
         Column("p", pa.float64(), "probability", "p-value of the difference of energies"),
         Column("q", pa.float64(), "probability", "Benjamini-Hochberg q over supported concepts"),
         Column(
@@ -145,9 +164,12 @@ DELTAS = TableSpec(
             "share of the variance over pairs of the difference that is the sampler's noise: the "
             "variance between drawings of one caption, pooled, times the mean of 1 / drawings a "
             "caption; null where each is drawn once, and where nothing varies",
+            True,
         ),
         Column("state", pa.string(), "", "state under δ: " + ", ".join(STATES)),
-        Column("certain", pa.bool_(), "", "the whole interval of δ lies beyond the threshold"),
+        Column(
+            "certain", pa.bool_(), "", "the whole selection interval of δ lies beyond the threshold"
+        ),
         Column("relative_state", pa.string(), "", "state under relative δ"),
         Column("relative_certain", pa.bool_(), "", "likewise for relative δ"),
         Column("top_natural", pa.list_(pa.string()), "", "pair_ids, highest natural energy first"),
@@ -160,9 +182,24 @@ PAIR_DISTANCES = TableSpec(
     "one measured image of a model; rows ascend by pair_id, aligned with its energies",
     (
         Column("pair_id", pa.string(), "", "the pair, or the image's own id where unpaired"),
-        Column("distance", pa.float64(), "energy", "‖ξ(x') - ξ(x)‖₂; null where unpaired"),
-        Column("mean_delta", pa.float64(), "probability", "mean over concepts of σ(d/τ); or null"),
-        Column("duplicates", pa.int32(), "images", "generated images with the same energies"),
+        Column(
+            "distance",
+            pa.float64(),
+            "energy",
+            "‖ξ(x') - ξ(x)‖₂, mean over single drawings; null where unpaired",
+        ),
+        Column(
+            "mean_delta",
+            pa.float64(),
+            "probability",
+            "mean over concepts, and over single drawings, of σ(d/τ); null where unpaired",
+        ),
+        Column(
+            "duplicates",
+            pa.int32(),
+            "images",
+            "other captions whose first drawing has the same energies as this one's",
+        ),
     ),
 )
 
@@ -177,6 +214,20 @@ THUMBNAILS = TableSpec(
     ),
 )
 
+_ADDED = tuple(f"_selected_{end}" for end in ("low", "high"))
+_COUNTS = ("images_natural", "images_generated", "support")
+
+DELTAS_1 = TableSpec(
+    DELTAS.path,
+    DELTAS.row,
+    tuple(
+        replace(column, type=pa.int32()) if column.name in _COUNTS else column
+        for column in DELTAS.columns
+        if not column.name.endswith(_ADDED)
+    ),
+)
+"""Table DELTAS of the first major: one interval, whole counts."""
+
 TABLES = (PAIRS, GENERATIONS, NATURAL_IMAGES, CONCEPTS, DELTAS, PAIR_DISTANCES, THUMBNAILS)
 
 _SPARSE = """\
@@ -186,9 +237,23 @@ _SPARSE = """\
 energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascending within an image),
 `energies` float32 (nnz), all in energy units; metadata `n_concepts`. Rows of `natural` follow
 `deltas/natural.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
-`deltas/models/` can be recomputed from these without a network, `sampler_share` excepted. Where a
-caption is drawn several times, a row of the model is the mean over the drawings that could be
-measured; heatmaps and thumbnails show the first of these.
+`deltas/models/` can be recomputed from these without a network. Where a caption is drawn several
+times, a row of the model is the mean over the drawings that could be measured; heatmaps and
+thumbnails show the first of these. `deltas/drawings/{model}.safetensors`, there only in that case,
+holds the energies of the single drawings in the same format, and `pair` int32 (drawings), the row
+of the model that each belongs to, ascending: counts, weights and distances come from these.
+
+## Intervals and states
+
+A concept is judged where `support` reaches `settings.min_support`. The pointwise interval of a gap
+holds the true value with `settings.confidence`, whichever concept is looked at. A ranking shows the
+extremes of many: the selection interval is at the level of `selection`, 1 - rejected · α /
+supported, so that of the concepts with q < α at most the share α is missed. `certain`, `weakened`,
+`strengthened` and the order of rankings follow the selection interval. States, each the last that
+holds: `dead` fires nowhere; `undetermined` is not judged; `aligned` does not differ; `leaning` has
+q < α and a pointwise interval that excludes 0; `weakened` and `strengthened` have a selection
+interval of r beyond -1/3 or 1/3 (two-fold); `suppressed` and `exaggerated` have δ beyond 0.1 or
+0.9, and for absolute δ a selection interval of r beyond -0.2 or 0.2.
 
 `deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
 patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in
@@ -200,10 +265,15 @@ patch grid), `values` float16 (the code).
 `schema_version`, `name`, `version`, `created_with`; `concept_space` (`backbone`,
 `preprocessing`, `layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be
 compared concept by concept); `models`, each with its `name`, `title`, `design` (paired or
-unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, `run` (pipeline, revision,
-seed, sampler, licence), `counts` of states, `null`; `packages`; `files` with the sha256 and size of
-every other file, cards (`README.md`) excepted: they are for people, and nothing reads them;
-`licence`, where told: the Hub's identifier of the licence of what is the publisher's own.
+unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, its `method` (2; where it is
+missing the tables are of method 1, whose intervals cover less than they say), `selection`
+(`rejected` concepts with q < α of `supported` ones, and the `level` of selection intervals), `run`
+(pipeline, revision, seed, sampler, licence), `counts` of states, `null` (`kind`: swap within pairs,
+or relabel where unpaired; `repeats`; `pairs`; `flagged`, the mean share of supported concepts with
+a p that the table rejects, its least and largest, `flagged_low` and `flagged_high`; `drawings`,
+null or `pairs` and `flagged` of drawing 0 against drawing 1); `packages`; `files` with the sha256
+and size of every other file, cards (`README.md`) excepted: they are for people, and nothing reads
+them; `licence`, where told: the Hub's identifier of the licence of what is the publisher's own.
 
 A bundle that was fetched from the Hub also has `bundle.lock.json`: the commit of every repository
 that belongs to it, and the sha256 of `bundle.json`. No manifest names it.
@@ -216,6 +286,15 @@ RA-SAE; `quality.json` with its `r2`, `l0` and `dead_share` on held-out tokens, 
 `backbone/` (a transformers checkpoint, only where the backbone is not on the Hub). A part is there
 whole or not at all; `deltas/` always is.
 """
+
+
+def major(version: object) -> int | None:
+    """The major of a manifest's `schema_version`; None where this program cannot read it."""
+    if version == 1:
+        return 1
+    found = re.fullmatch(r"([1-9]\d*)\.\d+", version) if isinstance(version, str) else None
+    known = int(SCHEMA_VERSION.split(".")[0])
+    return int(found[1]) if found and int(found[1]) <= known else None
 
 
 def spec_markdown() -> str:

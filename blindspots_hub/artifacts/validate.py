@@ -15,6 +15,7 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
     SAE,
+    drawings_path,
     energies_path,
     heatmaps_path,
     part_of,
@@ -23,6 +24,7 @@ from blindspots_hub.artifacts.layout import (
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
+    DELTAS_1,
     GENERATIONS,
     NATURAL_IMAGES,
     PAIR_DISTANCES,
@@ -30,9 +32,11 @@ from blindspots_hub.artifacts.schema import (
     SCHEMA_VERSION,
     THUMBNAILS,
     TableSpec,
+    major,
 )
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.utils.files import read_json, sha256_file
 
 SINGLE = (PAIRS, NATURAL_IMAGES, CONCEPTS, THUMBNAILS)
@@ -72,10 +76,10 @@ def manifest_faults(manifest: dict[str, Any]) -> Iterator[str]:
     for key in REQUIRED:
         if key not in manifest:
             yield f"{MANIFEST} lacks {key!r}"
-    if manifest.get("schema_version", SCHEMA_VERSION) != SCHEMA_VERSION:
+    if "schema_version" in manifest and major(manifest["schema_version"]) is None:
         yield (
             f"{MANIFEST} has schema version {manifest['schema_version']!r}, this program reads "
-            f"{SCHEMA_VERSION}: use the version of blindspots_hub that wrote it"
+            f"versions up to {SCHEMA_VERSION}: use the version of blindspots_hub that wrote it"
         )
     for name in manifest.get("files", {}):
         path = PurePosixPath(name)
@@ -108,6 +112,7 @@ def _file_faults(
 
 def _content_faults(root: Path, manifest: dict[str, Any], parts: Collection[str]) -> Iterator[str]:
     n_concepts = manifest["concept_space"].get("n_concepts")
+    first = major(manifest["schema_version"]) == 1
     models = [model["name"] for model in manifest["models"]]
     rows: dict[tuple[str, str | None], int] = {}
     tables: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
@@ -125,13 +130,27 @@ def _content_faults(root: Path, manifest: dict[str, Any], parts: Collection[str]
         except (pa.ArrowException, OSError) as error:
             yield f"{name} is not a parquet file ({error})"
             continue
-        yield from _schema_faults(name, spec, file.schema_arrow)
+        columns = DELTAS_1 if spec is DELTAS and first else spec
+        yield from _schema_faults(name, columns, file.schema_arrow)
         rows[spec.path, model] = file.metadata.num_rows
         if spec in (CONCEPTS, DELTAS) and file.metadata.num_rows != n_concepts:
             yield f"{name} has {file.metadata.num_rows} rows for {n_concepts} concepts"
     for source in [NATURAL, *models]:
         key = (NATURAL_IMAGES.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
         yield from _sparse_faults(root, source, n_concepts, rows.get(key))
+        path = drawings_path(root, source)
+        if path.is_file() and key in rows:
+            yield from _drawing_faults(path, n_concepts, rows[key])
+
+
+def _drawing_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:
+    try:
+        found = Drawings.load(path, pairs).energies.n_concepts
+    except BlindspotsError as error:
+        yield str(error)
+        return
+    if found != n_concepts:
+        yield f"{path} has {found} concepts instead of {n_concepts}"
 
 
 def _schema_faults(name: str, spec: TableSpec, schema: pa.Schema) -> Iterator[str]:

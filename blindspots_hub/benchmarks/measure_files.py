@@ -183,7 +183,7 @@ def end_to_end(
     started = time.perf_counter()
     energies = [side.energies("patches") for side in coded]
     compared = EnergyPair(energies[0], energies[1], ids, ids, paired=True)
-    write_tables(folder / "bundle", "model", compared, MeasureSettings(), energies[0])
+    write_tables(folder / "bundle", "model", compared, MeasureSettings())
     seconds["tables"] = time.perf_counter() - started
 
     few = paths[:8]

@@ -98,7 +98,7 @@ def _write(root: Path, natural: CodedImages, generated: CodedImages) -> None:
         generated.ids,
         paired=True,
     )
-    written = write_tables(root, "model", compared, settings, compared.natural)
+    written = write_tables(root, "model", compared, settings)
     for name, side, top in (
         ("natural", natural, written.top_natural),
         ("model", generated, written.top_generated),

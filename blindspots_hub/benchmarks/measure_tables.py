@@ -19,7 +19,7 @@ from blindspots_hub.measure.images import (
 )
 from blindspots_hub.measure.null import null_share
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.measure.table import measure
+from blindspots_hub.measure.table import measure, measured
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 
@@ -41,17 +41,18 @@ def tables_row(images: int, n: int, judged: bool) -> Work[Row]:
         started = time.perf_counter()
         natural, generated = (ImageEnergies.load(path) for path in paths)
         compared = EnergyPair(natural, generated, ids, ids, paired=True)
-        write_tables(Path(folder) / "bundle", "model", compared, settings, natural)
+        write_tables(Path(folder) / "bundle", "model", compared, settings)
         co_occurring(natural, NEIGHBOURS)
         whole = time.perf_counter() - started
     yield Event("tables", 2, 3)
+    found = measured(natural, generated, settings, True)
     parts: dict[str, Callable[[], object]] = {
         "measure": lambda: measure(natural, generated, settings, True),
         "top images": lambda: (top_images(natural), top_images(generated)),
         "distances": lambda: pair_distances(natural, generated),
         "mean δ": lambda: pair_mean_delta(natural, generated, settings.tau),
         "duplicates": lambda: duplicates(generated),
-        "null": lambda: null_share(natural, images, settings),
+        "null": lambda: null_share(found, settings),
         "companions": lambda: co_occurring(natural, NEIGHBOURS),
     }
     seconds = {}

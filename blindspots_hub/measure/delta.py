@@ -10,8 +10,24 @@ from scipy.special import expit
 from blindspots_hub import paper
 from blindspots_hub.measure.settings import MeasureSettings
 
-STATES = ("dead", "undetermined", "aligned", "leaning", "suppressed", "exaggerated")
+STATES = (
+    "dead",
+    "undetermined",
+    "aligned",
+    "leaning",
+    "weakened",
+    "strengthened",
+    "suppressed",
+    "exaggerated",
+)
 """What a concept can be under one δ; a state's index is its byte in the explorer's map."""
+
+TWO_FOLD = 1 / 3
+"""|r| of a change by a factor of two: half or double the energy."""
+
+LEAST_ABSOLUTE = 0.2
+"""|r| that a blindspot by absolute δ surely reaches, half as much again: a common concept crosses
+δ's thresholds by a change of a tenth."""
 
 
 def delta(gap: np.ndarray, tau: float = paper.TAU) -> np.ndarray:
@@ -30,6 +46,16 @@ def relative_delta(gap: np.ndarray) -> np.ndarray:
     return delta(gap, paper.RELATIVE_TAU)
 
 
+def fold(gap: np.ndarray) -> np.ndarray:
+    """Fold change ρ = E'/E = (1 + r)/(1 - r) of a relative gap r; ∞ at r = 1."""
+    r = np.asarray(gap, np.float64)
+    return np.divide(1 + r, 1 - r, out=np.full_like(r, np.inf), where=r != 1)
+
+
+Ends = tuple[np.ndarray, np.ndarray]
+"""Lower and upper ends of an interval, one entry a concept."""
+
+
 @dataclass(frozen=True)
 class States:
     """State of every concept under one δ, and whether its whole interval agrees."""
@@ -40,24 +66,30 @@ class States:
 
 def states(
     value: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    q: np.ndarray,
+    selected: Ends,
+    relative: Ends,
+    differs: np.ndarray,
     support: np.ndarray,
     settings: MeasureSettings,
+    least: float = 0.0,
 ) -> States:
-    """Name the state of every concept.
+    """Name the state of every concept under one δ (METHOD §3, "States").
 
-    `dead` fires nowhere; `undetermined` has fewer than `settings.min_support` pairs; of the rest,
-    q ≥ `settings.alpha` is `aligned`, and what differs is `suppressed` or `exaggerated` beyond the
-    paper's thresholds, `leaning` between them. A blindspot is `certain` when its whole interval
-    lies beyond.
+    `value` is δ, `selected` the ends of its selection interval, `relative` those of r; `differs`
+    are the concepts flagged. A blindspot's r also lies beyond ±`least` for sure. `dead` fires
+    nowhere, `undetermined` has fewer than `settings.min_support` pairs; of the rest, what does not
+    differ is `aligned`, and what does is the last that holds of `leaning` (no sure size),
+    `weakened` or `strengthened` (two-fold for sure), `suppressed` or `exaggerated` (δ beyond the
+    paper's threshold), each of these two `certain` where its whole selection interval lies beyond.
     """
+    (low, high), (r_low, r_high) = selected, relative
     state = np.full(value.shape, "aligned", object)
-    differs = q < settings.alpha
     state[differs] = "leaning"
-    state[differs & (value < paper.SUPPRESSED_BELOW)] = "suppressed"
-    state[differs & (value > paper.EXAGGERATED_ABOVE)] = "exaggerated"
+    state[differs & (r_high < -TWO_FOLD)] = "weakened"
+    state[differs & (r_low > TWO_FOLD)] = "strengthened"
+    less, more = (r_high < -least, r_low > least) if least else (True, True)
+    state[differs & less & (value < paper.SUPPRESSED_BELOW)] = "suppressed"
+    state[differs & more & (value > paper.EXAGGERATED_ABOVE)] = "exaggerated"
     state[support < settings.min_support] = "undetermined"
     state[support == 0] = "dead"
     certain = ((state == "suppressed") & (high < paper.SUPPRESSED_BELOW)) | (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from scipy import sparse
@@ -82,33 +83,37 @@ class ImageEnergies:
         picks = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
         return ImageEnergies(indptr, self.concepts[picks], self.energies[picks], self.n_concepts)
 
-    def save(self, path: Path) -> None:
-        """Write as safetensors, atomically."""
+    def save(self, path: Path, more: Mapping[str, np.ndarray] = MappingProxyType({})) -> None:
+        """Write as safetensors, atomically; `more` are tensors that go with the energies."""
         from safetensors.numpy import save_file
 
         tensors = {"indptr": self.indptr, "concepts": self.concepts, "energies": self.energies}
         with atomic(path) as partial:
-            save_file(tensors, partial, metadata={"n_concepts": str(self.n_concepts)})
+            save_file({**tensors, **more}, partial, metadata={"n_concepts": str(self.n_concepts)})
 
     @classmethod
     def load(cls, path: Path) -> ImageEnergies:
         """Read what `save` wrote; anything else raises `BlindspotsError`."""
+        return cls.read(path)[0]
+
+    @classmethod
+    def read(cls, path: Path) -> tuple[ImageEnergies, dict[str, np.ndarray]]:
+        """Like `load`, with the tensors that go with the energies."""
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, framework="np") as file:
                 metadata = file.metadata() or {}
                 parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            loaded = cls(
-                parts["indptr"], parts["concepts"], parts["energies"], int(metadata["n_concepts"])
-            )
+            indptr, concepts, energies = (parts.pop(f) for f in ("indptr", "concepts", "energies"))
+            loaded = cls(indptr, concepts, energies, int(metadata["n_concepts"]))
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             raise BlindspotsError(
                 f"{path} is not a file of concept energies ({error}): fetch the bundle again."
             ) from error
         if fault := loaded.fault():
             raise BlindspotsError(f"{path} is damaged ({fault}): fetch the bundle again.")
-        return loaded
+        return loaded, parts
 
     def fault(self) -> str | None:
         """What breaks the format, or None."""

@@ -1,4 +1,4 @@
-"""What follows from energies image by image: top images of a concept, distances of pairs."""
+"""What follows from energies image by image: top images, distances of pairs, near-copies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from blindspots_hub.measure.delta import delta
@@ -68,15 +69,41 @@ def duplicates(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     """
     first, picture, copies = _distinct(energies)
     energies = energies.take(first)
+    counts = np.where(np.diff(energies.indptr) > 0, copies - 1, 0)
+    for rows, others in _near_copies(energies, same):
+        np.add.at(counts, rows, copies[others])
+    return counts[picture].astype(np.int32)
+
+
+def clusters(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
+    """The cluster of near-copies that every image belongs to, (N,) int64, numbered from 0.
+
+    Near-copies are the same in the sense of `duplicates`; a chain of them is one cluster, an image
+    without a copy is a cluster of its own, and so is every image in which nothing fires.
+    """
+    first, picture, _ = _distinct(energies)
+    distinct = energies.take(first)
+    cluster = np.arange(len(first))
+    for rows, others in _near_copies(distinct, same):
+        edges = (np.ones(len(rows), bool), (cluster[rows], cluster[others]))
+        graph = sparse.coo_matrix(edges, shape=(len(first), len(first)))
+        cluster = connected_components(graph, directed=False)[1][cluster]
+    found = cluster[picture]
+    blank = np.flatnonzero(np.diff(energies.indptr) == 0)
+    found[blank] = len(first) + np.arange(len(blank))
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def _near_copies(energies: ImageEnergies, same: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and others that are the same without being equal, in blocks, both directions."""
     matrix = energies.matrix
     squares = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
-    counts = np.where(squares > 0, copies - 1, 0)
     for rows, others in _may_be_same(energies, np.sqrt(squares), same):
         a, b = squares[rows][:, None], squares[others]
         distances = a + b - 2 * (matrix[rows] @ matrix[others].T).toarray()
         close = (distances <= same**2 * np.sqrt(a * b)) & (rows[:, None] != others)
-        counts[rows] += close @ copies[others]
-    return counts[picture].astype(np.int32)
+        row, other = close.nonzero()
+        yield rows[row], others[other]
 
 
 def _distinct(energies: ImageEnergies) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

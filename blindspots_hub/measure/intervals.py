@@ -1,129 +1,104 @@
-"""Moments of paired or unpaired energies, and the intervals of the gaps that follow from them."""
+"""Intervals of g = E' - E and of r: gamma limits of each side, combined by MOVER.
+
+METHOD §3, "Interval of g and of r"; what was tried before is in TRIED.md. All arrays float64 (n,).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse, stats
+from scipy.special import gammainccinv, gammaincinv
 
-from blindspots_hub.measure.delta import relative_gap
+from blindspots_hub.measure.moments import Moments, SideMoments
 
 
 @dataclass(frozen=True)
-class PairedEnergies:
-    """x · y and y − x of every pair and concept, CSR (pairs, concepts).
+class Interval:
+    """Lower and upper ends, one entry a concept."""
 
-    `product` has an entry where a concept fires on both sides, `difference` one where they differ.
-    """
+    low: np.ndarray
+    high: np.ndarray
 
-    product: sparse.csr_matrix
-    difference: sparse.csr_matrix
+
+@dataclass(frozen=True)
+class _Reach:
+    """How far a side's limits lie below and above its mean, with the mean."""
+
+    mean: np.ndarray
+    below: np.ndarray
+    above: np.ndarray
+
+
+@dataclass(frozen=True)
+class GapIntervals:
+    """Intervals of the energy gap g (energy units) and of the relative gap r (in [-1, 1])."""
+
+    gap: Interval
+    relative: Interval
 
     @classmethod
-    def of(cls, natural: sparse.csr_matrix, generated: sparse.csr_matrix) -> PairedEnergies:
-        """Of two energy matrices (pairs, concepts) whose rows correspond."""
-        return cls(natural.multiply(generated).tocsr(), (generated - natural).tocsr())
+    def of(cls, m: Moments, level: float) -> GapIntervals:
+        """At confidence `level` < 1, a concept each."""
+        pooled = _ratio(
+            m.natural.squares + m.generated.squares,
+            m.natural.mean * m.natural.images + m.generated.mean * m.generated.images,
+        )
+        x, y = (_reach(side, pooled, 1 - level) for side in (m.natural, m.generated))
+        return cls(_gap(x, y, m.correlation), _relative(x, y, m.correlation))
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Means over images and the (co)variances of those means, one entry a concept.
+def _reach(side: SideMoments, pooled: np.ndarray, alpha: float) -> _Reach:
+    """Gamma limits of a mean (Fay and Feuer 1997), as distances from it.
 
-    `covariance` is that of the two means: 0 where the sides are unpaired.
-    `degrees_of_freedom` are those of the gap's Student t.
+    The upper one reckons with one firing image more than was seen, of weight w: so a side that
+    fires nowhere has a limit too, and a first weak firing image does not lower it.
     """
-
-    natural: np.ndarray
-    generated: np.ndarray
-    var_natural: np.ndarray
-    var_generated: np.ndarray
-    covariance: np.ndarray
-    var_gap: np.ndarray
-    degrees_of_freedom: np.ndarray
-    n_natural: int
-    n_generated: int
-    mean_fire_natural: np.ndarray
-    mean_fire_generated: np.ndarray
-
-
-def _column_sum(matrix: sparse.spmatrix) -> np.ndarray:
-    return np.asarray(matrix.sum(axis=0), np.float64).ravel()
+    mean, variance = side.mean, side.variance
+    own = _ratio(side.squares, mean * side.images)
+    weight = np.maximum(own, pooled) / side.images
+    fires = mean > 0
+    varies = fires & (variance > 0)
+    shape = np.divide(mean**2, variance, out=np.ones_like(mean), where=varies)
+    scale = np.divide(variance, mean, out=np.zeros_like(mean), where=fires)
+    low = np.where(varies, scale * gammaincinv(shape, alpha / 2), mean)
+    more, spread = mean + weight, variance + weight**2
+    known = weight > 0
+    shape = np.divide(more**2, spread, out=np.ones_like(mean), where=known)
+    scale = np.divide(spread, more, out=np.zeros_like(mean), where=known)
+    high = scale * gammainccinv(shape, alpha / 2)
+    return _Reach(mean, np.maximum(mean - low, 0), np.maximum(high - mean, 0))
 
 
-def _mean_and_variance(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    n = matrix.shape[0]
-    mean = _column_sum(matrix) / n
-    squares = _column_sum(
-        sparse.csr_matrix((matrix.data**2, matrix.indices, matrix.indptr), matrix.shape)
-    )
-    return mean, np.maximum(squares - n * mean**2, 0) / (n - 1)
+def _gap(x: _Reach, y: _Reach, k: np.ndarray) -> Interval:
+    gap = y.mean - x.mean
+    down = y.below**2 + x.above**2 - 2 * k * y.below * x.above
+    up = y.above**2 + x.below**2 - 2 * k * y.above * x.below
+    return Interval(gap - np.sqrt(np.maximum(down, 0)), gap + np.sqrt(np.maximum(up, 0)))
 
 
-def _mean_fire(matrix: sparse.csr_matrix, mean: np.ndarray) -> np.ndarray:
-    fires = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    return np.divide(mean * matrix.shape[0], fires, out=np.zeros_like(mean), where=fires > 0)
+def _relative(x: _Reach, y: _Reach, k: np.ndarray) -> Interval:
+    """r's ends are those of ρ = E'/E: the lower one of y/x, and minus the lower one of x/y."""
+    return Interval(_lower_relative(x, y, k), -_lower_relative(y, x, k))
 
 
-def moments(
-    natural: sparse.csr_matrix, generated: sparse.csr_matrix, pairs: PairedEnergies | None
-) -> Moments:
-    """Moments of two energy matrices (images, concepts); `pairs` of them where rows correspond."""
-    n, m = natural.shape[0], generated.shape[0]
-    mean_x, var_x = _mean_and_variance(natural)
-    mean_y, var_y = _mean_and_variance(generated)
-    if pairs is not None:
-        cross = _column_sum(pairs.product)
-        covariance = (cross - n * mean_x * mean_y) / (n - 1) / n
-        _, var_d = _mean_and_variance(pairs.difference)
-        var_gap = var_d / n
-        degrees_of_freedom = np.full(mean_x.shape, n - 1.0)
-    else:
-        covariance = np.zeros_like(mean_x)
-        a, b = var_x / n, var_y / m
-        var_gap = a + b
-        with np.errstate(invalid="ignore", divide="ignore"):  # Welch-Satterthwaite
-            degrees_of_freedom = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
-        degrees_of_freedom = np.nan_to_num(degrees_of_freedom, nan=n + m - 2.0)
-    return Moments(
-        mean_x, mean_y, var_x / n, var_y / m, covariance, var_gap, degrees_of_freedom, n, m,
-        _mean_fire(natural, mean_x), _mean_fire(generated, mean_y),
-    )  # fmt: skip
+def _lower_relative(x: _Reach, y: _Reach, k: np.ndarray) -> np.ndarray:
+    """Lower end of r = (ρ - 1)/(ρ + 1) with ρ = y/x.
 
-
-def gap_interval(m: Moments, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Student t interval of g = E' - E, in energy units."""
-    half = stats.t.ppf(0.5 + confidence / 2, m.degrees_of_freedom) * np.sqrt(m.var_gap)
-    gap = m.generated - m.natural
-    return gap - half, gap + half
-
-
-def relative_interval(m: Moments, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of r by the delta method on (E', E) with their covariance, within [-1, 1].
-
-    Where a concept never fires on one side the delta method gives an interval of no width,
-    however few images there are: there the absent side's energy is bounded by the rule of
-    three's two-sided form (at most -ln((1 - confidence) / 2) images of N, each with the mean
-    energy of the firing side), which is what makes "certain" mean something for rare concepts.
+    ρ is the root of (E² - b²) ρ² - 2 B ρ + (E'² - a²) = 0 with B = E E' - k a b. As a quotient
+    top / bottom it is finite wherever one of both means is above 0, and r = (top - bottom) /
+    (top + bottom); -1 where a side is silent on top, or both are.
     """
-    r = relative_gap(m.natural, m.generated)
-    total = m.natural + m.generated
-    with np.errstate(invalid="ignore", divide="ignore"):
-        variance = 4 * (
-            m.natural**2 * m.var_generated
-            + m.generated**2 * m.var_natural
-            - 2 * m.natural * m.generated * m.covariance
-        ) / total**4  # fmt: skip
-    half = stats.t.ppf(0.5 + confidence / 2, m.degrees_of_freedom) * np.sqrt(
-        np.maximum(np.nan_to_num(variance), 0)
-    )
-    low, high = np.clip(r - half, -1, 1), np.clip(r + half, -1, 1)
+    top = y.mean**2 - y.below**2
+    curve = x.mean**2 - x.above**2
+    middle = x.mean * y.mean - k * y.below * x.above
+    root = np.sqrt(np.maximum(middle**2 - curve * top, 0))
+    # Where B < 0 the sum B + √… cancels (and curve < 0): the other form of the same root.
+    flip = middle < 0
+    top, bottom = np.where(flip, root - middle, top), np.where(flip, -curve, middle + root)
+    total = top + bottom
+    return np.divide(top - bottom, total, out=np.full_like(total, -1.0), where=total > 0)
 
-    unseen = -np.log((1 - confidence) / 2)
-    absent_generated = (m.generated == 0) & (m.natural > 0)
-    bound = unseen / m.n_generated * m.mean_fire_natural
-    high = np.where(absent_generated, relative_gap(m.natural, bound), high)
-    absent_natural = (m.natural == 0) & (m.generated > 0)
-    bound = unseen / m.n_natural * m.mean_fire_generated
-    low = np.where(absent_natural, relative_gap(bound, m.generated), low)
-    return low, high
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    return np.divide(top, bottom, out=np.zeros_like(top), where=bottom > 0)

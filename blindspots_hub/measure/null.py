@@ -1,48 +1,129 @@
-"""Natural against natural: how many concepts the method flags where nothing differs."""
+"""What the method flags where nothing differs: the same images with their sides exchanged.
+
+METHOD §3, "Null". A Benjamini-Hochberg count under a global null is 0 by construction; so counted
+are concepts with a p-value that the table itself would have rejected. Nothing is measured again:
+exchanging the sides of a pair changes the sign of its differences and nothing else.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.table import MeasureSettings, measure
+from blindspots_hub.measure.comparison import Comparison
+from blindspots_hub.measure.moments import (
+    Sample,
+    SideMoments,
+    column_squares,
+    unpaired_moments,
+    variance_of_mean,
+)
+from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.significance import (
+    few_differences,
+    sign_flip,
+    t_test,
+    unpaired_p,
+)
+from blindspots_hub.measure.table import Measured
 
-SPLITS = 5
-"""Random splits that the share is averaged over."""
+REPEATS = 20
+"""Random exchanges that the share is averaged over, and its spread taken from."""
 
 
 def null_share(
-    natural: ImageEnergies, pairs: int, settings: MeasureSettings, seed: int = 0
+    found: Measured, settings: MeasureSettings, drawings: Drawings | None = None, seed: int = 0
 ) -> dict[str, Any]:
-    """Share of supported concepts flagged when natural images meet other natural images.
+    """Share of the supported concepts that would be flagged if nothing differed.
 
-    Splits `natural` into two disjoint sets of `pairs` images (half of all where there are fewer),
-    pairs them at random and measures them as if one were generated. Returns the size used, the
-    share with q below alpha, and the share flagged as blindspots under each δ.
+    Paired sides are swapped at random within each pair (of a cluster of near-copies together), all
+    concepts at once; unpaired images are dealt anew to two sets of the same sizes. `flagged` is the
+    mean share over `repeats`, `flagged_low` and `flagged_high` the least and the largest. Where
+    `drawings` hold several of a caption, `drawings` tells the share of drawing 0 against drawing 1
+    and of how many pairs; else it is None. Shares are None where no concept has support.
     """
-    size = min(pairs, natural.n_images // 2)
-    if size < 2:
-        return {"pairs": 0, "differs": None, "flagged": None, "relative_flagged": None}
-    shares = []
-    for split in range(SPLITS):
-        order = np.random.default_rng([seed, split]).permutation(natural.n_images)
-        halves = (natural.take(order[:size]), natural.take(order[size : 2 * size]))
-        table = measure(*halves, settings, paired=True)
-        determined = max(int((table["support"] >= settings.min_support).sum()), 1)
-        flagged = ("suppressed", "exaggerated")
-        shares.append(
-            (
-                (table["q"] < settings.alpha).sum() / determined,
-                np.isin(table["state"].astype(str), flagged).sum() / determined,
-                np.isin(table["relative_state"].astype(str), flagged).sum() / determined,
-            )
-        )
-    differs, absolute, relative = np.mean(shares, axis=0).tolist()
-    return {
-        "pairs": size,
-        "differs": differs,
-        "flagged": absolute,
-        "relative_flagged": relative,
+    judged = np.flatnonzero(np.isfinite(found.columns["q"]))
+    threshold = found.selection.threshold(found.columns["p"], found.columns["q"], settings)
+    comparison = found.comparison
+    paired = comparison.difference is not None
+    entry: dict[str, Any] = {
+        "kind": "swap" if paired else "relabel",
+        "repeats": REPEATS,
+        "pairs": int(comparison.generated.images),
+        "flagged": None,
+        "flagged_low": None,
+        "flagged_high": None,
+        "drawings": None,
     }
+    if len(judged) == 0:
+        return entry
+    p = _swapped(comparison, judged, seed) if paired else _dealt_anew(comparison, judged, seed)
+    share = (p <= threshold).mean(axis=0)
+    entry |= {
+        "flagged": float(share.mean()),
+        "flagged_low": float(share.min()),
+        "flagged_high": float(share.max()),
+    }
+    if drawings is not None:
+        entry["drawings"] = _first_two(drawings, judged, threshold)
+    return entry
+
+
+def null_flagged(entry: Mapping[str, Any]) -> float | None:
+    """The share that a manifest's `null` tells, of method 2 or (by relative δ) of method 1."""
+    share = entry.get("relative_flagged", entry.get("flagged"))
+    return None if share is None else float(share)
+
+
+def _swapped(comparison: Comparison, judged: np.ndarray, seed: int) -> np.ndarray:
+    """p-values (judged, repeats) under random signs of the clusters' differences."""
+    m, sizes = comparison.moments, comparison.natural.sizes
+    assert comparison.difference is not None
+    difference = comparison.difference.tocsc()[:, judged]
+    difference.eliminate_zeros()
+    rng = np.random.default_rng(seed)
+    signs = rng.choice((1.0, -1.0), size=(len(sizes), REPEATS))
+    by_concept = difference.T.tocsr()
+    sums = by_concept @ signs
+    weighted = by_concept @ (signs * sizes[:, None]) if sizes.max() > 1 else sums
+    squares = column_squares(difference.tocsr())[:, None]
+    mean = sums / sizes.sum()
+    variance = variance_of_mean(squares, weighted, mean, sizes)
+    p = t_test(mean, variance, m.degrees_of_freedom[judged][:, None])
+    p[np.diff(difference.indptr) == 0] = 1.0
+    for concepts, values in few_differences(difference):
+        p[concepts] = sign_flip(values, sums[concepts])
+    return p
+
+
+def _dealt_anew(comparison: Comparison, judged: np.ndarray, seed: int) -> np.ndarray:
+    """p-values (judged, repeats) where clusters are dealt to the sides at random."""
+    sides = comparison.natural, comparison.generated
+    sums = sparse.vstack([side.sums for side in sides]).tocsc()[:, judged].tocsr()
+    sizes = np.concatenate([side.sizes for side in sides])
+    first = len(comparison.natural.sizes)
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(REPEATS):
+        order = rng.permutation(len(sizes))
+        x, y = (
+            Sample(sums[rows], sizes[rows], np.zeros(len(judged)))
+            for rows in (order[:first], order[first:])
+        )
+        m = unpaired_moments(SideMoments.of(x), SideMoments.of(y))
+        found.append(unpaired_p(x.fires, y.fires, m))
+    return np.stack(found, axis=1)
+
+
+def _first_two(drawings: Drawings, judged: np.ndarray, threshold: float) -> dict[str, Any] | None:
+    """Drawing 0 against drawing 1 of the captions that have both; None where they are too few."""
+    second, pairs = drawings.number(1)
+    if len(pairs) < 2:
+        return None
+    first, _ = drawings.number(0)
+    p = Comparison.of(first.take(pairs), second, paired=True).p[judged]
+    return {"pairs": len(pairs), "flagged": float((p <= threshold).mean())}

@@ -1,11 +1,104 @@
-"""Several drawings of one caption: their mean, and what the sampler's dice are of a difference."""
+"""Several drawings of one caption: what counts of each, and what the sampler's dice are of it all.
+
+Energies are means over a caption's drawings. What is a property of one image (whether a concept
+fires, how much one firing image weighs, how far two images lie apart) comes from single drawings,
+so that it can be compared with a model that was drawn once.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.images import pair_distances, pair_mean_delta
+
+PAIR = "pair"
+"""Name of the tensor that tells the pair of every drawing."""
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """Single drawings (D, n); `pair` (D,) names each one's pair, ascending from 0 without gaps."""
+
+    energies: ImageEnergies
+    pair: np.ndarray
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Drawings a pair, int64 (pairs,)."""
+        return np.bincount(self.pair)
+
+    @property
+    def several(self) -> bool:
+        """Whether any pair was drawn more than once."""
+        return bool((self.counts > 1).any())
+
+    @cached_property
+    def mean(self) -> ImageEnergies:
+        """Mean energies of each pair's drawings."""
+        return mean_of_drawings(self.energies, self.pair)
+
+    @cached_property
+    def firing(self) -> sparse.csr_matrix:
+        """Share of a pair's drawings in which a concept fires, CSR (pairs, n)."""
+        fires = self.energies.matrix
+        ones = sparse.csr_matrix(
+            (np.ones_like(fires.data), fires.indices, fires.indptr), fires.shape
+        )
+        return self._averaged(ones)
+
+    @cached_property
+    def mean_squares(self) -> np.ndarray:
+        """Σ over pairs of the mean over its drawings of ξ², (n,)."""
+        matrix = self.energies.matrix
+        return _columns(self._averaged(matrix.multiply(matrix).tocsr()))
+
+    def distances(self, natural: ImageEnergies, tau: float) -> tuple[np.ndarray, np.ndarray]:
+        """Distance and mean δ of a pair, each the mean over its drawings (`measure.images`)."""
+        beside = natural.take(self.pair)
+        parts = (pair_distances(beside, self.energies), pair_mean_delta(beside, self.energies, tau))
+        distance, mean_delta = (np.bincount(self.pair, part) / self.counts for part in parts)
+        return distance, mean_delta
+
+    def number(self, draw: int) -> tuple[ImageEnergies, np.ndarray]:
+        """The drawings number `draw` from 0, and the pairs that have one."""
+        starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        pairs = np.flatnonzero(self.counts > draw)
+        return self.energies.take(starts[pairs] + draw), pairs
+
+    def save(self, path: Path) -> None:
+        """Write as safetensors: the energies of single drawings and the pair of each."""
+        self.energies.save(path, {PAIR: self.pair.astype(np.int32)})
+
+    @classmethod
+    def load(cls, path: Path, pairs: int) -> Drawings:
+        """Read what `save` wrote of so many pairs; anything else raises `BlindspotsError`."""
+        energies, more = ImageEnergies.read(path)
+        pair = more.get(PAIR)
+        if pair is None or len(pair) != energies.n_images or not _numbers(pair, pairs):
+            raise BlindspotsError(
+                f"{path} does not hold one drawing or more of each of {pairs} pairs: fetch the "
+                "bundle again."
+            )
+        return cls(energies, pair.astype(np.int64))
+
+    def _averaged(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+        shares = (1 / self.counts)[self.pair]
+        of_pair = sparse.csr_matrix((shares, (self.pair, np.arange(len(self.pair)))))
+        return (of_pair @ matrix).tocsr()
+
+
+def _numbers(pair: np.ndarray, pairs: int) -> bool:
+    """Whether `pair` ascends from 0 to `pairs` - 1 without gaps."""
+    if len(pair) == 0 or pair[0] != 0 or pair[-1] != pairs - 1:
+        return False
+    return bool(np.isin(np.diff(pair), (0, 1)).all())
 
 
 def mean_of_drawings(drawings: ImageEnergies, pair: np.ndarray) -> ImageEnergies:

@@ -12,14 +12,18 @@ from blindspots_hub.errors import BlindspotsError
 TOKENS = ("patches", "all")
 """Which tokens an energy sums: `patches` (default) or `all` (parity with the authors)."""
 
+METHOD = 2
+"""Which method of intervals and tests made a table; manifests without it mean method 1."""
+
 
 @dataclass(frozen=True)
 class MeasureSettings:
     """Recorded with every table.
 
     `tau` scales the gap in δ; below `min_support` pairs a concept is undetermined; `alpha` bounds
-    the q-value of a difference; `confidence` is that of every interval; `tokens` are those that an
-    energy sums, "patches" or "all".
+    the q-value of a difference, and the share of selected concepts whose selection interval misses;
+    `confidence` is that of the pointwise intervals; `tokens` are those that an energy sums,
+    "patches" or "all".
     """
 
     tau: float = paper.TAU

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.comparison import Comparison
 from blindspots_hub.measure.delta import (
+    LEAST_ABSOLUTE,
     delta,
     mcdiarmid_epsilon,
     relative_delta,
@@ -13,94 +17,117 @@ from blindspots_hub.measure.delta import (
     states,
 )
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.intervals import (
-    PairedEnergies,
-    gap_interval,
-    moments,
-    relative_interval,
-)
+from blindspots_hub.measure.intervals import GapIntervals, Interval
+from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.measure.significance import benjamini_hochberg, paired_p, unpaired_p
+from blindspots_hub.measure.significance import Selection, benjamini_hochberg
 
-__all__ = ["Columns", "MeasureSettings", "count_states", "measure"]
+__all__ = ["Columns", "MeasureSettings", "Measured", "count_states", "measure", "measured"]
 
 Columns = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The columns of a table, what was selected in it, and what it was computed from."""
+
+    columns: Columns
+    selection: Selection
+    comparison: Comparison
+
+
 def measure(
-    natural: ImageEnergies, generated: ImageEnergies, settings: MeasureSettings, paired: bool
+    natural: ImageEnergies,
+    generated: ImageEnergies,
+    settings: MeasureSettings,
+    paired: bool,
+    drawings: Drawings | None = None,
 ) -> Columns:
+    """The columns of `measured`."""
+    return measured(natural, generated, settings, paired, drawings).columns
+
+
+def measured(
+    natural: ImageEnergies,
+    generated: ImageEnergies,
+    settings: MeasureSettings,
+    paired: bool,
+    drawings: Drawings | None = None,
+) -> Measured:
     """Measure every concept (METHOD: section 3; paper: Definition 2 and appendix I).
 
-    `natural` (N, n) and `generated` (M, n); where `paired`, row i of both belongs to pair i.
-    Returns the numeric and state columns of the bundle's `deltas` table, each of length n.
+    `natural` (N, n) and `generated` (M, n); where `paired`, row i of both belongs to pair i, and
+    `drawings` may be those that `generated` is the mean of. The columns are the numeric and state
+    columns of the bundle's `deltas` table, each of length n; intervals are NaN for concepts that
+    are dead or undetermined.
     """
-    _check(natural, generated, paired)
-    x, y = natural.matrix, generated.matrix
-    pairs = PairedEnergies.of(x, y) if paired else None
-    m = moments(x, y, pairs)
-    fires_x, fires_y = natural.fires, generated.fires
-    support = fires_x + fires_y
-    if pairs is None:
-        p = unpaired_p(x, y, m)
-    else:
-        both = np.bincount(pairs.product.indices, minlength=natural.n_concepts)
-        support -= both.astype(np.int32)
-        p = paired_p(pairs, m)
-    q = benjamini_hochberg(p, support >= settings.min_support)
+    found = Comparison.of(natural, generated, paired, drawings)
+    m, support = found.moments, found.support
+    judged = (support > 0) & (support >= settings.min_support)
+    q = benjamini_hochberg(found.p, judged)
+    selection = Selection.of(q, settings)
+    pointwise = GapIntervals.of(m, settings.confidence)
+    selected = GapIntervals.of(m, selection.level)
+    # A test of exchangeability may reject equal means too: a flag also needs its interval off 0.
+    differs = (q < settings.alpha) & ((pointwise.gap.low > 0) | (pointwise.gap.high < 0))
 
-    gap = m.generated - m.natural
-    gap_low, gap_high = gap_interval(m, settings.confidence)
-    r = relative_gap(m.natural, m.generated)
-    r_low, r_high = relative_interval(m, settings.confidence)
-    value, low, high = (delta(g, settings.tau) for g in (gap, gap_low, gap_high))
-    r_value, r_delta_low, r_delta_high = (relative_delta(g) for g in (r, r_low, r_high))
-    absolute = states(value, low, high, q, support, settings)
-    relative = states(r_value, r_delta_low, r_delta_high, q, support, settings)
-    largest = np.maximum(natural.largest, generated.largest)
-    images = min(natural.n_images, generated.n_images)
-    return {
-        "concept": np.arange(natural.n_concepts, dtype=np.int32),
-        "images_natural": fires_x,
-        "images_generated": fires_y,
-        "support": support,
-        "energy_natural": m.natural,
-        "energy_generated": m.generated,
-        "gap": gap,
-        "gap_low": gap_low,
-        "gap_high": gap_high,
-        "delta": value,
-        "delta_low": low,
-        "delta_high": high,
-        "relative_gap": r,
-        "relative_gap_low": r_low,
-        "relative_gap_high": r_high,
-        "relative_delta": r_value,
-        "relative_delta_low": r_delta_low,
-        "relative_delta_high": r_delta_high,
-        "delta_bound": mcdiarmid_epsilon(largest, images, settings.tau, settings.confidence),
-        "p": p,
-        "q": q,
-        "state": absolute.state,
-        "certain": absolute.certain,
-        "relative_state": relative.state,
-        "relative_certain": relative.certain,
+    def absolute(gap: np.ndarray) -> np.ndarray:
+        return delta(gap, settings.tau)
+
+    x, y = m.natural.mean, m.generated.mean
+    gaps = _both("", absolute, y - x, pointwise.gap, selected.gap, judged)
+    relative = _both(
+        "relative_", relative_delta, relative_gap(x, y), pointwise.relative, selected.relative,
+        judged,
+    )  # fmt: skip
+    sure = (selected.relative.low, selected.relative.high)
+    states_of = {
+        prefix: states(
+            columns[f"{prefix}delta"],
+            (columns[f"{prefix}delta_selected_low"], columns[f"{prefix}delta_selected_high"]),
+            sure,
+            differs,
+            support,
+            settings,
+            least,
+        )
+        for prefix, columns, least in (("", gaps, LEAST_ABSOLUTE), ("relative_", relative, 0.0))
     }
+    images = min(natural.n_images, generated.n_images)
+    columns = {
+        "concept": np.arange(natural.n_concepts, dtype=np.int32),
+        "images_natural": found.images_natural,
+        "images_generated": found.images_generated,
+        "support": support,
+        "energy_natural": x,
+        "energy_generated": y,
+        **gaps,
+        **relative,
+        "delta_bound": mcdiarmid_epsilon(found.largest, images, settings.tau, settings.confidence),
+        "p": found.p,
+        "q": q,
+    }
+    for prefix, named in states_of.items():
+        columns |= {f"{prefix}state": named.state, f"{prefix}certain": named.certain}
+    return Measured(columns, selection, found)
 
 
-def _check(natural: ImageEnergies, generated: ImageEnergies, paired: bool) -> None:
-    if natural.n_concepts != generated.n_concepts:
-        raise BlindspotsError(
-            f"The natural energies have {natural.n_concepts} concepts, the generated ones "
-            f"{generated.n_concepts}: measure both with the same RA-SAE."
-        )
-    if paired and natural.n_images != generated.n_images:
-        raise ValueError("paired energies need one row a pair on both sides")
-    if min(natural.n_images, generated.n_images) < 2:
-        raise BlindspotsError(
-            f"{natural.n_images} natural and {generated.n_images} generated images can be "
-            "measured: at least 2 of each are needed, and a few hundred to find blindspots."
-        )
+def _both(
+    prefix: str,
+    to_delta: Callable[[np.ndarray], np.ndarray],
+    gap: np.ndarray,
+    pointwise: Interval,
+    selected: Interval,
+    judged: np.ndarray,
+) -> Columns:
+    """A gap and its δ, each with the pointwise and the selection interval of judged concepts."""
+    columns = {f"{prefix}gap": gap, f"{prefix}delta": to_delta(gap)}
+    for name, interval in (("", pointwise), ("_selected", selected)):
+        for end, values in (("low", interval.low), ("high", interval.high)):
+            known = np.where(judged, values, np.nan)
+            columns[f"{prefix}gap{name}_{end}"] = known
+            columns[f"{prefix}delta{name}_{end}"] = to_delta(known)
+    return columns
 
 
 def count_states(state: np.ndarray, certain: np.ndarray) -> dict[str, int]:

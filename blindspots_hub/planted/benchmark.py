@@ -13,7 +13,7 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, pair_distances
 from blindspots_hub.measure.null import null_share
-from blindspots_hub.measure.table import Columns, MeasureSettings, measure
+from blindspots_hub.measure.table import Columns, MeasureSettings, measure, measured
 from blindspots_hub.planted import criteria, power
 from blindspots_hub.planted.concept_match import OWN, STANDS_FOR, ConceptMatch, standing
 from blindspots_hub.planted.criteria import Check, Point
@@ -118,12 +118,15 @@ def judge(evidence: Evidence, settings: MeasureSettings | None = None) -> Report
     for name, table in tables.items():
         truth = true_change(natural_scenes, evidence.scenes[name])
         every += criteria.points(name, table, truth, evidence.stands)
-    null = null_share(evidence.natural, evidence.natural.n_images, settings)
+    null = [
+        null_share(measured(evidence.natural, energies, settings, paired=True), settings)
+        for energies in evidence.generated.values()
+    ]
     full = [point for point in every if abs(point.true) >= FULL]
     rows = power.rows(evidence.natural, evidence.generated, every, settings)
     checks = [
         *criteria.calibration(every),
-        *criteria.flags(every, full, [null["flagged"], null["relative_flagged"]]),
+        *criteria.flags(every, full, [one["flagged"] for one in null]),
         *_datapoints(evidence),
         *_findings(evidence, tables),
         *power.checks(rows),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
-from blindspots_hub.artifacts.layout import NATURAL, energies_path, heatmaps_path
+from blindspots_hub.artifacts.layout import NATURAL, drawings_path, energies_path, heatmaps_path
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     GENERATIONS,
@@ -21,6 +21,7 @@ from blindspots_hub.artifacts.schema import (
 )
 from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.loading import threads
@@ -35,6 +36,7 @@ class EncodedImages:
     """Measured images of one source: ids ascending, energies row by row, and what cards show.
 
     `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
+    `drawings` where captions were drawn several times: `energies` are their means.
     """
 
     ids: list[str]
@@ -42,6 +44,7 @@ class EncodedImages:
     energies: ImageEnergies
     heat: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
     thumbnail: Callable[[int], bytes | None]
+    drawings: Drawings | None = None
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,7 @@ class ModelImages:
     """The generated images of one model.
 
     Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
-    where it is None the two sets are unpaired. `sampler_share` (n,) where captions were drawn
-    several times (`measure.sampler`).
+    where it is None the two sets are unpaired.
     """
 
     name: str
@@ -60,7 +62,6 @@ class ModelImages:
     generations: Columns | Blocks
     run: Mapping[str, Any]
     dropped: Mapping[str, int] = field(default_factory=dict)
-    sampler_share: np.ndarray | None = None
 
 
 @dataclass
@@ -84,14 +85,11 @@ def assemble(
     natural: EncodedImages,
     models: list[ModelImages],
     settings: MeasureSettings,
-    null_from: ImageEnergies | None = None,
 ) -> Work[None]:
     """Write the tables of a bundle at `root`, then its manifest.
 
     `identity` holds the manifest's name, version and concept_space; `pairs` and `concepts` are the
-    columns of those tables; `null_from` are the natural energies that the natural-against-natural
-    null is drawn from (those of `natural` unless there are more). `sae/` and `backbone/` must lie
-    in `root` already.
+    columns of those tables. `sae/` and `backbone/` must lie in `root` already.
     """
     write_table(root, PAIRS, pairs)
     write_table(root, NATURAL_IMAGES, {"pair_id": natural.ids, "caption": natural.captions})
@@ -101,12 +99,14 @@ def assemble(
     entries = []
     for done, model in enumerate(models):
         yield Event("compute tables", done, len(models), {"model": model.name})
-        entries.append(_measure(root, natural, model, settings, shown, null_from))
+        entries.append(_measure(root, natural, model, settings, shown))
     sides = {NATURAL: natural} | {model.name: model.side for model in models}
     for source, side in sides.items():
         Heatmaps.build(list(shown[source].heat.values())).save(heatmaps_path(root, source))
         if source != NATURAL:
             side.energies.save(energies_path(root, source))
+            if side.drawings is not None:
+                side.drawings.save(drawings_path(root, source))
     write_table(root, THUMBNAILS, _thumbnails(sides, shown))
     write_manifest(root, {**identity, "models": entries})
     yield Event("compute tables", len(models), len(models))
@@ -118,7 +118,6 @@ def _measure(
     model: ModelImages,
     settings: MeasureSettings,
     shown: dict[str, _Shown],
-    null_from: ImageEnergies | None,
 ) -> dict[str, Any]:
     paired = model.natural_rows is not None
     rows = np.arange(len(natural.ids)) if model.natural_rows is None else model.natural_rows
@@ -128,9 +127,9 @@ def _measure(
         [natural.ids[row] for row in rows],
         model.side.ids,
         paired,
-        model.sampler_share,
+        model.side.drawings,
     )
-    written = write_tables(root, model.name, compared, settings, null_from or natural.energies)
+    written = write_tables(root, model.name, compared, settings)
     write_table(root, GENERATIONS, model.generations, model.name)
     tops = {NATURAL: written.top_natural, model.name: written.top_generated}
     sides = {NATURAL: (natural, rows), model.name: (model.side, np.arange(len(model.side.ids)))}

@@ -16,7 +16,7 @@ from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.sampler import mean_of_drawings
+from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages
@@ -172,8 +172,9 @@ def drawn_side(
     first = coded.take([names[0] for names in paired.drawings.values()])
     shown = coded_side(first, captions, images, tokens)
     rows, pair = paired.rows(coded.ids)
-    energies = mean_of_drawings(coded.energies(tokens).take(rows), pair)
-    return replace(shown, ids=list(paired.drawings), energies=energies)
+    drawings = Drawings(coded.energies(tokens).take(rows), pair)
+    several = drawings if drawings.several else None
+    return replace(shown, ids=list(paired.drawings), energies=drawings.mean, drawings=several)
 
 
 def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:

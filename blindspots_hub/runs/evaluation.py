@@ -19,8 +19,6 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import TextToImage
-from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.sampler import sampler_share
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
 from blindspots_hub.progress import Event
@@ -183,7 +181,14 @@ class Run:
         if len(sides.rows) < 2:
             return None
         natural = sides.natural.energies.take(sides.rows)
-        table = measure(natural, sides.generated.energies, self.request.settings, paired=True)
+        generated = sides.generated
+        table = measure(
+            natural,
+            generated.energies,
+            self.request.settings,
+            paired=True,
+            drawings=generated.drawings,
+        )
         return {
             "pairs": len(sides.rows),
             "absolute": count_states(table["state"], table["certain"]),
@@ -232,7 +237,6 @@ class Run:
                 "seeds": self.request.seeds,
             },
             dropped=dict(sorted(dropped.items())),
-            sampler_share=self._sampler_share(sides),
         )
         copy_space(self.base, self.out)
         identity = {
@@ -250,21 +254,4 @@ class Run:
             sides.natural,
             [model],
             self.request.settings,
-            null_from=self._null_from(sides.natural),
         )
-
-    def _sampler_share(self, sides: _Sides) -> np.ndarray | None:
-        if self.request.seeds == 1:
-            return None
-        drawings, pair = sides.paired.rows(sides.coded.ids)
-        energies = sides.coded.energies(self.request.settings.tokens).take(drawings)
-        return sampler_share(sides.natural.energies.take(sides.rows), energies, pair)
-
-    def _null_from(self, natural: EncodedImages) -> ImageEnergies:
-        """Natural energies for the null: all of the base's where they are of this measurement."""
-        same = all(
-            model["settings"]["tokens"] == self.request.settings.tokens
-            for model in self.base.models.values()
-        )
-        kept = self.base.energies(NATURAL)
-        return kept if same and kept.n_images > natural.energies.n_images else natural.energies

@@ -1,7 +1,8 @@
 """`remeasure`: every δ table of a bundle anew from its kept energies, with no network and no GPU.
 
 Other thresholds of certainty, another τ or a newer version of this program need no image: the
-bundle's per-image energies are all that its tables are computed from.
+bundle's per-image energies are all that its tables are computed from. A bundle of an older schema
+becomes one of today's.
 """
 
 from __future__ import annotations
@@ -40,16 +41,18 @@ def remeasure(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle
         yield Event("compute tables", done, len(bundle.models), {"model": name})
         paired = model["design"] == "paired"
         own = bundle.image_ids(name)
-        share = bundle.deltas(name)["sampler_share"]  # of drawings, which the bundle doesn't keep
+        drawings = bundle.drawings(name)
+        share = bundle.deltas(name)["sampler_share"]  # of drawings that old bundles don't keep
         compared = EnergyPair(
             *bundle.compared(name),
             own if paired else bundle.image_ids(NATURAL),
             own,
             paired,
-            share.to_numpy() if share.null_count < len(share) else None,
+            drawings,
+            share.to_numpy() if drawings is None else None,
         )
         settings = replace(MeasureSettings(**model["settings"]), **changes)
-        written = write_tables(out, name, compared, settings, bundle.energies(NATURAL))
+        written = write_tables(out, name, compared, settings)
         entries.append({**model, **written.entry})
     fields = {key: value for key, value in bundle.manifest.items() if key not in ANEW}
     write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,17 @@ from blindspots_hub.measure.images import (
     top_images,
 )
 from blindspots_hub.measure.null import null_share
-from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.measure.table import count_states, measure
+from blindspots_hub.measure.sampler import Drawings, sampler_share
+from blindspots_hub.measure.settings import METHOD, MeasureSettings
+from blindspots_hub.measure.table import count_states, measured
 
 
 @dataclass(frozen=True)
 class EnergyPair:
     """Energies of both sides with the ids of their rows; where `paired`, row i is pair i.
 
-    `sampler_share` (n,) where captions were drawn several times (`measure.sampler`).
+    `drawings` where captions were drawn several times: `generated` is their mean. `sampler_share`
+    (n,) where it is known of drawings that were not kept.
     """
 
     natural: ImageEnergies
@@ -34,6 +36,7 @@ class EnergyPair:
     natural_ids: list[str]
     generated_ids: list[str]
     paired: bool
+    drawings: Drawings | None = None
     sampler_share: np.ndarray | None = None
 
 
@@ -47,24 +50,30 @@ class TablesResult:
 
 
 def write_tables(
-    root: Path, name: str, sides: EnergyPair, settings: MeasureSettings, null_from: ImageEnergies
+    root: Path, name: str, sides: EnergyPair, settings: MeasureSettings
 ) -> TablesResult:
-    """Measure a model and write its tables DELTAS and PAIR_DISTANCES below `root`.
-
-    `null_from` are the natural energies that the natural-against-natural null is drawn from.
-    """
-    natural, generated = sides.natural, sides.generated
-    table = measure(natural, generated, settings, sides.paired)
+    """Measure a model and write its tables DELTAS and PAIR_DISTANCES below `root`."""
+    natural, generated, drawings = sides.natural, sides.generated, sides.drawings
+    found = measured(natural, generated, settings, sides.paired, drawings)
+    table = found.columns
     top_natural, top_generated = top_images(natural), top_images(generated)
     named = {
         "top_natural": [[sides.natural_ids[row] for row in rows] for rows in top_natural],
         "top_generated": [[sides.generated_ids[row] for row in rows] for rows in top_generated],
     }
-    share = _or_null(sides.sampler_share, natural.n_concepts)
+    share = sides.sampler_share
+    if drawings is not None:
+        share = sampler_share(natural, drawings.energies, drawings.pair)
+    if share is None:
+        share = np.full(natural.n_concepts, np.nan)
     write_table(root, DELTAS, {**table, **named, "sampler_share": share}, name)
     distance: Any = [None] * generated.n_images
     mean_delta: Any = distance
-    if sides.paired:
+    drawn = generated
+    if drawings is not None:
+        distance, mean_delta = drawings.distances(natural, settings.tau)
+        drawn, _ = drawings.number(0)
+    elif sides.paired:
         distance = pair_distances(natural, generated)
         mean_delta = pair_mean_delta(natural, generated, settings.tau)
     write_table(
@@ -74,27 +83,21 @@ def write_tables(
             "pair_id": sides.generated_ids,
             "distance": distance,
             "mean_delta": mean_delta,
-            "duplicates": duplicates(generated),
+            "duplicates": duplicates(drawn),
         },
         name,
     )
-    size = min(natural.n_images, generated.n_images)
     entry = {
         "design": "paired" if sides.paired else "unpaired",
         "pairs": generated.n_images,
         "natural_images": natural.n_images,
         "settings": settings.to_dict(),
+        "method": METHOD,
+        "selection": asdict(found.selection),
         "counts": {
             "absolute": count_states(table["state"], table["certain"]),
             "relative": count_states(table["relative_state"], table["relative_certain"]),
         },
-        "null": null_share(null_from, size, settings),
+        "null": null_share(found, settings, drawings),
     }
     return TablesResult(entry, top_natural, top_generated)
-
-
-def _or_null(values: np.ndarray | None, count: int) -> list[float | None]:
-    """A column of `values`, null where they are NaN or not there at all."""
-    if values is None:
-        return [None] * count
-    return [None if np.isnan(value) else float(value) for value in values]

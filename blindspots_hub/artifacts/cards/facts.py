@@ -26,6 +26,7 @@ from blindspots_hub.artifacts.schema import (
     TableSpec,
 )
 from blindspots_hub.measure.delta import STATES
+from blindspots_hub.measure.null import null_flagged
 from blindspots_hub.utils.files import read_json
 
 
@@ -95,7 +96,7 @@ class DeltaFacts:
 
 def measured(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What was found of one model, from its entry in the manifest."""
-    flagged = entry["null"]["relative_flagged"]
+    flagged = null_flagged(entry["null"])
     return {
         "name": entry["name"],
         "title": entry["title"],

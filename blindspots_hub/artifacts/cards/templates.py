@@ -15,6 +15,7 @@ from blindspots_hub.artifacts.layout import CARD, QUALITY, table_path
 from blindspots_hub.artifacts.licences import sae_licence
 from blindspots_hub.artifacts.schema import CONCEPTS, DELTAS
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.null import null_flagged
 from blindspots_hub.utils.files import write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def write_bundle_card(root: Path, manifest: Mapping[str, Any], created_with: str
     }
     models = []
     for entry in manifest["models"]:
-        counts, flagged = entry["counts"]["relative"], entry["null"]["relative_flagged"]
+        counts, flagged = entry["counts"]["relative"], null_flagged(entry["null"])
         models.append(
             {
                 "name": entry["name"],

@@ -5,11 +5,17 @@ from __future__ import annotations
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, percent, term
 from blindspots_hub.explorer.page.marks import SIGNS
+from blindspots_hub.measure.null import null_flagged
 
-ORDER = ("suppressed", "exaggerated", "leaning", "aligned", "undetermined", "dead")
+ORDER = (
+    "suppressed", "exaggerated", "weakened", "strengthened", "leaning", "aligned", "undetermined",
+    "dead",
+)  # fmt: skip
 MEANING = {
     "suppressed": "Drawn less than in the natural images, beyond the threshold δ < 0.1",
     "exaggerated": "Drawn more than in the natural images, beyond the threshold δ > 0.9",
+    "weakened": "At most half as much as in the natural images, for sure",
+    "strengthened": "At least twice as much as in the natural images, for sure",
     "leaning": "A real difference that stays within the thresholds",
     "aligned": "No difference that could not be chance",
     "undetermined": "Seen in too few images for a judgement",
@@ -26,7 +32,7 @@ def counts_line(entry: Entry, kind: str) -> str:
         + bar(reading.counts)
         + f"<p><b>{count(sum(reading.counts.values()))} concepts</b>: "
         + ", ".join(words(reading.counts, certain))
-        + f" · {_null(entry, kind)}</p></div>"
+        + f" · {_null(entry)}</p></div>"
     )
 
 
@@ -35,7 +41,7 @@ def bar(counts: dict[str, int]) -> str:
     judged = [state for state in ORDER if state not in ("undetermined", "dead")]
     segments = "".join(
         f'<i class="is-{state}" style="flex-grow:{counts.get(state, 0)}"></i>'
-        for state in ("suppressed", "leaning", "aligned", "exaggerated")
+        for state in ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exaggerated")
         if counts.get(state, 0)
     )
     title = ", ".join(f"{count(counts.get(state, 0))} {state}" for state in judged)
@@ -58,9 +64,9 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
     return said
 
 
-def _null(entry: Entry, kind: str) -> str:
+def _null(entry: Entry) -> str:
     null = entry.bundle.model(entry.model).get("null") or {}
-    share = null.get("relative_flagged" if kind == "relative" else "flagged")
+    share = null_flagged(null)
     if share is None:
         return f"{term('null')} not measured"
     return f"{term('null')} {percent(float(share))}"

@@ -28,6 +28,8 @@ def state_words(reading: ModelDeltas, concept: int, paired: bool) -> str:
         "aligned": f"aligned: no difference to {against} that could not be chance",
         "suppressed": f"suppressed: drawn less than {against}",
         "exaggerated": f"exaggerated: drawn more than {against}",
+        "weakened": f"weakened: at most half as much as {against}, for sure",
+        "strengthened": f"strengthened: at least twice as much as {against}, for sure",
     }[state]
 
 

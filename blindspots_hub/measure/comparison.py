@@ -1,0 +1,111 @@
+"""Two sides brought to what their statistics follow from: clusters, support, moments, p-values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.images import clusters
+from blindspots_hub.measure.moments import (
+    Moments,
+    Sample,
+    SideMoments,
+    columns,
+    paired_moments,
+    unpaired_moments,
+)
+from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.significance import paired_p, unpaired_p
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Natural and generated clusters, and per concept what is counted and tested of them.
+
+    `difference` (clusters, n) is generated minus natural where cluster i of both samples holds the
+    same pairs, None where the sides are unpaired. `images_generated` counts the share of a pair's
+    drawings in which a concept fires; so does `support`, pairs (images where unpaired) in which it
+    fires on either side. All (n,) float64.
+    """
+
+    natural: Sample
+    generated: Sample
+    difference: sparse.csr_matrix | None
+    images_natural: np.ndarray
+    images_generated: np.ndarray
+    support: np.ndarray
+    largest: np.ndarray
+    moments: Moments
+    p: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        natural: ImageEnergies,
+        generated: ImageEnergies,
+        paired: bool,
+        drawings: Drawings | None = None,
+    ) -> Comparison:
+        """Of natural (N, n) and generated (M, n) energies; where `paired`, rows correspond.
+
+        `drawings` are those that `generated` is the mean of, None where each was drawn once.
+
+        Pairs are gathered into clusters by their natural images: copies among these come from how
+        pairs were collected. Copies among drawings of different captions are what the model answers
+        to these captions, and each counts. Where there are no pairs, nobody can tell the two
+        apart, and each side is gathered by its own images.
+        """
+        _check(natural, generated, paired)
+        fires_x = natural.fires.astype(np.float64)
+        firing = _fires(generated) if drawings is None else drawings.firing
+        fires_y = columns(firing)
+        largest = (generated if drawings is None else drawings.energies).largest
+        counted = {
+            "images_natural": fires_x,
+            "images_generated": fires_y,
+            "largest": np.maximum(natural.largest, largest),
+        }
+        cluster = _clusters(natural)
+        x = Sample.of(natural, cluster)
+        if not paired:
+            y = Sample.of(generated, _clusters(generated))
+            m = unpaired_moments(SideMoments.of(x), SideMoments.of(y))
+            p = unpaired_p(x.fires, y.fires, m)
+            return cls(x, y, None, support=fires_x + fires_y, moments=m, p=p, **counted)
+        y = Sample.of(generated, cluster, drawings)
+        difference = (y.sums - x.sums).tocsr()
+        m = paired_moments(x, y, difference)
+        support = fires_x + fires_y - columns(_fires(natural).multiply(firing))
+        p = paired_p(difference, m)
+        return cls(x, y, difference, support=support, moments=m, p=p, **counted)
+
+
+def _fires(energies: ImageEnergies) -> sparse.csr_matrix:
+    matrix = energies.matrix
+    ones = np.ones_like(matrix.data)
+    return sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
+
+
+def _clusters(energies: ImageEnergies) -> np.ndarray:
+    """Clusters of near-copies; every image its own where all images are copies of one."""
+    found = clusters(energies)
+    return found if found.any() else np.arange(energies.n_images)
+
+
+def _check(natural: ImageEnergies, generated: ImageEnergies, paired: bool) -> None:
+    if natural.n_concepts != generated.n_concepts:
+        raise BlindspotsError(
+            f"The natural energies have {natural.n_concepts} concepts, the generated ones "
+            f"{generated.n_concepts}: measure both with the same RA-SAE."
+        )
+    if paired and natural.n_images != generated.n_images:
+        raise ValueError("paired energies need one row a pair on both sides")
+    if min(natural.n_images, generated.n_images) < 2:
+        raise BlindspotsError(
+            f"{natural.n_images} natural and {generated.n_images} generated images can be "
+            "measured: at least 2 of each are needed, and a few hundred to find blindspots."
+        )
