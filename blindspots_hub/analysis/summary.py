@@ -1,64 +1,168 @@
-"""A model's result in words: the sentence above its tables, and the lines a terminal shows."""
+"""A model's result in words: what was judged, what was found, and the lines a terminal shows.
+
+The one sentence of page, command line and cards. What could not be judged is said first, and
+nothing is ever said to be free of blindspots (METHOD §3, "Verdict").
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from blindspots_hub import paper
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
+from blindspots_hub.analysis.words import ORDER, change_words, times
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.measure.null import null_flagged
+from blindspots_hub.measure.delta import fold
 
 NAMED = 3
-"""Concepts that the headline names on each side."""
+"""Concepts that the verdict names on each side."""
+
+_BLIND = {"suppressed": "draws far too rarely", "exaggerated": "draws far too often"}
 
 
-def headline(bundle: Bundle, model: str) -> str:
-    """One sentence: what the model draws far too rarely, and what it adds (relative δ)."""
-    title = bundle.model(model)["title"]
-    reading = ModelDeltas.of(bundle.deltas(model), "relative")
-    parts = []
-    for state, words in (
-        ("suppressed", "draws far too rarely"),
-        ("exaggerated", "draws far too often"),
-    ):
-        ranked = reading.ranking(state)
-        blindspots = ranked[reading.state[ranked] == CODE[state]]
-        names = _names(bundle, blindspots)
-        if names:
-            parts.append(f"{words}: {_join(names)}")
-    if not parts:
-        pairs = bundle.model(model)["pairs"]
-        return f"{title} shows no blindspot in {pairs:,} pairs; more pairs can show smaller ones."
-    return f"{title} {'; it '.join(parts)}."
+@dataclass(frozen=True)
+class Verdict:
+    """What a model's table says: `basis` is what was judged, `found` what was found among it."""
+
+    basis: str
+    found: str
+
+    @property
+    def sentence(self) -> str:
+        """Both, the basis first."""
+        return f"{self.basis} {self.found}"
+
+
+def verdict(bundle: Bundle, model: str) -> Verdict:
+    """The verdict on one model, by relative δ and its selection intervals."""
+    deltas = ModelDeltas.of(bundle.deltas(model), "relative")
+    return Verdict(_basis(bundle, model, deltas), _found(bundle, model, deltas))
 
 
 def summary(bundle: Bundle, model: str) -> str:
-    """Lines for a terminal: headline, counts, what was left out, the null."""
+    """Lines for a terminal: verdict, counts, the null, what was left out."""
     entry = bundle.model(model)
-    lines = [headline(bundle, model)]
+    told = verdict(bundle, model)
+    lines = [told.basis, told.found]
     for key, name in (("relative", "relative δ"), ("absolute", "absolute δ")):
         lines.append(f"{name}: {counts_line(entry['counts'][key], bundle.n_concepts)}")
-    flagged = null_flagged(entry["null"])
-    if flagged is not None:
-        lines.append(
-            f"With nothing different ({entry['null']['pairs']:,} pairs) {flagged:.1%} are flagged."
-        )
-    measured = f"{entry['pairs']:,} {'pairs' if entry['design'] == 'paired' else 'images'} measured"
+    if null := null_words(entry):
+        lines.append(null)
+    measured = f"{entry['pairs']:,} {_images(entry)} measured"
     dropped = ", ".join(f"{n:,} {cause}" for cause, n in entry["dropped"].items())
     lines.append(f"{measured}; left out: {dropped or 'none'}.")
+    if entry.get("method", 1) == 1:
+        lines.append(
+            "These tables were measured by an older method whose intervals are too narrow: "
+            "`remeasure` makes them anew from the kept energies."
+        )
     return "\n".join(lines)
 
 
 def counts_line(counts: dict[str, int], concepts: int) -> str:
-    """'768 concepts: 31 suppressed, 12 exaggerated (20 certain), 402 leaning, …'."""
-    n = {name: counts.get(name, 0) for name in ("suppressed", "exaggerated", "certain")}
-    rest = ", ".join(
-        f"{counts.get(name, 0):,} {name}" for name in ("leaning", "aligned", "undetermined", "dead")
-    )
+    """'768 concepts: 31 suppressed, 12 exaggerated (20 certain), 15 weakened, …'."""
+    blind = [f"{counts.get(name, 0):,} {name}" for name in _BLIND]
+    rest = [f"{counts.get(name, 0):,} {name}" for name in ORDER if name not in _BLIND]
     return (
-        f"{concepts:,} concepts: {n['suppressed']:,} suppressed, {n['exaggerated']:,} exaggerated "
-        f"({n['certain']:,} certain), {rest}"
+        f"{concepts:,} concepts: {', '.join(blind)} ({counts.get('certain', 0):,} certain), "
+        f"{', '.join(rest)}"
     )
+
+
+def null_words(entry: dict[str, object]) -> str:
+    """What the same method flags where nothing differs, or "" where that was not measured."""
+    null = entry.get("null")
+    if not isinstance(null, dict) or null.get("kind") is None or null.get("flagged") is None:
+        return ""
+    return (
+        f"With the two sides swapped at random, where nothing differs, {null['flagged']:.1%} of "
+        f"the judged concepts are flagged ({null['flagged_low']:.1%} to "
+        f"{null['flagged_high']:.1%} in {null['repeats']:,} repeats)."
+    )
+
+
+def threshold_fold() -> float:
+    """The change at which relative δ calls a concept a blindspot: 15.5-fold."""
+    logit = np.log(paper.EXAGGERATED_ABOVE / (1 - paper.EXAGGERATED_ABOVE))
+    return float(fold(np.array(paper.RELATIVE_TAU * logit)))
+
+
+def visible_fold(deltas: ModelDeltas) -> float | None:
+    """The change that would surely show in a concept of middling spread, as a fold ≥ 1.
+
+    From the median half-width of the selection interval of r over what is judged; None where
+    nothing is, or where no change would.
+    """
+    if not deltas.determined.any():
+        return None
+    width = (deltas.r_selected_high - deltas.r_selected_low)[deltas.determined] / 2
+    half = float(np.median(width))
+    return float(fold(np.array(half))) if half < 1 else None
+
+
+def _basis(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
+    entry = bundle.model(model)
+    judged, seen = int(deltas.determined.sum()), int((deltas.state != CODE["dead"]).sum())
+    least = entry["settings"]["min_support"]
+    images = _images(entry)
+    start = (
+        f"Of {bundle.n_concepts:,} concepts {seen:,} fire in the {entry['pairs']:,} {images}, and "
+        f"{judged:,} in enough of them ({least:,} or more) to be judged"
+    )
+    visible = visible_fold(deltas)
+    if visible is None:
+        return f"{start}."
+    return (
+        f"{start}; a change of {times(visible)}-fold would surely show in a typical one of these."
+    )
+
+
+def _found(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
+    title = bundle.model(model)["title"]
+    judged = int(deltas.determined.sum())
+    if not judged:
+        return "Nothing can be said of any concept: evaluate more pairs."
+    parts = []
+    for state, words in _BLIND.items():
+        ranked = deltas.ranking(state)
+        names = _names(bundle, ranked[deltas.state[ranked] == CODE[state]])
+        if names:
+            parts.append(f"{words}: {_join(names)}")
+    if parts:
+        return f"{title} {'; it '.join(parts)} ({_sureness(deltas)})."
+    none = f"None of the {judged:,} judged changed {threshold_fold():.3g}-fold"
+    largest = _largest_sure(deltas)
+    if largest is None:
+        return f"{none}, and no change is surely two-fold."
+    k = largest
+    change = change_words(
+        float(deltas.r[k]), float(deltas.r_selected_low[k]), float(deltas.r_selected_high[k])
+    )
+    name = _names(bundle, np.array([k]))[0]
+    return f"{none}; the largest sure change of {title} is in {name}: {change}."
+
+
+def _sureness(deltas: ModelDeltas) -> str:
+    """How many blindspots there are, and of how many the size is sure."""
+    blind = sum(deltas.counts[state] for state in _BLIND)
+    certain = sum(deltas.certain_count(state) for state in _BLIND)
+    return f"{blind:,} blindspot{'s' * (blind != 1)}, {certain or 'none':} certain to be that large"
+
+
+def _largest_sure(deltas: ModelDeltas) -> int | None:
+    """Of the concepts surely two-fold, the one whose selection interval is farthest from r = 0."""
+    states = [CODE["weakened"], CODE["strengthened"]]
+    sized = np.flatnonzero(np.isin(deltas.state, states))
+    if not len(sized):
+        return None
+    nearest = np.maximum(deltas.r_selected_low[sized], -deltas.r_selected_high[sized])
+    return int(sized[np.argmax(nearest)])
+
+
+def _images(entry: dict[str, object]) -> str:
+    return "pairs" if entry["design"] == "paired" else "generated images"
 
 
 def _names(bundle: Bundle, concepts: np.ndarray) -> list[str]:

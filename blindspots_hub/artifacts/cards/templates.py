@@ -176,6 +176,7 @@ def write_bundle_card(root: Path, manifest: Mapping[str, Any], created_with: str
                 "suppressed": counts.get("suppressed", 0),
                 "exaggerated": counts.get("exaggerated", 0),
                 "certain": counts["certain"],
+                "twofold": counts.get("weakened", 0) + counts.get("strengthened", 0),
                 "null": "not measured" if flagged is None else f"{flagged:.1%}",
             }
         )

@@ -20,7 +20,14 @@ from blindspots_hub.explorer.page.format import (
     q_value,
     term,
 )
-from blindspots_hub.explorer.page.marks import badge, state_name, state_words, track
+from blindspots_hub.explorer.page.marks import (
+    NOT_JUDGED,
+    badge,
+    delta_words,
+    state_name,
+    state_words,
+    track,
+)
 from blindspots_hub.explorer.page.pictures import picture
 
 Shown = tuple[str, str]
@@ -86,12 +93,11 @@ def _head(entry: Entry, concept: int) -> str:
 
 def _verdict(entry: Entry, kind: str, concept: int) -> str:
     reading = entry.reading(kind)
-    low, value, high = (float(part[concept]) for part in (reading.low, reading.delta, reading.high))
     natural, generated = image_totals(entry)
     parts = [
-        f"in <b>{count(int(reading.images_natural[concept]))}</b> of {count(natural)} natural and "
-        f"<b>{count(int(reading.images_generated[concept]))}</b> of {count(generated)} generated "
-        "images",
+        f"in <b>{count(round(reading.images_natural[concept]))}</b> of {count(natural)} natural "
+        f"and <b>{count(round(reading.images_generated[concept]))}</b> of {count(generated)} "
+        "generated images",
         f"{term('energy')} an image {number(float(reading.energy_natural[concept]))} → "
         f"{number(float(reading.energy_generated[concept]))}",
         f"{term('q')} {q_value(float(reading.q[concept]))}",
@@ -100,11 +106,29 @@ def _verdict(entry: Entry, kind: str, concept: int) -> str:
     return (
         f'<div class="verdict">{badge(reading, concept)}'
         f"<span>{escape(meaning)}</span></div>"
-        f'<div class="value"><span class="delta">{term(kind, f"{kind} δ")} '
-        f"<b>{escape(probability(value))}</b> "
-        f"{term('interval', interval(low, high))}</span>{track(reading, concept)}</div>"
+        f'<div class="value"><span class="delta">{_delta(entry, kind, concept)}</span>'
+        f"{track(reading, concept)}</div>"
         f'<p class="facts">{" · ".join(parts)}</p>{_sampler(entry, concept)}'
     )
+
+
+def _delta(entry: Entry, kind: str, concept: int) -> str:
+    """δ with both of its intervals; "–" where it is not judged."""
+    reading = entry.reading(kind)
+    name_of = term(kind, f"{kind} δ")
+    if not reading.determined[concept]:
+        return f"{name_of} <b>{NOT_JUDGED}</b>"
+    value, low, high, selected_low, selected_high = (
+        float(part[concept])
+        for part in (
+            reading.delta, reading.low, reading.high, reading.selected_low, reading.selected_high,
+        )
+    )  # fmt: skip
+    confidence = f"{entry.confidence:.4g} %"
+    ends = term("interval", interval(low, high), confidence=confidence)
+    picked = term("selected", f"picked {interval(selected_low, selected_high)}")
+    shown = picked if (low, high) != (selected_low, selected_high) else ""
+    return f"{name_of} <b>{escape(probability(value))}</b> {ends} <small>{shown}</small>"
 
 
 def _sampler(entry: Entry, concept: int) -> str:
@@ -235,8 +259,7 @@ def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> s
         rows.append(
             f'<a href="{escape(link(other, kind, concept))}" data-model="{escape(other.key)}"'
             f'{current}><span class="who">{escape(other.title)}</span>{track(reading, concept)}'
-            f"<span class='num'>{escape(probability(float(reading.delta[concept])))} "
-            f"{escape(interval(float(reading.low[concept]), float(reading.high[concept])))}</span>"
+            f"<span class='num'>{escape(delta_words(reading, concept))}</span>"
             "</a>"
         )
     return (

@@ -49,6 +49,11 @@ class Entry:
         """Pairs (or generated images, where unpaired) that were measured."""
         return int(self.bundle.model(self.model)["pairs"])
 
+    @property
+    def confidence(self) -> float:
+        """Confidence of the table's pointwise intervals, in percent."""
+        return 100 * float(self.bundle.model(self.model)["settings"]["confidence"])
+
     def reading(self, kind: str) -> ModelDeltas:
         """The model's concepts under one of the two δ."""
         return _reading(self, kind)

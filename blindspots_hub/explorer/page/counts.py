@@ -1,32 +1,39 @@
-"""The line of counts: at once how bad the model is, and how far to trust the page."""
+"""The lines around the map: the verdict, the counts of states, and the null beside them."""
 
 from __future__ import annotations
 
+from html import escape
+
+from blindspots_hub.analysis.summary import verdict
+from blindspots_hub.analysis.words import MEANING, ORDER, SIGNS
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, percent, term
-from blindspots_hub.explorer.page.marks import SIGNS
-from blindspots_hub.measure.null import null_flagged
 
-ORDER = (
-    "suppressed", "exaggerated", "weakened", "strengthened", "leaning", "aligned", "undetermined",
-    "dead",
-)  # fmt: skip
-MEANING = {
-    "suppressed": "Drawn less than in the natural images, beyond the threshold δ < 0.1",
-    "exaggerated": "Drawn more than in the natural images, beyond the threshold δ > 0.9",
-    "weakened": "At most half as much as in the natural images, for sure",
-    "strengthened": "At least twice as much as in the natural images, for sure",
-    "leaning": "A real difference that stays within the thresholds",
-    "aligned": "No difference that could not be chance",
-    "undetermined": "Seen in too few images for a judgement",
-    "dead": "Fires in none of these images",
-}
+_BAR = ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exaggerated")
+"""The judged states in the order of δ, as the bar shows their shares."""
+
+_BLIND = ("suppressed", "exaggerated")
+
+
+def verdict_line(entry: Entry) -> str:
+    """The verdict on the model as HTML: what was judged, then what was found."""
+    told = verdict(entry.bundle, entry.model)
+    old = (
+        "<p class='old' role='note'>Measured by an older method, whose intervals are too narrow: "
+        "<code>remeasure</code> makes these tables anew.</p>"
+        if entry.reading("relative").method == 1
+        else ""
+    )
+    return (
+        f'<div class="finding" role="status"><p>{escape(told.basis)}</p>'
+        f"<p><b>{escape(told.found)}</b></p>{old}</div>"
+    )
 
 
 def counts_line(entry: Entry, kind: str) -> str:
     """Counts of every state, and the null beside them, as HTML."""
     reading = entry.reading(kind)
-    certain = {side: reading.certain_count(side) for side in ("suppressed", "exaggerated")}
+    certain = {side: reading.certain_count(side) for side in _BLIND}
     return (
         '<div class="counts">'
         + bar(reading.counts)
@@ -38,13 +45,12 @@ def counts_line(entry: Entry, kind: str) -> str:
 
 def bar(counts: dict[str, int]) -> str:
     """The shares of the judged states as one bar, as HTML."""
-    judged = [state for state in ORDER if state not in ("undetermined", "dead")]
     segments = "".join(
         f'<i class="is-{state}" style="flex-grow:{counts.get(state, 0)}"></i>'
-        for state in ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exaggerated")
+        for state in _BAR
         if counts.get(state, 0)
     )
-    title = ", ".join(f"{count(counts.get(state, 0))} {state}" for state in judged)
+    title = ", ".join(f"{count(counts.get(state, 0))} {state}" for state in _BAR)
     return f'<div class="share" role="img" aria-label="{title}" title="{title}">{segments}</div>'
 
 
@@ -53,12 +59,12 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
     said = []
     for state in ORDER:
         n = counts.get(state, 0)
-        if not n and state not in ("suppressed", "exaggerated"):
+        if not n and state not in _BLIND:
             continue
         sure = f" ({count(certain[state])} certain)" if certain and state in certain and n else ""
-        sign = f"{SIGNS[state]} " if state in ("suppressed", "exaggerated") else ""
+        sign = f"{SIGNS[state]} " if state in _BLIND else ""
         said.append(
-            f'<span class="is-{state}" title="{MEANING[state].replace("<", "&lt;")}">'
+            f'<span class="is-{state}" title="{escape(MEANING[state])}">'
             f"{sign}<b>{count(n)}</b> {state}{sure}</span>"
         )
     return said
@@ -66,7 +72,8 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
 
 def _null(entry: Entry) -> str:
     null = entry.bundle.model(entry.model).get("null") or {}
-    share = null_flagged(null)
+    share = null.get("flagged") if null.get("kind") else None
     if share is None:
         return f"{term('null')} not measured"
-    return f"{term('null')} {percent(float(share))}"
+    low, high = (percent(float(null[end])) for end in ("flagged_low", "flagged_high"))
+    return f"{term('null')} {percent(float(share))} ({low} to {high})"

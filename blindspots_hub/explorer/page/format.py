@@ -12,10 +12,13 @@ TERMS = {
     "above 0.9 exaggerated.",
     "energy": "Energy is how strongly a concept shows in an image, summed over its patches.",
     "q": "q is the share of false alarms to expect among the concepts with a q this small.",
-    "interval": "95 % interval: measured anew on other pairs, it would hold the true value "
-    "95 times in 100.",
-    "null": "What the method flags when natural images meet other natural images: its false "
-    "alarms.",
+    "interval": "{confidence} interval: measured anew on other pairs, it would hold the true value "
+    "that often.",
+    "selected": "A concept at the top of a ranking is there because it is extreme. This wider "
+    "interval holds the truth also for concepts that were picked that way; only it decides what is "
+    "called certain.",
+    "null": "What the method flags when the two sides are swapped at random, so that nothing "
+    "differs: its false alarms, and the least and most of the repeats.",
     "relative": "Relative δ compares by ratio, so that rare concepts count as much as common ones.",
     "absolute": "Absolute δ compares by difference of energies: common concepts weigh more.",
     "sampler": "Another drawing of the same caption would differ by chance. This part of the "
@@ -25,9 +28,13 @@ TERMS = {
 """The words that need one line of explanation; `term` puts it on hover."""
 
 
-def term(word: str, shown: str | None = None) -> str:
-    """`shown` (or `word`) as HTML that explains itself on hover and on focus."""
-    return f'<abbr title="{escape(TERMS[word])}" tabindex="0">{escape(shown or word)}</abbr>'
+def term(word: str, shown: str | None = None, **facts: str) -> str:
+    """`shown` (or `word`) as HTML that explains itself on hover and on focus.
+
+    `facts` fill the places that an explanation leaves open, such as the confidence of an interval.
+    """
+    told = TERMS[word].format(**facts) if facts else TERMS[word]
+    return f'<abbr title="{escape(told)}" tabindex="0">{escape(shown or word)}</abbr>'
 
 
 def count(n: int) -> str:

@@ -12,8 +12,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.concept_map import Hover, MapData, colour_bytes
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, frequency_bytes
-from blindspots_hub.explorer.page.format import interval, probability
-from blindspots_hub.explorer.page.marks import state_words
+from blindspots_hub.explorer.page.marks import delta_words, shown_delta, state_words
 from blindspots_hub.explorer.page.pictures import data_uri, media_type
 from blindspots_hub.explorer.tabs.explore_parts.rankings import SIDES, csv_text
 from blindspots_hub.explorer.tabs.explore_parts.search import find
@@ -45,18 +44,16 @@ class MapServer:
         """Bytes of δ and of states of one colouring."""
         entry, kind = self.asked(key)
         reading = entry.reading(kind)
-        known = np.where(reading.determined, reading.delta, np.nan)
-        return colour_bytes(known, reading.state_bytes)
+        return colour_bytes(shown_delta(reading), reading.state_bytes)
 
     def hover(self, concept: int, key: str) -> Hover:
         """The map's tooltip of one concept."""
         entry, kind = self.asked(key)
         check_concept(entry, concept)
         reading = entry.reading(kind)
-        ends = interval(float(reading.low[concept]), float(reading.high[concept]))
         told: Hover = {
             "label": str(entry.bundle.concepts["label"][concept].as_py() or ""),
-            "value": f"{kind} δ {probability(float(reading.delta[concept]))} {ends}",
+            "value": f"{kind} δ {delta_words(reading, concept)}",
             "state": state_words(reading, concept, entry.paired),
         }
         row = entry.bundle.deltas(entry.model).slice(concept, 1)

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from blindspots_hub.analysis.deltas import KINDS
-from blindspots_hub.analysis.summary import headline
+from blindspots_hub.analysis.summary import verdict
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
@@ -219,7 +219,7 @@ class EvaluateTab:
             identity = self._catalog.add(bundle.root)
             own = [*own, identity] if identity not in own else own
             entry = Entry(bundle, next(iter(bundle.models)))
-            sentence = headline(bundle, entry.model)
+            sentence = verdict(bundle, entry.model).sentence
         except GpuRefused as error:
             yield {
                 self.status: notice("idle", "The evaluation pauses.", str(error)),

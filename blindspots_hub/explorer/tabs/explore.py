@@ -16,7 +16,7 @@ from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.region import region_card
 from blindspots_hub.explorer.map.concept_map import concept_map, update_map
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, menu
-from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.counts import counts_line, verdict_line
 from blindspots_hub.explorer.page.map_server import MapServer, check_concept, colour_key
 from blindspots_hub.explorer.page.view import AT_ONCE, PRIVATE, Updates, View, first_concept
 from blindspots_hub.explorer.tabs.evaluate_parts.running import notice
@@ -45,6 +45,7 @@ class Explore:
         self._wire()
 
     def _build(self, view: View) -> None:
+        self.finding = gr.HTML(verdict_line(view.entry), elem_id="finding")
         with gr.Row(elem_id="controls"):
             self.model = gr.Dropdown(
                 menu(self._catalog.entries()),
@@ -136,7 +137,7 @@ class Explore:
         """What another model, δ or filter changes."""
         return [
             self.model, self.kind, self.show, self.search, self.map, self.counts, self.card,
-            self.concept, self.rankings, self.lean_words, self.lean_plot,
+            self.concept, self.finding, self.rankings, self.lean_words, self.lean_plot,
         ]  # fmt: skip
 
     def view(self, key: str, kind: str, show: str, concept: int | None) -> View:
@@ -218,6 +219,7 @@ class Explore:
             self.kind: kind,
             self.search: gr.HTML(key_of_model=entry.key),
             self.map: update_map(colour_key=colour_key(entry, kind), show=SHOW[view.show]),
+            self.finding: verdict_line(entry),
             self.counts: counts_line(entry, kind),
             self.card: self._card(view, own, opened),
             self.rankings: gr.HTML(

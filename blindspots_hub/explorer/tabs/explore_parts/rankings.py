@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
+from blindspots_hub.analysis.words import SIGNS, times
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import count, interval, number, probability
-from blindspots_hub.explorer.page.marks import SIGNS, bare_track, state_name
+from blindspots_hub.explorer.page.format import count, interval, number, term
+from blindspots_hub.explorer.page.marks import NOT_JUDGED, bare_track, delta_words, state_name
+from blindspots_hub.measure.delta import fold
 
 ROWS = 20
 """Rows of a ranking at first: few, so that another model or δ arrives at once."""
@@ -24,8 +26,9 @@ MORE_ROWS = 300
 SIDES = {"suppressed": "Most suppressed", "exaggerated": "Most exaggerated"}
 
 CSV_COLUMNS = (
-    "rank", "concept", "label", "state", "certain", "delta", "delta_low", "delta_high", "q",
-    "support", "images_natural", "images_generated", "energy_natural", "energy_generated",
+    "rank", "concept", "label", "state", "certain", "fold", "delta", "delta_low", "delta_high",
+    "delta_selected_low", "delta_selected_high", "q", "support", "images_natural",
+    "images_generated", "energy_natural", "energy_generated",
 )  # fmt: skip
 
 
@@ -45,13 +48,9 @@ def _ranking(entry: Entry, kind: str, side: str, certain_only: bool, limit: int)
     reading = entry.reading(kind)
     ranked = reading.ranking(side, certain_only)
     shown = ranked[:limit].tolist()
-    blind = int((reading.state[shown] == CODE[side]).sum())
     rows = _rows(entry, kind, shown)
-    if not blind:
+    if not (reading.state[shown] == CODE[side]).any():
         rows.insert(0, _note(nothing_found(entry, kind, side, certain_only)))
-    if len(shown) > blind:
-        note = _note("Leaning: they differ, but stay within the thresholds.")
-        rows.insert(max(blind, 1), note)
     more = f"first {limit} of {count(len(ranked))}" if len(ranked) > limit else ""
     if more and limit < MORE_ROWS:
         more += ' <button type="button" class="quiet" data-more>show more</button>'
@@ -69,9 +68,10 @@ def _ranking(entry: Entry, kind: str, side: str, certain_only: bool, limit: int)
 
 def _table(rows: list[str]) -> str:
     return (
-        '<div class="scroll" tabindex="0"><table><thead><tr><th>#</th><th>label</th><th>δ</th>'
-        '<th>interval</th><th>state</th><th title="Natural / generated images in which it fires">'
-        f"seen</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        '<div class="scroll" tabindex="0"><table><thead><tr><th>#</th><th>label</th><th>drawn</th>'
+        f"<th>{term('selected', 'interval')}</th><th>state</th>"
+        '<th title="Natural / generated images in which it fires">seen</th></tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -86,31 +86,38 @@ def _rows(entry: Entry, kind: str, concepts: Sequence[int]) -> list[str]:
 
 
 def _row(reading: ModelDeltas, concept: int, label: str) -> str:
-    sure = "certain" if reading.certain[concept] else state_name(reading, concept)
-    ends = interval(float(reading.low[concept]), float(reading.high[concept]))
+    state = state_name(reading, concept)
+    sure = "certain" if reading.certain[concept] else state
+    ends, drawn = NOT_JUDGED, NOT_JUDGED
+    if reading.determined[concept]:
+        low, high = reading.selected_low[concept], reading.selected_high[concept]
+        ends = f"δ {delta_words(reading, concept)}, picked {interval(float(low), float(high))}"
+        drawn = f"{times(float(fold(reading.r[concept])))} ×"
     return (
         f'<tr data-open="{concept}" tabindex="0"><td>{concept}<td>{escape(label or "")}'
-        f"<td>{escape(probability(float(reading.delta[concept])))}"
-        f'<td title="{escape(ends)}">{bare_track(reading, concept)}<td>{sure}'
-        f"<td>{count(int(reading.images_natural[concept]))} / "
-        f"{count(int(reading.images_generated[concept]))}</tr>"
+        f"<td>{drawn}"
+        f'<td title="{escape(ends)}">{bare_track(reading, concept, selected=True)}'
+        f'<td class="is-{state}">{SIGNS.get(state, "")} {sure}'
+        f"<td>{count(round(reading.images_natural[concept]))} / "
+        f"{count(round(reading.images_generated[concept]))}</tr>"
     )
 
 
 def nothing_found(entry: Entry, kind: str, side: str, certain_only: bool) -> str:
-    """What an empty ranking says: what this many pairs can show, and how to see more."""
+    """What a ranking without a blindspot says: how many were judged, and what would show more."""
     reading = entry.reading(kind)
     sure = "certain " if certain_only else ""
     width = reading.half_width
     if not np.isfinite(width):
         return (
-            f"No {sure}{side} concepts: with {count(entry.pairs)} pairs no concept is seen often "
-            "enough for a judgement. Evaluate more pairs."
+            f"No concept can be judged: {count(entry.pairs)} pairs show none of them often enough. "
+            "Evaluate more pairs."
         )
     more = next(n for n in (200, 1_000, 5_000, 10_000, 50_000, 10**9) if n >= 2 * entry.pairs)
     what = "relative gap" if kind == "relative" else "energy gap"
     return (
-        f"No {sure}{side} concepts at this size: {count(entry.pairs)} pairs tell a typical {what} "
+        f"None of the {count(int(reading.determined.sum()))} judged concepts is {sure}{side}: "
+        f"{count(entry.pairs)} pairs tell a typical {what} "
         f"to ±{number(width)}, {count(more)} would tell it to "
         f"±{number(width * float(np.sqrt(entry.pairs / more)))}."
     )
@@ -131,11 +138,21 @@ def csv_text(entry: Entry, kind: str, side: str, show: str) -> str:
                 _cell(labels[int(concept)].as_py() or ""),
                 state_name(reading, concept),
                 bool(reading.certain[concept]),
-                *(float(part[concept]) for part in (reading.delta, reading.low, reading.high)),
+                float(fold(reading.r[concept])),
+                *(
+                    float(part[concept])
+                    for part in (
+                        reading.delta,
+                        reading.low,
+                        reading.high,
+                        reading.selected_low,
+                        reading.selected_high,
+                    )
+                ),
                 float(reading.q[concept]),
-                int(reading.support[concept]),
-                int(reading.images_natural[concept]),
-                int(reading.images_generated[concept]),
+                float(reading.support[concept]),
+                float(reading.images_natural[concept]),
+                float(reading.images_generated[concept]),
                 float(reading.energy_natural[concept]),
                 float(reading.energy_generated[concept]),
             ]
