@@ -14,7 +14,6 @@ from synthetic_bundle import Synthetic, write_synthetic
 from blindspots_hub.analysis import concept_map as concept_table
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.planning import resolvable_gap
-from blindspots_hub.analysis.summary import headline, summary
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.serving.estimate import estimate
@@ -99,15 +98,6 @@ def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:
                 assert groups.tolist() == sorted(groups)
                 for group in set(groups):
                     assert np.all(np.diff(sign * value[found[groups == group]]) >= 0)
-
-
-def test_words_name_the_model_and_the_counts(bundle: Bundle) -> None:
-    model = next(iter(bundle.models))
-    title = bundle.models[model]["title"]
-    assert headline(bundle, model).startswith(title)
-    text = summary(bundle, model)
-    assert "300 concepts:" in text
-    assert "Natural against natural" in text
 
 
 def test_more_pairs_resolve_smaller_gaps(bundle: Bundle) -> None:
