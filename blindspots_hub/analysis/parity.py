@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import skew
 
 from blindspots_hub import paper
+from blindspots_hub.analysis.delta_histogram import Histogram
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import delta, relative_delta, relative_gap
@@ -30,10 +30,11 @@ class AuthorsDelta:
 
     def summary(self) -> dict[str, float]:
         """What their Fig. 6 says of a model: `median`, `skewness`, and how many lie beyond."""
+        found = Histogram.of(self.delta)
         return {
             "concepts": len(self.delta),
-            "median": float(np.median(self.delta)),
-            "skewness": float(skew(self.delta)),
+            "median": found.median,
+            "skewness": found.skewness,
             "suppressed": int((self.delta < paper.SUPPRESSED_BELOW).sum()),
             "exaggerated": int((self.delta > paper.EXAGGERATED_ABOVE).sum()),
         }

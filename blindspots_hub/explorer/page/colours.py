@@ -21,11 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SUPPRESSED = ("#65c7de", "#5776b4")
-"""δ = 0 and δ = 0.25."""
-
-EXAGGERATED = ("#b16243", "#e8b548")
-"""δ = 0.75 and δ = 1."""
+from blindspots_hub.analysis.figures import EXAGGERATED, SUPPRESSED
 
 PAPER_MIDDLE = "#582949"
 """δ = 0.5 in the paper's figures."""
@@ -74,11 +70,6 @@ def scale(theme: str = "light", paper_middle: bool = False) -> list[tuple[float,
         (0.75, EXAGGERATED[0]),
         (1.0, EXAGGERATED[1]),
     ]
-
-
-def plotly_colorscale(theme: str = "light", paper_middle: bool = False) -> list[list[float | str]]:
-    """`scale` as Plotly's `colorscale`; give the trace `cmin=0, cmax=1`."""
-    return [[position, colour] for position, colour in scale(theme, paper_middle)]
 
 
 def css_gradient(theme: str = "light", paper_middle: bool = False) -> str:

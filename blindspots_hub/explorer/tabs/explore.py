@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from blindspots_hub.analysis import delta_histogram
 from blindspots_hub.analysis.deltas import KINDS, SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
@@ -20,7 +21,6 @@ from blindspots_hub.explorer.page.counts import counts_line, verdict_line
 from blindspots_hub.explorer.page.map_server import MapServer, check_concept, colour_key
 from blindspots_hub.explorer.page.view import AT_ONCE, PRIVATE, Updates, View, first_concept
 from blindspots_hub.explorer.tabs.evaluate_parts.running import notice
-from blindspots_hub.explorer.tabs.explore_parts.histogram import histogram_figure, histogram_words
 from blindspots_hub.explorer.tabs.explore_parts.rankings import MORE_ROWS, rankings
 from blindspots_hub.explorer.tabs.explore_parts.search_box import search_box
 
@@ -235,9 +235,10 @@ class Explore:
         return menu(entries if view.entry in entries else [*entries, view.entry])
 
     def _leaning(self, view: View) -> Updates:
+        found = delta_histogram.histogram(view.entry.reading(view.kind))
         return {
-            self.lean_words: histogram_words(view.entry, view.kind),
-            self.lean_plot: histogram_figure(view.entry, view.kind),
+            self.lean_words: delta_histogram.words(found, view.kind, "judged"),
+            self.lean_plot: delta_histogram.figure(found, view.kind),
         }
 
     def _lean(self, key: str, kind: str, show: str, concept: int | None, own: list[str]) -> Updates:

@@ -1,0 +1,121 @@
+"""What an analysis is: a question to a bundle, answered by a table, a figure and a sentence.
+
+One analysis is one file beside this one. It declares its name, the paper's section, how many models
+it is about, what it needs of a bundle, and its columns; `analysis/registry.py` lists them all, and
+schema, command line, report, page and tests go through that list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import NATURAL, energies_path
+from blindspots_hub.artifacts.schema import Column, TableSpec
+from blindspots_hub.errors import BlindspotsError
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+About = Literal["one model", "two models", "all models"]
+"""How many models one answer is about."""
+
+Need = Literal["tables", "energies", "paired"]
+"""What a bundle must have: δ tables, per-image energies, paired models."""
+
+
+class NotAnswerable(BlindspotsError):
+    """The bundle lacks what an analysis needs; the sentence says what."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An answer: its rows by the analysis's columns, its sentence, and its figure when asked for.
+
+    `sentence` holds the number and its uncertainty.
+    """
+
+    table: dict[str, Any]
+    sentence: str
+    figure: Callable[[], Figure] = field(compare=False)
+
+    def to_arrow(self, spec: TableSpec) -> pa.Table:
+        """The rows as the Arrow table that `spec` describes."""
+        return pa.table({name: self.table[name] for name in spec.names}, schema=spec.schema)
+
+    def to_pandas(self) -> Any:
+        """The rows as a pandas frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.table)
+
+    def __repr__(self) -> str:
+        rows = len(next(iter(self.table.values()), ()))
+        return f"<Finding: {self.sentence} ({rows:,} rows)>"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One question. `find(bundle, models)` answers it for as many models as it is about.
+
+    `name` is its file's, `title` a line for people, `section` the paper's; `columns` are those of
+    its table beside the models' names, which come first.
+    """
+
+    name: str
+    title: str
+    section: str
+    about: About
+    needs: tuple[Need, ...]
+    row: str
+    columns: tuple[Column, ...]
+    find: Callable[[Bundle, Sequence[str]], Finding] = field(compare=False)
+
+    @property
+    def spec(self) -> TableSpec:
+        """Its table in a bundle: optional, and by its name."""
+        return TableSpec(f"deltas/analyses/{self.name}.parquet", self.row, self.columns)
+
+    def groups(self, bundle: Bundle) -> list[tuple[str, ...]]:
+        """The models of a bundle as this analysis takes them: one by one, in pairs, or all."""
+        names = tuple(bundle.models)
+        if self.about == "one model":
+            return [(name,) for name in names]
+        if self.about == "two models":
+            return list(combinations(names, 2))
+        return [names] if names else []
+
+    def lacks(self, bundle: Bundle, models: Sequence[str]) -> str | None:
+        """What the bundle lacks for an answer, as one sentence; None where it has everything."""
+        least = {"one model": 1, "two models": 2, "all models": 1}[self.about]
+        if len(models) < least:
+            return f"{self.title} needs {least} models, and {bundle.name} has {len(models)}."
+        if "paired" in self.needs:
+            unpaired = [name for name in models if bundle.model(name)["design"] != "paired"]
+            if unpaired:
+                return (
+                    f"{self.title} needs generated images of the same captions as the natural "
+                    f"ones, and {', '.join(unpaired)} was measured unpaired."
+                )
+        if "energies" in self.needs:
+            missing = [n for n in (NATURAL, *models) if not energies_path(bundle.root, n).is_file()]
+            if missing:
+                return f"{self.title} needs the per-image energies of {', '.join(missing)}."
+        return None
+
+    def answer(self, bundle: Bundle, models: Sequence[str]) -> Finding:
+        """The finding; `NotAnswerable` where the bundle lacks something."""
+        if missing := self.lacks(bundle, models):
+            raise NotAnswerable(missing)
+        return self.find(bundle, models)
+
+
+def columns_of_models(count: int) -> tuple[Column, ...]:
+    """The columns that name the models of a row: `model`, or `model` and `other`."""
+    names = ("model", "other")[:count]
+    return tuple(Column(name, pa.string(), "", "name of the model") for name in names)

@@ -1,0 +1,139 @@
+"""Model against model: do two models misdraw the same concepts (section 5.2, Fig. 8)?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import stats
+
+from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
+from blindspots_hub.analysis.deltas import ModelDeltas
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.schema import Column
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MEASURES = ("delta", "relative_delta", "relative_gap")
+"""What is correlated: δ, relative δ, and the raw relative gap, as the authors' code does."""
+
+LEAST = 4
+"""Concepts that both models judge, below which a correlation has no interval."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Correlation of one measure over `concepts` that both models judge; NaN where too few.
+
+    The interval is Fisher's, 95 %, over concepts.
+    """
+
+    pearson: float
+    low: float
+    high: float
+    spearman: float
+    concepts: int
+
+    @classmethod
+    def of(cls, x: np.ndarray, y: np.ndarray) -> Agreement:
+        """Correlate two measures of the same concepts, (n,) each."""
+        n = len(x)
+        if n < LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
+            nothing = float("nan")
+            return cls(nothing, nothing, nothing, nothing, n)
+        found = stats.pearsonr(x, y)
+        low, high = found.confidence_interval(0.95)
+        rank = float(stats.spearmanr(x, y).statistic)
+        return cls(float(found.statistic), float(low), float(high), rank, n)
+
+
+def shared(bundle: Bundle, models: Sequence[str]) -> tuple[np.ndarray, list[ModelDeltas]]:
+    """Concepts that every one of `models` judges (indices), and their tables by relative δ."""
+    tables = [ModelDeltas.of(bundle.deltas(model), "relative") for model in models]
+    judged = np.logical_and.reduce([table.determined for table in tables])
+    return np.flatnonzero(judged), tables
+
+
+def agreement(bundle: Bundle, first: str, second: str, measure: str) -> Agreement:
+    """How far two models agree in one of `MEASURES`, over what both judge."""
+    concepts, _ = shared(bundle, (first, second))
+    x, y = (bundle.deltas(model)[measure].to_numpy()[concepts] for model in (first, second))
+    return Agreement.of(x, y)
+
+
+def find(bundle: Bundle, models: Sequence[str]) -> Finding:
+    """Correlations of two models, of every measure."""
+    first, second = models
+    table: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
+    found = {measure: agreement(bundle, first, second, measure) for measure in MEASURES}
+    for measure, one in found.items():
+        row = (first, second, measure, one.pearson, one.low, one.high, one.spearman, one.concepts)
+        for name, value in zip(table, row, strict=True):
+            table[name].append(value)
+    titles = [bundle.model(model)["title"] for model in models]
+    one = found["relative_delta"]
+    if np.isnan(one.pearson):
+        sentence = f"{titles[0]} and {titles[1]} judge too few of the same concepts to compare."
+    else:
+        sentence = (
+            f"{titles[0]} and {titles[1]}: relative δ correlates with r = {one.pearson:.2f} "
+            f"[{one.low:.2f}, {one.high:.2f}] over the {one.concepts:,} concepts that both judge."
+        )
+    return Finding(table, sentence, partial(figure, bundle, first, second))
+
+
+def figure(bundle: Bundle, first: str, second: str) -> Figure:
+    """Relative δ of one model against the other's, a point a concept that both judge."""
+    import plotly.graph_objects as go
+
+    from blindspots_hub.analysis.figures import delta_colorscale, plain_layout
+
+    concepts, (x, y) = shared(bundle, (first, second))
+    labels = bundle.concepts["label"].take(pa.array(concepts)).to_pylist()
+    points = go.Scattergl(
+        x=x.delta[concepts],
+        y=y.delta[concepts],
+        mode="markers",
+        text=[f"#{k} {label or ''}" for k, label in zip(concepts, labels, strict=True)],
+        marker={
+            "size": 6,
+            "color": (x.delta + y.delta)[concepts] / 2,
+            "colorscale": delta_colorscale(),
+            "cmin": 0,
+            "cmax": 1,
+        },
+        hovertemplate="%{text}<br>%{x:.2f} and %{y:.2f}<extra></extra>",
+    )
+    titles = [bundle.model(model)["title"] for model in (first, second)]
+    made = go.Figure(points)
+    made.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"width": 1, "color": "#888"})
+    made.update_layout(**plain_layout(f"relative δ, {titles[0]}", f"relative δ, {titles[1]}"))
+    made.update_layout(xaxis_range=[0, 1], yaxis_range=[0, 1], height=420)
+    return made
+
+
+COLUMNS = (
+    *columns_of_models(2),
+    Column("measure", pa.string(), "", "what is correlated: " + ", ".join(MEASURES)),
+    Column("pearson", pa.float64(), "", "Pearson's r over concepts; null where too few"),
+    Column("pearson_low", pa.float64(), "", "lower end of its 95 % interval (Fisher)"),
+    Column("pearson_high", pa.float64(), "", "upper end of that interval"),
+    Column("spearman", pa.float64(), "", "Spearman's rank correlation"),
+    Column("concepts", pa.int64(), "concepts", "concepts that both models judge"),
+)
+
+ANALYSIS = Analysis(
+    name="model_agreement",
+    title="Model against model",
+    section="5.2, Fig. 8",
+    about="two models",
+    needs=("tables",),
+    row="one measure, correlated over the concepts that two models judge",
+    columns=COLUMNS,
+    find=find,
+)

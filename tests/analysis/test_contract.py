@@ -1,0 +1,175 @@
+"""Every analysis keeps the contract of `analysis.base`, on whole and on degenerate bundles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from synthetic_bundle import Synthetic, write_synthetic
+
+from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable
+from blindspots_hub.analysis.delta_histogram import Histogram, histogram
+from blindspots_hub.analysis.deltas import ModelDeltas
+from blindspots_hub.analysis.distances import median_interval, spread
+from blindspots_hub.analysis.frequency import rank_correlation
+from blindspots_hub.analysis.model_agreement import Agreement
+from blindspots_hub.analysis.registry import ANALYSES, analysis
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.progress import drive
+from blindspots_hub.runs.remeasure import remeasure
+
+NAMES = [one.name for one in ANALYSES]
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+    """A whole bundle, one without a judged concept, and one of unpaired models."""
+    root = tmp_path_factory.mktemp("bundles")
+    whole = load_bundle(write_synthetic(root / "whole", Synthetic(n_concepts=120, pairs=90)))
+    none = drive(remeasure.stream(whole, root / "none", {"min_support": 10_000}))
+    unpaired = write_synthetic(
+        root / "unpaired",
+        Synthetic(n_concepts=60, pairs=50, unpaired=("plain-a", "plain-b", "plain-c")),
+    )
+    return {"whole": whole, "nothing judged": none, "unpaired": load_bundle(unpaired)}
+
+
+def test_names_are_those_of_the_files_and_differ() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    for one in ANALYSES:
+        assert one.find.__module__ == f"blindspots_hub.analysis.{one.name}"
+        assert one.title
+        assert one.section
+        assert one.row
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["whole", "nothing judged", "unpaired"])
+def test_an_analysis_answers_or_says_what_it_needs(
+    bundles: dict[str, Bundle], kind: str, name: str
+) -> None:
+    one, bundle = analysis(name), bundles[kind]
+    assert one.groups(bundle)
+    for models in one.groups(bundle):
+        missing = one.lacks(bundle, models)
+        if missing is not None:
+            assert missing.startswith(one.title)
+            assert missing.endswith(".")
+            with pytest.raises(NotAnswerable):
+                one.answer(bundle, models)
+            continue
+        _check(one, one.answer(bundle, models))
+
+
+def _check(one: Analysis, found: Finding) -> None:
+    table = found.to_arrow(one.spec)  # columns and types as declared
+    assert table.column_names == [column.name for column in one.columns]
+    assert table.num_rows >= 1
+    assert len(found.to_pandas()) == table.num_rows
+    assert found.sentence.endswith(".")
+    assert "nan" not in found.sentence.lower()
+    assert found.figure().to_json()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_too_few_models_are_told(bundles: dict[str, Bundle], name: str) -> None:
+    with pytest.raises(NotAnswerable, match="models"):
+        analysis(name).answer(bundles["whole"], ())
+
+
+def test_an_unknown_analysis_names_those_there_are() -> None:
+    with pytest.raises(BlindspotsError, match="there are delta_histogram, "):
+        analysis("no_such")
+
+
+def test_needs_are_about_the_design(bundles: dict[str, Bundle]) -> None:
+    unpaired = bundles["unpaired"]
+    told = analysis("distances").lacks(unpaired, [next(iter(unpaired.models))])
+    assert told is not None
+    assert "was measured unpaired" in told
+
+
+# ---- the numbers, by hand and by other libraries -----------------------------------------------
+
+
+def test_the_histogram_counts_by_hand() -> None:
+    found = Histogram.of(np.array([0.001, 0.005, 0.505, 0.999]))
+    assert found.density[[0, 50, 99]] == pytest.approx([50, 25, 25])
+    assert found.density.sum() / 100 == pytest.approx(1)
+    assert found.median == pytest.approx(0.255)
+
+
+def test_skewness_is_that_of_scipy_and_its_interval_holds_it() -> None:
+    from scipy.stats import skew
+
+    delta = np.random.default_rng(0).beta(5, 2, 3000)
+    found = Histogram.of(delta)
+    assert found.skewness == pytest.approx(skew(delta))
+    assert found.skewness_low < found.skewness < found.skewness_high < 0
+
+
+def test_skewness_of_equal_values_is_unknown() -> None:
+    found = Histogram.of(np.full(9, 0.5))
+    assert np.isnan([found.skewness, found.skewness_low, found.skewness_high]).all()
+
+
+def test_histograms_are_over_what_they_say(bundles: dict[str, Bundle]) -> None:
+    bundle = bundles["whole"]
+    deltas = ModelDeltas.of(bundle.deltas(next(iter(bundle.models))), "absolute")
+    assert histogram(deltas, "all").concepts == bundle.n_concepts
+    assert histogram(deltas).concepts == int(deltas.determined.sum())
+
+
+def test_a_model_agrees_with_itself() -> None:
+    x = np.random.default_rng(1).random(50)
+    assert Agreement.of(x, x).pearson == pytest.approx(1)
+    assert Agreement.of(x, -x).spearman == pytest.approx(-1)
+    few = Agreement.of(x[:3], x[:3])
+    assert np.isnan(few.pearson)
+    assert few.concepts == 3
+
+
+def test_an_interval_of_r_is_fishers() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=60)
+    y = x + rng.normal(size=60)
+    found = Agreement.of(x, y)
+    z, half = np.arctanh(found.pearson), 1.959964 / np.sqrt(57)
+    assert (found.low, found.high) == pytest.approx(
+        (np.tanh(z - half), np.tanh(z + half)), abs=1e-6
+    )
+
+
+def test_rank_correlation_of_a_falling_line_is_minus_one() -> None:
+    rho, low, high = rank_correlation(np.arange(1, 41), np.arange(40, 0, -1) / 100)
+    assert (rho, low, high) == pytest.approx((-1, -1, -1), abs=1e-3)
+
+
+def test_the_interval_of_a_median_covers() -> None:
+    rng = np.random.default_rng(3)
+    held = 0
+    for _ in range(400):
+        low, high = median_interval(rng.exponential(size=40))
+        held += low <= np.log(2) <= high
+    assert held / 400 >= 0.93
+    assert np.isnan(median_interval(np.arange(5.0))).all()
+
+
+def test_spread_is_median_and_quartiles() -> None:
+    assert spread(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == (3.0, 2.0)
+
+
+def test_tables_are_the_hubs_too(bundles: dict[str, Bundle]) -> None:
+    one = analysis("delta_histogram")
+    table = one.answer(bundles["whole"], one.groups(bundles["whole"])[0]).to_arrow(one.spec)
+    assert isinstance(table.schema, pa.Schema)
+    assert b"huggingface" in table.schema.metadata
+
+
+def test_path_of_a_table_is_its_name(tmp_path: Path) -> None:
+    assert {one.spec.path for one in ANALYSES} == {
+        f"deltas/analyses/{name}.parquet" for name in NAMES
+    }
