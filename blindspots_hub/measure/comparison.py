@@ -26,15 +26,15 @@ from blindspots_hub.measure.significance import paired_p, unpaired_p
 class Comparison:
     """Natural and generated clusters, and per concept what is counted and tested of them.
 
-    `difference` (clusters, n) is generated minus natural where cluster i of both samples holds the
-    same pairs, None where the sides are unpaired. `images_generated` counts the share of a pair's
-    drawings in which a concept fires; so does `support`, pairs (images where unpaired) in which it
-    fires on either side. All (n,) float64.
+    `difference` CSC (clusters, n) is generated minus natural, without zeros; cluster i of both
+    samples holds the same pairs. None where the sides are unpaired. `images_generated` counts the
+    share of a pair's drawings in which a concept fires; so does `support`, pairs (images where
+    unpaired) in which it fires on either side. All (n,) float64.
     """
 
     natural: Sample
     generated: Sample
-    difference: sparse.csr_matrix | None
+    difference: sparse.csc_matrix | None
     images_natural: np.ndarray
     images_generated: np.ndarray
     support: np.ndarray
@@ -77,7 +77,8 @@ class Comparison:
             p = unpaired_p(x.fires, y.fires, m)
             return cls(x, y, None, support=fires_x + fires_y, moments=m, p=p, **counted)
         y = Sample.of(generated, cluster, drawings)
-        difference = (y.sums - x.sums).tocsr()
+        difference = (y.sums - x.sums).tocsc()
+        difference.eliminate_zeros()
         m = paired_moments(x, y, difference)
         support = fires_x + fires_y - columns(_fires(natural).multiply(firing))
         p = paired_p(difference, m)

@@ -19,6 +19,13 @@ TOP_IMAGES = 5
 SAME = 0.003
 """Distance of two images' energies, relative to their size, below which they are one picture."""
 
+TELLING = 3
+"""Concepts from which on nearly equal energies tell that two images are copies: two that show
+one concept each may well show it almost equally strongly, and nothing else in common."""
+
+MEASURED = 50
+"""Values that the energies of a side take at least where they are measured ones."""
+
 _GROUPS = 16
 """Groups of concepts whose norms stand for an image where images are compared."""
 
@@ -78,19 +85,26 @@ def duplicates(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
 def clusters(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     """The cluster of near-copies that every image belongs to, (N,) int64, numbered from 0.
 
-    Near-copies are the same in the sense of `duplicates`; a chain of them is one cluster, an image
-    without a copy is a cluster of its own, and so is every image in which nothing fires.
+    Near-copies have equal energies, or, where `TELLING` concepts or more fire, the same in the
+    sense of `duplicates`; a chain of them is one cluster. An image without a copy is a cluster of
+    its own, and so is every image in which nothing fires. Energies of fewer than `MEASURED` values
+    are indicators or counts, which are equal for no reason: there all images are their own.
     """
+    own = np.arange(energies.n_images)
+    if len(np.unique(energies.energies)) < MEASURED:
+        return own
     first, picture, _ = _distinct(energies)
     distinct = energies.take(first)
+    concepts = np.diff(distinct.indptr)
     cluster = np.arange(len(first))
     for rows, others in _near_copies(distinct, same):
-        edges = (np.ones(len(rows), bool), (cluster[rows], cluster[others]))
-        graph = sparse.coo_matrix(edges, shape=(len(first), len(first)))
+        telling = np.minimum(concepts[rows], concepts[others]) >= TELLING
+        joined = cluster[rows[telling]], cluster[others[telling]]
+        graph = sparse.coo_matrix((np.ones(len(joined[0]), bool), joined), shape=2 * [len(first)])
         cluster = connected_components(graph, directed=False)[1][cluster]
     found = cluster[picture]
-    blank = np.flatnonzero(np.diff(energies.indptr) == 0)
-    found[blank] = len(first) + np.arange(len(blank))
+    blank = np.diff(energies.indptr) == 0
+    found[blank] = len(first) + own[blank]
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
 

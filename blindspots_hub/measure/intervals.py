@@ -23,11 +23,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class _Reach:
-    """How far a side's limits lie below and above its mean, with the mean."""
+    """How far a side's limits lie below and above its mean, with the mean.
+
+    `least_spread` is the standard error of the mean, or one firing image's weight if that is more.
+    """
 
     mean: np.ndarray
     below: np.ndarray
     above: np.ndarray
+    least_spread: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ class GapIntervals:
             m.natural.mean * m.natural.images + m.generated.mean * m.generated.images,
         )
         x, y = (_reach(side, pooled, 1 - level) for side in (m.natural, m.generated))
-        return cls(_gap(x, y, m.correlation), _relative(x, y, m.correlation))
+        # One weak firing image is all the variance of its side, and by itself would correlate by
+        # leaps: a side varies by the weight of one firing image at least.
+        k = np.clip(_ratio(m.covariance, x.least_spread * y.least_spread), -1, 1)
+        return cls(_gap(x, y, k), _relative(x, y, k))
 
 
 def _reach(side: SideMoments, pooled: np.ndarray, alpha: float) -> _Reach:
@@ -67,7 +74,8 @@ def _reach(side: SideMoments, pooled: np.ndarray, alpha: float) -> _Reach:
     shape = np.divide(more**2, spread, out=np.ones_like(mean), where=known)
     scale = np.divide(spread, more, out=np.zeros_like(mean), where=known)
     high = scale * gammainccinv(shape, alpha / 2)
-    return _Reach(mean, np.maximum(mean - low, 0), np.maximum(high - mean, 0))
+    least_spread = np.maximum(np.sqrt(variance), weight)
+    return _Reach(mean, np.maximum(mean - low, 0), np.maximum(high - mean, 0), least_spread)
 
 
 def _gap(x: _Reach, y: _Reach, k: np.ndarray) -> Interval:

@@ -77,19 +77,19 @@ class SideMoments:
 
 @dataclass(frozen=True)
 class Moments:
-    """Both sides, the correlation of their means (0 unpaired), and the gap's standard error².
+    """Both sides, the covariance of their means (0 unpaired), and the gap's standard error².
 
     `degrees_of_freedom` are the degrees of freedom of the gap's Student t.
     """
 
     natural: SideMoments
     generated: SideMoments
-    correlation: np.ndarray
+    covariance: np.ndarray
     var_gap: np.ndarray
     degrees_of_freedom: np.ndarray
 
 
-def paired_moments(natural: Sample, generated: Sample, difference: sparse.csr_matrix) -> Moments:
+def paired_moments(natural: Sample, generated: Sample, difference: sparse.csc_matrix) -> Moments:
     """Moments where row i of both samples is cluster i; `difference` is generated - natural."""
     x, y = SideMoments.of(natural), SideMoments.of(generated)
     sizes, groups = natural.sizes, len(natural.sizes)
@@ -97,11 +97,9 @@ def paired_moments(natural: Sample, generated: Sample, difference: sparse.csr_ma
     cross -= y.mean * (sizes @ natural.sums) + x.mean * (sizes @ generated.sums)
     cross += x.mean * y.mean * (sizes**2).sum()
     covariance = cross * groups / (groups - 1) / x.images**2
-    scale = np.sqrt(x.variance * y.variance)
-    correlation = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
     var_gap = _variance_of_mean(difference, sizes, y.mean - x.mean)
     degrees_of_freedom = np.full(x.mean.shape, groups - 1.0)
-    return Moments(x, y, np.clip(correlation, -1, 1), var_gap, degrees_of_freedom)
+    return Moments(x, y, covariance, var_gap, degrees_of_freedom)
 
 
 def unpaired_moments(natural: SideMoments, generated: SideMoments) -> Moments:
@@ -138,9 +136,9 @@ def columns(matrix: sparse.spmatrix) -> np.ndarray:
     return np.asarray(matrix.sum(axis=0), np.float64).ravel()
 
 
-def column_squares(matrix: sparse.csr_matrix) -> np.ndarray:
+def column_squares(matrix: sparse.spmatrix) -> np.ndarray:
     """Sum of the squares of every column, float64 (n,)."""
-    return np.bincount(matrix.indices, matrix.data**2, minlength=matrix.shape[1])
+    return columns(matrix.power(2))
 
 
 def _membership(cluster: np.ndarray) -> sparse.csr_matrix:

@@ -83,14 +83,13 @@ def _swapped(comparison: Comparison, judged: np.ndarray, seed: int) -> np.ndarra
     """p-values (judged, repeats) under random signs of the clusters' differences."""
     m, sizes = comparison.moments, comparison.natural.sizes
     assert comparison.difference is not None
-    difference = comparison.difference.tocsc()[:, judged]
-    difference.eliminate_zeros()
+    difference = comparison.difference[:, judged]
     rng = np.random.default_rng(seed)
     signs = rng.choice((1.0, -1.0), size=(len(sizes), REPEATS))
-    by_concept = difference.T.tocsr()
+    by_concept = difference.T
     sums = by_concept @ signs
     weighted = by_concept @ (signs * sizes[:, None]) if sizes.max() > 1 else sums
-    squares = column_squares(difference.tocsr())[:, None]
+    squares = column_squares(difference)[:, None]
     mean = sums / sizes.sum()
     variance = variance_of_mean(squares, weighted, mean, sizes)
     p = t_test(mean, variance, m.degrees_of_freedom[judged][:, None])

@@ -80,16 +80,14 @@ def few_differences(difference: sparse.csc_matrix) -> list[tuple[np.ndarray, np.
     return found
 
 
-def paired_p(difference: sparse.csr_matrix, m: Moments) -> np.ndarray:
+def paired_p(difference: sparse.csc_matrix, m: Moments) -> np.ndarray:
     """Paired t where at least 30 differences are non-zero, sign-flip below; 1 where none is.
 
-    `difference` (clusters, n) holds differences summed over each cluster.
+    `difference` CSC (clusters, n) holds differences summed over each cluster, and no zeros.
     """
     p = t_test(m.generated.mean - m.natural.mean, m.var_gap, m.degrees_of_freedom)
-    by_concept = difference.tocsc()
-    by_concept.eliminate_zeros()
-    p[np.diff(by_concept.indptr) == 0] = 1.0
-    for concepts, values in few_differences(by_concept):
+    p[np.diff(difference.indptr) == 0] = 1.0
+    for concepts, values in few_differences(difference):
         p[concepts] = sign_flip(values)
     return p
 

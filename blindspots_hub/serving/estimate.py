@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.planning import resolvable_gap
+from blindspots_hub.analysis.planning import Promise, promise
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.serving.zerogpu import on_zerogpu
 
@@ -43,16 +43,23 @@ def estimate(model: str, pairs: int, bundle: Bundle, seeds: int = 1) -> Estimate
     low, high = _seconds_an_image(model)
     images = pairs * seeds
     seconds = START[0] + images * low, START[1] + images * high
-    gap = resolvable_gap(bundle, pairs)
-    shows = (
-        f"{pairs:,} pairs can show relative gaps of about {gap:.2g} and more in a middling "
-        "concept; rarer concepts need more pairs."
-        if gap is not None
-        else f"{pairs:,} pairs: nothing measured here tells yet what that many can show."
-    )
+    shows = _shows(promise(bundle, pairs), pairs)
     each = f"Each caption is drawn {seeds} times: {images:,} images. " if seeds > 1 else ""
     guess = "The time is a guess by the model's size until the first images are drawn."
     return Estimate(*seconds, f"{shows} {each}{guess}")
+
+
+def _shows(found: Promise | None, pairs: int) -> str:
+    """What this many pairs can show, as a sentence."""
+    if found is None:
+        return f"{pairs:,} pairs: nothing measured here tells yet what that many can show."
+    judged = f"{pairs:,} pairs can judge about {found.share:.0%} of the concepts that occur"
+    if found.gap is None:
+        return f"{judged}, and show no change in a middling one for sure: more pairs are needed."
+    return (
+        f"{judged}, and show for sure relative gaps of about {found.gap:.2g} and more in a "
+        "middling one of these; rarer concepts need more pairs."
+    )
 
 
 def _seconds_an_image(model: str) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.analysis import concept_map as concept_table
-from blindspots_hub.analysis.deltas import ModelDeltas
-from blindspots_hub.analysis.planning import resolvable_gap
+from blindspots_hub.analysis.deltas import SIDES, ModelDeltas
+from blindspots_hub.analysis.planning import promise, resolvable_gap, sure_change
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.serving.estimate import estimate
@@ -91,19 +92,36 @@ def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:
             certain = np.array(table[f"{prefix}certain"].to_pylist())
             for side, sign in (("suppressed", 1), ("exaggerated", -1)):
                 found = reading.ranking(side)
-                blind = states[found] == side
-                assert sorted(found[blind]) == np.flatnonzero(states == side).tolist()
-                assert set(states[found[~blind]]) <= {"leaning"}
-                groups = 2 * ~blind + ~certain[found]
-                assert groups.tolist() == sorted(groups)
-                for group in set(groups):
-                    assert np.all(np.diff(sign * value[found[groups == group]]) >= 0)
+                sized = np.isin(states, SIDES[side])
+                leaning = (states == "leaning") & (sign * (value - 0.5) < 0)
+                assert sorted(found) == np.flatnonzero(sized | leaning).tolist()
+                # Sorted by the end of the selection interval that is nearest to no change.
+                end = "high" if sign > 0 else "low"
+                nearest = table[f"{prefix}delta_selected_{end}"].to_numpy()[found]
+                assert np.all(np.diff(sign * nearest) >= 0)
+                sure = reading.ranking(side, certain_only=True)
+                assert sorted(sure) == np.flatnonzero(certain & (states == side)).tolist()
 
 
 def test_more_pairs_resolve_smaller_gaps(bundle: Bundle) -> None:
-    few, many = resolvable_gap(bundle, 100), resolvable_gap(bundle, 400)
+    gaps = [sure_change(np.array(0.1), np.array(1.5), n, 0.99).item() for n in (100, 400, 1600)]
+    assert all(later < earlier for earlier, later in pairwise(gaps))
+    assert gaps[2] == pytest.approx(gaps[1] / 2, rel=0.2)  # with many pairs, by their root
+    # Ten images are too few for any sure change, however often they would have to fire.
+    assert np.isnan(sure_change(np.array(0.01), np.array(1.5), 100, 0.99))
+
+
+def test_promises_count_support(bundle: Bundle) -> None:
+    few, many = promise(bundle, 100), promise(bundle, 1000)
     assert few is not None
-    assert many == pytest.approx(few / 2)
+    assert many is not None
+    assert few.share < many.share <= 1
+    assert many.gap is not None
+    assert many.gap == resolvable_gap(bundle, 1000)
+    nothing = promise(bundle, 2)
+    assert nothing is not None
+    assert (nothing.share, nothing.gap) == (0.0, None)
+    assert "show no change" in estimate("planted/cedar", 2, bundle).sentence
 
 
 def test_estimates_grow_with_the_model_and_the_pairs(bundle: Bundle, tmp_path: Path) -> None:
@@ -111,4 +129,4 @@ def test_estimates_grow_with_the_model_and_the_pairs(bundle: Bundle, tmp_path: P
     assert small.seconds_high <= 120
     assert more.seconds_high > small.seconds_high
     assert estimate("org/some-model", 200, bundle).seconds_low > small.seconds_low
-    assert "200 pairs can show" in small.sentence
+    assert "200 pairs can judge" in small.sentence

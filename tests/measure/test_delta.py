@@ -10,7 +10,10 @@ from hypothesis.extra.numpy import arrays
 
 from blindspots_hub import paper
 from blindspots_hub.measure.delta import (
+    LEAST_ABSOLUTE,
+    TWO_FOLD,
     delta,
+    fold,
     mcdiarmid_epsilon,
     relative_delta,
     relative_gap,
@@ -51,23 +54,36 @@ def test_relative_gap_is_bounded_and_antisymmetric(a: np.ndarray, b: np.ndarray)
     assert np.array_equal(r, -relative_gap(b, a))
 
 
-def test_states_need_support_significance_and_size() -> None:
-    value = np.array([0.05, 0.05, 0.05, 0.05, 0.3, 0.95, 0.95])
-    low = np.array([0.01, 0.01, 0.01, 0.01, 0.2, 0.91, 0.85])
-    high = np.array([0.09, 0.12, 0.09, 0.09, 0.4, 0.99, 0.99])
-    q = np.array([0.01, 0.01, 0.20, np.nan, 0.01, 0.01, 0.01])
-    support = np.array([50, 50, 50, 0, 50, 50, 19])
-    found = states(value, low, high, q, support, MeasureSettings())
-    assert found.state.tolist() == [
-        "suppressed",
-        "suppressed",
-        "aligned",
-        "dead",
-        "leaning",
-        "exaggerated",
-        "undetermined",
-    ]
-    assert found.certain.tolist() == [True, False, False, False, False, True, False]
+#   value, selected ends of δ, of r, differs, support: state by relative δ, by absolute δ, certain
+CASES = [
+    (0.05, (0.01, 0.09), (-1.0, -0.9), True, 50, "suppressed", "suppressed", True),
+    (0.05, (0.01, 0.12), (-1.0, -0.8), True, 50, "suppressed", "suppressed", False),
+    (0.05, (0.01, 0.09), (-0.3, -0.1), True, 50, "suppressed", "leaning", True),
+    (0.05, (0.01, 0.09), (-1.0, -0.9), False, 50, "aligned", "aligned", False),
+    (0.05, (0.01, 0.09), (-1.0, -0.9), False, 0, "dead", "dead", False),
+    (0.95, (0.91, 0.99), (0.9, 1.0), True, 50, "exaggerated", "exaggerated", True),
+    (0.95, (0.85, 0.99), (0.15, 1.0), True, 50, "exaggerated", "leaning", False),
+    (0.95, (0.91, 0.99), (0.9, 1.0), True, 19.5, "undetermined", "undetermined", False),
+    (0.15, (0.11, 0.29), (-0.9, -0.34), True, 50, "weakened", "weakened", False),
+    (0.15, (0.11, 0.31), (-0.9, -0.33), True, 50, "leaning", "leaning", False),
+    (0.8, (0.71, 0.89), (0.34, 0.8), True, 50, "strengthened", "strengthened", False),
+    (0.8, (0.71, 0.89), (0.34, 0.8), False, 50, "aligned", "aligned", False),
+]
+
+
+def test_states_say_how_much_and_how_sure() -> None:
+    value, selected, r, differs, support, relative, absolute, certain = zip(*CASES, strict=True)
+    parts = (np.array(value), np.array(selected).T, np.array(r).T, np.array(differs))
+    for least, expected in ((0.0, relative), (LEAST_ABSOLUTE, absolute)):
+        found = states(*parts, np.array(support), MeasureSettings(), least)
+        assert found.state.tolist() == list(expected)
+        sure = [c and name in ("suppressed", "exaggerated") for c, name in zip(
+            certain, expected, strict=True)]  # fmt: skip
+        assert found.certain.tolist() == sure
+
+
+def test_two_fold_is_a_third() -> None:
+    assert fold(np.array([-1, -TWO_FOLD, 0, TWO_FOLD, 1])) == pytest.approx([0, 0.5, 1, 2, np.inf])
 
 
 def test_mcdiarmid_bound_solves_theorem_4() -> None:

@@ -158,8 +158,13 @@ def test_remeasuring_with_the_same_settings_changes_nothing(tmp_path: Path) -> N
 def test_remeasuring_the_embedded_bundle_gives_its_own_tables(
     tmp_path: Path, bundle: Bundle
 ) -> None:
+    embedded = bundle
+    bundle = drive(remeasure.stream(embedded, tmp_path / "a", {}))
     again = drive(remeasure.stream(bundle, tmp_path / "b", {}))
     for model in bundle.models:
+        for name in ("energy_natural", "delta", "relative_delta"):
+            old, new = (each.deltas(model)[name].to_numpy() for each in (embedded, bundle))
+            assert new == pytest.approx(old, abs=1e-9)
         for name in ("delta", "relative_delta_low", "q", "state", "top_generated"):
             old, new = bundle.deltas(model)[name], again.deltas(model)[name]
             if name in ("state", "top_generated"):
