@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from blindspots_hub.analysis.registry import ANALYSES as ANALYSES
     from blindspots_hub.artifacts.bundle import Bundle as Bundle
     from blindspots_hub.artifacts.bundle import load_bundle as load_bundle
     from blindspots_hub.artifacts.hub.fetch import pull as pull
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from blindspots_hub.errors import BlindspotsError as BlindspotsError
     from blindspots_hub.measure.settings import MeasureSettings as MeasureSettings
     from blindspots_hub.progress import Event as Event
+    from blindspots_hub.runs.analyse import analyse as analyse
     from blindspots_hub.runs.confounds import confounds as confounds
     from blindspots_hub.runs.evaluate import evaluate as evaluate
     from blindspots_hub.runs.evaluate_sae import evaluate_sae as evaluate_sae
@@ -37,12 +39,14 @@ if TYPE_CHECKING:
     from blindspots_hub.runs.train_sae import train_sae as train_sae
 
 _WHERE = {
+    "ANALYSES": "analysis.registry",
     "Backbone": "concepts.backbone",
     "BlindspotsError": "errors",
     "Bundle": "artifacts.bundle",
     "Event": "progress",
     "MeasureSettings": "measure.settings",
     "RASAE": "concepts.rasae",
+    "analyse": "runs.analyse",
     "confounds": "runs.confounds",
     "evaluate": "runs.evaluate",
     "evaluate_sae": "runs.evaluate_sae",

@@ -10,6 +10,7 @@ import typer
 from blindspots_hub.commands import (
     benchmarks,
     certainty,
+    findings,
     hub,
     measuring,
     planted,
@@ -32,6 +33,7 @@ app.command()(starting.start)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)
+app.command()(findings.analyse)
 app.command()(certainty.plan)
 app.command()(certainty.stability)
 app.command()(certainty.confounds)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import NATURAL, energies_path
+from blindspots_hub.artifacts.layout import FINDINGS, NATURAL, energies_path
 from blindspots_hub.artifacts.schema import Column, TableSpec
 from blindspots_hub.errors import BlindspotsError
 
@@ -79,7 +79,7 @@ class Analysis:
     @property
     def spec(self) -> TableSpec:
         """Its table in a bundle: optional, and by its name."""
-        return TableSpec(f"deltas/analyses/{self.name}.parquet", self.row, self.columns)
+        return TableSpec(f"{FINDINGS}/{self.name}.parquet", self.row, self.columns)
 
     def groups(self, bundle: Bundle) -> list[tuple[str, ...]]:
         """The models of a bundle as this analysis takes them: one by one, in pairs, or all."""

@@ -94,12 +94,11 @@ def figure(bundle: Bundle, first: str, second: str) -> Figure:
     from blindspots_hub.analysis.figures import delta_colorscale, plain_layout
 
     concepts, (x, y) = shared(bundle, (first, second))
-    labels = bundle.concepts["label"].take(pa.array(concepts)).to_pylist()
     points = go.Scattergl(
         x=x.delta[concepts],
         y=y.delta[concepts],
         mode="markers",
-        text=[f"#{k} {label or ''}" for k, label in zip(concepts, labels, strict=True)],
+        text=[f"#{k} {bundle.labels[k]}" for k in concepts],
         marker={
             "size": 6,
             "color": (x.delta + y.delta)[concepts] / 2,

@@ -166,10 +166,9 @@ def _images(entry: dict[str, object]) -> str:
 
 
 def _names(bundle: Bundle, concepts: np.ndarray) -> list[str]:
-    labels = bundle.concepts["label"].to_pylist()
     names: list[str] = []
     for concept in concepts:
-        name = labels[concept] or f"concept #{concept}"
+        name = bundle.labels[concept] or f"concept #{concept}"
         if name not in names:  # several concepts may stand for one thing
             names.append(name)
         if len(names) == NAMED:

@@ -25,6 +25,7 @@ from blindspots_hub.artifacts.layout import (
     part_of,
     table_path,
 )
+from blindspots_hub.artifacts.optional import identity, read_optional
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
@@ -74,6 +75,15 @@ class Bundle:
     def version(self) -> str:
         """The bundle's version."""
         return str(self.manifest["version"])
+
+    @cached_property
+    def identity(self) -> str:
+        """What names the results in links: optional tables that come and go do not change it."""
+        return identity(self.root, self.manifest)
+
+    def optional(self, spec: TableSpec) -> pa.Table | None:
+        """A table that a bundle may have, or None where this one has not."""
+        return read_optional(self.root, self.manifest, spec)
 
     @cached_property
     def sha256(self) -> str:
@@ -136,6 +146,11 @@ class Bundle:
     def concepts(self) -> pa.Table:
         """Table CONCEPTS: map coordinates, labels, neighbours."""
         return self._read(CONCEPTS)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Name of every concept; "" where it has none."""
+        return [label or "" for label in self.concepts["label"].to_pylist()]
 
     @cached_property
     def pairs(self) -> pa.Table:

@@ -24,6 +24,9 @@ BACKBONE = "backbone"
 PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
 
+FINDINGS = "deltas/analyses"
+"""Folder of the optional tables of analyses: they belong to the tables that they were made from."""
+
 NATURAL = "natural"
 """Source name of the natural images; no model may be called so."""
 

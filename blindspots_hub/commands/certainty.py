@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from blindspots_hub.commands.options import (
+    BundleArgument,
     BundleOption,
     DeviceOption,
     QuietOption,
@@ -17,7 +18,6 @@ from blindspots_hub.commands.options import (
     tell,
 )
 
-BundleArgument = Annotated[str, typer.Argument(help="A bundle: a folder, or org/name[@version].")]
 ModelOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--model", help="One of its models. Default: every one."),

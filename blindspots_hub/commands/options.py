@@ -24,6 +24,7 @@ BundleOption = Annotated[
         "Default: the embedded one.",
     ),
 ]
+BundleArgument = Annotated[str, typer.Argument(help="A bundle: a folder, or org/name[@version].")]
 DeviceOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--device", help="cpu, cuda, cuda:1, mps. Default: the best there is."),

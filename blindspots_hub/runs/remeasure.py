@@ -7,12 +7,13 @@ becomes one of today's.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS
+from blindspots_hub.artifacts.layout import FINDINGS, MANIFEST, NATURAL, PARTS
 from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import MeasureSettings
@@ -20,7 +21,7 @@ from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 from blindspots_hub.utils.files import copy_folder
 
-ANEW = ("schema_version", "created_with", "packages", "files", "models", "request")
+ANEW = ("schema_version", "created_with", "packages", "files", "models", "request", "results")
 """What a manifest says that does not stay as it is: the rest does."""
 
 
@@ -36,6 +37,7 @@ def remeasure(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle
     for part in PARTS:
         if (bundle.root / part).is_dir():
             copy_folder(bundle.root / part, out / part)
+    shutil.rmtree(out / FINDINGS, ignore_errors=True)  # answers to the tables of before
     entries = []
     for done, (name, model) in enumerate(bundle.models.items()):
         yield Event("compute tables", done, len(bundle.models), {"model": name})

@@ -126,7 +126,7 @@ def test_report_and_figures_are_written(evidence: Evidence, tmp_path) -> None:  
 def test_committed_labels_come_from_the_truth(evidence: Evidence, embedded: Bundle) -> None:
     """Named by another world's images, names agree with this world's for most concepts."""
     here = labels(evidence.natural, evidence.pairs.factors)
-    committed = embedded.concepts["label"].to_pylist()
+    committed = embedded.labels
     both = [(a, b) for a, b in zip(here, committed, strict=True) if a and b]
     assert len(both) >= 25
     assert np.mean([a == b for a, b in both]) > 0.9

@@ -78,7 +78,7 @@ def concept_card(
 
 
 def _label(entry: Entry, concept: int) -> str:
-    return str(entry.bundle.concepts["label"][concept].as_py() or "")
+    return entry.bundle.labels[concept]
 
 
 def _head(entry: Entry, concept: int) -> str:

@@ -19,7 +19,7 @@ ID_DIGITS = 16
 
 def bundle_id(bundle: Bundle) -> str:
     """What names a bundle in links: the first digits of its manifest's sha256."""
-    return bundle.sha256[:ID_DIGITS]
+    return bundle.identity[:ID_DIGITS]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class MapServer:
         check_concept(entry, concept)
         reading = entry.reading(kind)
         told: Hover = {
-            "label": str(entry.bundle.concepts["label"][concept].as_py() or ""),
+            "label": entry.bundle.labels[concept],
             "value": f"{kind} δ {delta_words(reading, concept)}",
             "state": state_words(reading, concept, entry.paired),
         }
@@ -106,4 +106,4 @@ def _points(catalog: Catalog) -> MapData:
     concepts = catalog.home.concepts
     xy = np.stack([concepts["x"].to_numpy(), concepts["y"].to_numpy()], axis=1)
     size = frequency_bytes(concepts["frequency"].to_numpy())
-    return MapData(xy, size, [label or "" for label in concepts["label"].to_pylist()])
+    return MapData(xy, size, catalog.home.labels)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-import pyarrow as pa
 
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.analysis.words import SIGNS, times
@@ -80,9 +79,9 @@ def _note(text: str) -> str:
 
 
 def _rows(entry: Entry, kind: str, concepts: Sequence[int]) -> list[str]:
-    labels = entry.bundle.concepts["label"].take(pa.array(concepts, pa.int64())).to_pylist()
+    labels = entry.bundle.labels
     reading = entry.reading(kind)
-    return [_row(reading, k, label) for k, label in zip(concepts, labels, strict=True)]
+    return [_row(reading, k, labels[k]) for k in concepts]
 
 
 def _row(reading: ModelDeltas, concept: int, label: str) -> str:
@@ -94,7 +93,7 @@ def _row(reading: ModelDeltas, concept: int, label: str) -> str:
         ends = f"δ {delta_words(reading, concept)}, picked {interval(float(low), float(high))}"
         drawn = f"{times(float(fold(reading.r[concept])))} ×"
     return (
-        f'<tr data-open="{concept}" tabindex="0"><td>{concept}<td>{escape(label or "")}'
+        f'<tr data-open="{concept}" tabindex="0"><td>{concept}<td>{escape(label)}'
         f"<td>{drawn}"
         f'<td title="{escape(ends)}">{bare_track(reading, concept, selected=True)}'
         f'<td class="is-{state}">{SIGNS.get(state, "")} {sure}'
@@ -126,7 +125,7 @@ def nothing_found(entry: Entry, kind: str, side: str, certain_only: bool) -> str
 def csv_text(entry: Entry, kind: str, side: str, show: str) -> str:
     """One ranking in full as CSV, numbers unrounded."""
     reading = entry.reading(kind)
-    labels = entry.bundle.concepts["label"]
+    labels = entry.bundle.labels
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
@@ -135,7 +134,7 @@ def csv_text(entry: Entry, kind: str, side: str, show: str) -> str:
             [
                 rank,
                 int(concept),
-                _cell(labels[int(concept)].as_py() or ""),
+                _cell(labels[int(concept)]),
                 state_name(reading, concept),
                 bool(reading.certain[concept]),
                 float(fold(reading.r[concept])),

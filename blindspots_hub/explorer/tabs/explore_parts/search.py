@@ -43,7 +43,7 @@ class Words:
             entry.bundle.thumbnail(NATURAL, pair_id) for pair_id in ids.dictionary.to_pylist()
         )
         return cls(
-            [(label or "").lower() for label in entry.bundle.concepts["label"].to_pylist()],
+            [label.lower() for label in entry.bundle.labels],
             [thumbnail.caption.lower() if thumbnail else "" for thumbnail in thumbnails],
             pc.list_parent_indices(tops).to_numpy(),
             ids.indices.to_numpy(),
@@ -72,10 +72,9 @@ def find(entry: Entry, text: str, limit: int = LIMIT) -> list[Hit]:
         reasons.setdefault(concept, "")
     for concept, count in _by_caption(words, text, limit):
         reasons.setdefault(concept, f"in {count} captions" if count > 1 else "in a caption")
-    labels = entry.bundle.concepts["label"]
+    labels = entry.bundle.labels
     return [
-        Hit(concept, str(labels[concept].as_py() or ""), reason)
-        for concept, reason in list(reasons.items())[:limit]
+        Hit(concept, labels[concept], reason) for concept, reason in list(reasons.items())[:limit]
     ]
 
 
