@@ -27,6 +27,8 @@ class Column:
     type: pa.DataType
     unit: str
     meaning: str
+    optional: bool = False
+    """Whether bundles of an earlier version lack it; it is then read as null."""
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,19 @@ CONCEPTS = TableSpec(
     "one concept of the SAE; row k is concept k",
     (
         Column("concept", pa.int32(), "", "index of the concept, from 0"),
-        Column("x", pa.float32(), "", "first UMAP coordinate of the concept's atom"),
+        Column("x", pa.float32(), "", "first UMAP coordinate of its atom; null if it never fires"),
         Column("y", pa.float32(), "", "second UMAP coordinate"),
-        Column("cluster", pa.int32(), "", "cluster on the map; -1 is none"),
+        Column(
+            "x_codes", pa.float32(), "", "the same by the images it fires in, rows of ZᵀZ", True
+        ),
+        Column("y_codes", pa.float32(), "", "second coordinate by those; or null", True),
+        Column("cluster", pa.int32(), "", "cluster of x, y; -1 is none"),
         Column("label", pa.string(), "", "name of the concept; empty where it has none"),
         Column("images", pa.int32(), "images", "natural images in which the concept fires"),
         Column("frequency", pa.float64(), "share", "images / natural images looked at"),
-        Column("nearest", pa.list_(pa.int32()), "", "concepts of nearest atoms, nearest first"),
+        Column(
+            "nearest", pa.list_(pa.int32()), "", "live concepts of nearest atoms, nearest first"
+        ),
         Column("nearest_cosine", pa.list_(pa.float32()), "cosine", "of those atoms"),
         Column("often_with", pa.list_(pa.int32()), "", "concepts that fire in the same images"),
         Column("often_with_cosine", pa.list_(pa.float32()), "cosine", "of those image sets"),
@@ -201,8 +209,10 @@ patch grid), `values` float16 (the code).
 `preprocessing`, `layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be
 compared concept by concept); `models`, each with its `name`, `title`, `design` (paired or
 unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, `run` (pipeline, revision,
-seed, sampler, licence), `counts` of states, `null`; `packages`; `files` with the sha256 and size of
-every other file, cards (`README.md`) excepted: they are for people, and nothing reads them;
+seed, sampler, licence), `counts` of states, `null`, and where the RA-SAE knows its own images
+`domain` (`home`, and for `natural` and `generated` images the share `outside`, `is_outside`, `r2`,
+`codes`, `silent`, and by which `feature` they differ most); `packages`; `files` with the sha256 and
+size of every other file, cards (`README.md`) excepted: they are for people, and nothing reads them;
 `licence`, where told: the Hub's identifier of the licence of what is the publisher's own.
 
 A bundle that was fetched from the Hub also has `bundle.lock.json`: the commit of every repository
@@ -212,9 +222,19 @@ that belongs to it, and the sha256 of `bundle.json`. No manifest names it.
 
 Each folder at the top is a part, and a repository of its own on the Hub: `deltas/` (all that the
 explorer reads), `pairs/`, `generations/`, `sae/` (`config.json` and `model.safetensors` of the
-RA-SAE; `quality.json` with its `r2`, `l0` and `dead_share` on held-out tokens, where measured) and
-`backbone/` (a transformers checkpoint, only where the backbone is not on the Hub). A part is there
-whole or not at all; `deltas/` always is.
+RA-SAE; `quality.json` with its `r2`, `l0` and `dead_share` on held-out tokens, where measured;
+`domain.safetensors`, what it knows of the images it was trained on, where it does) and `backbone/`
+(a transformers checkpoint, only where the backbone is not on the Hub). A part is there whole or not
+at all; `deltas/` always is.
+
+`sae/domain.safetensors`, float64, of the patch tokens of the RA-SAE's own images: `mean` (d),
+`directions` (d, r) and `variances` (r) of most variance; `low`, `middle`, `high` (4), the 1st, 50th
+and 99th percentile over those images of the share of an image's variance that is not reconstructed,
+and of the logarithms of its tokens' mean squared distance along those directions and beyond them
+and of the variance within it, each over that of all the tokens. Metadata `domain` (JSON): `beyond`,
+the variance in all other directions; `limit`, the score beyond which an image is outside; `home`:
+`images`, `r2`, `codes` a token, `silent` tokens, `origin`. `concepts/domain.py` says how an image
+is scored.
 """
 
 

@@ -50,7 +50,7 @@ class ModelImages:
 
     Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
     where it is None the two sets are unpaired. `sampler_share` (n,) where captions were drawn
-    several times (`measure.sampler`).
+    several times (`measure.sampler`). `domain`: what `engine.domain_check` says of the images.
     """
 
     name: str
@@ -61,6 +61,7 @@ class ModelImages:
     run: Mapping[str, Any]
     dropped: Mapping[str, int] = field(default_factory=dict)
     sampler_share: np.ndarray | None = None
+    domain: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -147,6 +148,7 @@ def _measure(
         **written.entry,
         "dropped": dict(model.dropped),
         "run": dict(model.run),
+        **({"domain": dict(model.domain)} if model.domain else {}),
     }
 
 

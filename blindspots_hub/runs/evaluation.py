@@ -17,6 +17,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp, open_image
+from blindspots_hub.engine.domain_check import domain_entry, warned
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.measure.energies import ImageEnergies
@@ -137,6 +138,11 @@ class Run:
         try:
             for turn, shard in enumerate(mine, start=1):
                 next(natural, None)
+                if turn == 1 and self.has_natural_images:
+                    natural_images = self.natural_store.load([shard])
+                    told = warned(self.space.domain, "natural", natural_images)
+                    if told:
+                        yield Event(DRAW, done, total, told)
                 names = self.drawn_store.shards[shard]
                 if self.drawn_store.has(shard):
                     done += len(names)
@@ -149,6 +155,10 @@ class Run:
                         yield Event(DRAW, done, total, self._preview(name))
                 for _ in encode_shards(self.drawn_store, [shard], self.space, self.drawn_images):
                     pass
+                if turn == 1:
+                    told = warned(self.space.domain, "generated", self.drawn_store.load([shard]))
+                    if told:
+                        yield Event(DRAW, done, total, told)
                 if turn & (turn - 1) == 0:  # 1, 2, 4, 8, … shards: the counts cost little
                     counts = self._interim(mine[:turn])
                     if counts:
@@ -233,6 +243,7 @@ class Run:
             },
             dropped=dict(sorted(dropped.items())),
             sampler_share=self._sampler_share(sides),
+            domain=self._domain(sides),
         )
         copy_space(self.base, self.out)
         identity = {
@@ -252,6 +263,12 @@ class Run:
             self.request.settings,
             null_from=self._null_from(sides.natural),
         )
+
+    def _domain(self, sides: _Sides) -> dict[str, Any] | None:
+        coded = {"generated": sides.coded}
+        if self.has_natural_images:
+            coded = {"natural": self.natural_store.load(), **coded}
+        return domain_entry(self.space.domain, coded)
 
     def _sampler_share(self, sides: _Sides) -> np.ndarray | None:
         if self.request.seeds == 1:

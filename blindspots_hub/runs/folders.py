@@ -13,9 +13,11 @@ import numpy as np
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
+from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
 from blindspots_hub.data.matching import Matched, match_folders
+from blindspots_hub.engine.domain_check import domain_entry
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.generation.models import slug
@@ -74,10 +76,10 @@ def measure_folders(
         images = {i: partial(open_image, path) for i, path in paths.items()}
         store = code_store(out / WORK / f"{side}-{request[:16]}", list(images), space)
         stage = f"encode {side} images"
-        coded[side] = yield from encode_all(store, space, images, stage, processes)
+        coded[side] = yield from encode_all(store, space, images, stage, processes, side)
     if processes.is_first:
         copy_space(base, out)
-        yield from _write(out, base, settings, request, matched, files, coded)
+        yield from _write(out, base, settings, request, matched, files, coded, space.domain)
         tidy(out)
     barrier(processes)
     return load_bundle(out)
@@ -147,6 +149,7 @@ def _write(
     matched: Matched,
     files: dict[str, dict[str, Path]],
     found: dict[str, CodedImages],
+    domain: Domain | None,
 ) -> Work[None]:
     kept = _Kept.of(found, matched.paired)
     coded = kept.coded
@@ -186,6 +189,7 @@ def _write(
         },
         run={"source": "folders"},
         dropped=kept.dropped(matched),
+        domain=domain_entry(domain, coded),
     )
     natural = coded["natural"].ids
     pairs = _image_columns(natural, files["natural"]) | {
