@@ -22,7 +22,8 @@ class Event:
     """One step of long work.
 
     `stage` is a short phrase a user can read ("generate images"), `done` of `total` pieces are
-    finished, `detail` carries what a page may want to show of it (an image, a count).
+    finished, `detail` carries what a page may want to show of it (an image, a count), and under
+    `warning` a sentence that is to be shown and to stay.
     """
 
     stage: str
@@ -59,6 +60,10 @@ class TerminalProgress:
         """Show one event."""
         if self._quiet:
             return
+        if warning := event.detail.get("warning"):
+            from tqdm import tqdm
+
+            tqdm.write(f"Warning: {warning}", file=sys.stderr)
         if event.stage != self._stage:
             from tqdm import tqdm
 

@@ -35,6 +35,13 @@ def sample_world(n: int) -> MapData:
     return MapData(xy, size, [NASTY if i % 5 == 0 else f"concept {i}" for i in range(n)])
 
 
+def half_placed(world: MapData) -> MapData:
+    """The same with every second concept nowhere, as those that never fire."""
+    xy = world.xy.copy()
+    xy[1::2] = np.nan
+    return MapData(xy, world.size, world.labels)
+
+
 def sample_colours(n: int, key: str) -> bytes:
     if key == "bad":
         raise BlindspotsError(NO_MODEL)
@@ -48,7 +55,7 @@ def sample_colours(n: int, key: str) -> bytes:
 def sample_map(world: MapData) -> Any:
     n = len(world.xy)
     return concept_map(
-        lambda key: world if key == "world" else sample_world(500),
+        lambda key: world if key == "world" else half_placed(sample_world(500)),
         lambda key: sample_colours(500 if key.startswith("small") else n, key),
         lambda i, key: Hover(value=f"δ of {i} in {key}", state=NASTY, image=PIXEL),
         data_key="world",

@@ -277,6 +277,8 @@ def _write_concepts(
             "concept": np.arange(n),
             "x": xy[:, 0].astype(np.float32),
             "y": xy[:, 1].astype(np.float32),
+            "x_codes": xy[::-1, 0].astype(np.float32),
+            "y_codes": xy[::-1, 1].astype(np.float32),
             "cluster": cluster,
             "label": labels,
             "images": images,

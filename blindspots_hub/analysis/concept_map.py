@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.utils.cores import on_all_cores
@@ -15,6 +16,9 @@ NEIGHBOURS = 8
 
 UMAP_NEIGHBOURS = 15
 """umap-learn's default size of the neighbourhood."""
+
+PROJECTED = 256
+"""Numbers that a concept's company is projected to before it is laid out."""
 
 MIN_TOGETHER = 5
 """Images that two concepts must share before they count as firing together."""
@@ -28,10 +32,10 @@ def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
     """
     norms = np.linalg.norm(dictionary, axis=1, keepdims=True)
     unit = (dictionary / np.maximum(norms, 1e-12)).astype(np.float32)
-    count = min(count, len(unit) - 1)
+    count = max(0, min(count, len(unit) - 1))
     index = np.empty((len(unit), count), np.int32)
     cosine = np.empty((len(unit), count), np.float32)
-    for start in range(0, len(unit), 1024):
+    for start in range(0, len(unit) if count else 0, 1024):
         block = unit[start : start + 1024] @ unit.T
         rows = np.arange(len(block))
         block[rows, start + rows] = -np.inf
@@ -66,18 +70,40 @@ def co_occurring(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray],
     )
 
 
-def map_coordinates(dictionary: np.ndarray, seed: int = 0) -> np.ndarray:
-    """UMAP of the atoms, float32 (n, 2), by cosine with exact neighbours (section 5.2, Fig. 7).
+def codes_by_company(energies: ImageEnergies, concepts: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Rows of ZᵀZ, randomly projected: float32 (m, `PROJECTED`) of the m `concepts` that fire.
 
+    Z (images, concepts) are the energies, each concept's scaled to length 1, so that an entry of
+    ZᵀZ is the cosine of two concepts' energies over the images. A Gaussian projection keeps the
+    rows' angles (Johnson and Lindenstrauss), and ZᵀZ itself is never made.
+    """
+    from scipy import sparse
+
+    matrix = energies.matrix[:, concepts]
+    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
+    scaled = (matrix @ sparse.diags(1 / lengths)).tocsr()
+    width = min(PROJECTED, len(concepts))
+    random = np.random.default_rng(seed).normal(size=(len(concepts), width)) / np.sqrt(width)
+    return np.asarray(scaled.T @ (scaled @ random), np.float32)
+
+
+def map_coordinates(
+    points: np.ndarray, index: np.ndarray, cosine: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """UMAP of `points` (n, width), float32 (n, 2), by cosine (section 5.2, Fig. 7).
+
+    index, cosine (n, at least 14 or n - 1): each point's exact neighbours, nearest first.
     Coordinates differ between machines even with a seed: they are shipped, not recomputed.
     """
     import warnings
 
     import umap
 
-    count = min(UMAP_NEIGHBOURS, len(dictionary) - 1)
-    index, cosine = nearest_atoms(dictionary, count - 1)
-    own = np.arange(len(dictionary), dtype=np.int32)[:, None]  # umap counts a point itself first
+    count = min(UMAP_NEIGHBOURS, len(points) - 1)
+    if count < 3:  # umap-learn cannot lay out so few
+        return np.column_stack([np.arange(len(points)), np.zeros(len(points))]).astype(np.float32)
+    index, cosine = index[:, : count - 1], cosine[:, : count - 1]
+    own = np.arange(len(points), dtype=np.int32)[:, None]  # umap counts a point itself first
     distances = np.maximum(1 - cosine, 0)
     knn = (np.hstack([own, index]), np.hstack([np.zeros_like(cosine[:, :1]), distances]), None)
     with warnings.catch_warnings():
@@ -90,7 +116,7 @@ def map_coordinates(dictionary: np.ndarray, seed: int = 0) -> np.ndarray:
             precomputed_knn=knn,
             random_state=seed,
             n_jobs=1,
-        ).fit_transform(dictionary)
+        ).fit_transform(points)
     return np.asarray(layout, np.float32)
 
 
@@ -99,6 +125,8 @@ def clusters(coordinates: np.ndarray) -> np.ndarray:
     from sklearn.cluster import HDBSCAN
 
     size = max(5, len(coordinates) // 200)
+    if len(coordinates) < size:
+        return np.full(len(coordinates), -1, np.int32)
     found = HDBSCAN(min_cluster_size=size, copy=True).fit_predict(coordinates)
     return np.asarray(found, np.int32)
 
@@ -106,22 +134,52 @@ def clusters(coordinates: np.ndarray) -> np.ndarray:
 def concept_table(
     dictionary: np.ndarray, natural: ImageEnergies, labels: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Columns of the bundle's `concepts` table from the atoms (n, d) and the natural energies."""
+    """Columns of the bundle's `concepts` table from the atoms (n, d) and the natural energies.
+
+    Only concepts that fire in a natural image are laid out and are neighbours: atoms that nothing
+    ever fires lie wherever training left them, and would be most of a live one's neighbours.
+    """
     n = len(dictionary)
-    xy = map_coordinates(dictionary)
-    nearest, nearest_cosine = nearest_atoms(dictionary, NEIGHBOURS)
-    often, often_cosine = co_occurring(natural, NEIGHBOURS)
     images = np.bincount(natural.concepts, minlength=n).astype(np.int32)
+    live = np.flatnonzero(images)
+    atoms = dictionary[live]
+    index, cosine = nearest_atoms(atoms, max(NEIGHBOURS, UMAP_NEIGHBOURS - 1))
+    by_atoms = map_coordinates(atoms, index, cosine)
+    company = codes_by_company(natural, live)
+    by_codes = map_coordinates(company, *nearest_atoms(company, UMAP_NEIGHBOURS - 1))
+    cluster = np.full(n, -1, np.int32)
+    cluster[live] = clusters(by_atoms)
+    often, often_cosine = co_occurring(natural, NEIGHBOURS)
     return {
         "concept": np.arange(n, dtype=np.int32),
-        "x": xy[:, 0],
-        "y": xy[:, 1],
-        "cluster": clusters(xy),
+        **_placed(by_atoms, live, n, ("x", "y")),
+        **_placed(by_codes, live, n, ("x_codes", "y_codes")),
+        "cluster": cluster,
         "label": list(labels) if labels is not None else [""] * n,
         "images": images,
         "frequency": images / max(natural.n_images, 1),
-        "nearest": list(nearest),
-        "nearest_cosine": list(nearest_cosine),
+        "nearest": _of_live(live[index[:, :NEIGHBOURS]].astype(np.int32), live, n),
+        "nearest_cosine": _of_live(cosine[:, :NEIGHBOURS], live, n),
         "often_with": often,
         "often_with_cosine": often_cosine,
     }
+
+
+def _placed(
+    layout: np.ndarray, live: np.ndarray, n: int, names: tuple[str, str]
+) -> dict[str, pa.Array]:
+    """The two coordinates of each of n concepts; null where it is not laid out."""
+    places = np.full((n, 2), np.nan, np.float32)
+    places[live] = layout
+    return {
+        name: pa.array(column, pa.float32(), from_pandas=True)
+        for name, column in zip(names, places.T, strict=True)
+    }
+
+
+def _of_live(rows: np.ndarray, live: np.ndarray, n: int) -> list[np.ndarray]:
+    """A list for each of n concepts: its row, or none where it never fires."""
+    lists = [rows[0, :0] if len(rows) else rows.ravel()] * n
+    for concept, row in zip(live.tolist(), rows, strict=True):
+        lists[concept] = row
+    return lists

@@ -250,7 +250,11 @@ class Bundle:
         return {key: row for row, key in enumerate(keys)}
 
     def _read(self, spec: TableSpec, model: str | None = None) -> pa.Table:
-        return pq.read_table(table_path(self.root, spec, model)).combine_chunks()
+        table = pq.read_table(table_path(self.root, spec, model)).combine_chunks()
+        for column in spec.columns:
+            if column.optional and column.name not in table.column_names:
+                table = table.append_column(column.name, pa.nulls(len(table), column.type))
+        return table
 
     def captions(self, pair_ids: list[str]) -> list[str]:
         """Captions of pairs, in the order asked."""

@@ -27,13 +27,15 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 class Column:
     """One column: its Arrow type, its unit ("" where it has none) and what it means.
 
-    Where `optional`, NaN is written as null.
+    Where `nullable`, NaN is written as null. Where `optional`, bundles of an earlier version lack
+    it; it is then read as null.
     """
 
     name: str
     type: pa.DataType
     unit: str
     meaning: str
+    nullable: bool = False
     optional: bool = False
 
 
@@ -117,13 +119,26 @@ CONCEPTS = TableSpec(
     "one concept of the SAE; row k is concept k",
     (
         Column("concept", pa.int32(), "", "index of the concept, from 0"),
-        Column("x", pa.float32(), "", "first UMAP coordinate of the concept's atom"),
-        Column("y", pa.float32(), "", "second UMAP coordinate"),
-        Column("cluster", pa.int32(), "", "cluster on the map; -1 is none"),
+        Column(
+            "x", pa.float32(), "", "first UMAP coordinate of its atom; null if it never fires", True
+        ),
+        Column("y", pa.float32(), "", "second UMAP coordinate", True),
+        Column(
+            "x_codes",
+            pa.float32(),
+            "",
+            "the same by the images it fires in, rows of ZᵀZ",
+            True,
+            True,
+        ),
+        Column("y_codes", pa.float32(), "", "second coordinate by those; or null", True, True),
+        Column("cluster", pa.int32(), "", "cluster of x, y; -1 is none"),
         Column("label", pa.string(), "", "name of the concept; empty where it has none"),
         Column("images", pa.int32(), "images", "natural images in which the concept fires"),
         Column("frequency", pa.float64(), "share", "images / natural images looked at"),
-        Column("nearest", pa.list_(pa.int32()), "", "concepts of nearest atoms, nearest first"),
+        Column(
+            "nearest", pa.list_(pa.int32()), "", "live concepts of nearest atoms, nearest first"
+        ),
         Column("nearest_cosine", pa.list_(pa.float32()), "cosine", "of those atoms"),
         Column("often_with", pa.list_(pa.int32()), "", "concepts that fire in the same images"),
         Column("often_with_cosine", pa.list_(pa.float32()), "cosine", "of those image sets"),
@@ -271,9 +286,12 @@ missing the tables are of method 1, whose intervals cover less than they say), `
 (pipeline, revision, seed, sampler, licence), `counts` of states, `null` (`kind`: swap within pairs,
 or relabel where unpaired; `repeats`; `pairs`; `flagged`, the mean share of supported concepts with
 a p that the table rejects, its least and largest, `flagged_low` and `flagged_high`; `drawings`,
-null or `pairs` and `flagged` of drawing 0 against drawing 1); `packages`; `files` with the sha256
-and size of every other file, cards (`README.md`) excepted: they are for people, and nothing reads
-them; `licence`, where told: the Hub's identifier of the licence of what is the publisher's own.
+null or `pairs` and `flagged` of drawing 0 against drawing 1), and where the RA-SAE knows its own
+images `domain` (`home`, and for `natural` and `generated` images the share `outside`, `is_outside`,
+`r2`, `codes`, `silent`, and by which `feature` they differ most); `packages`; `files` with the
+sha256 and size of every other file, cards (`README.md`) excepted: they are for people, and nothing
+reads them; `licence`, where told: the Hub's identifier of the licence of what is the publisher's
+own; `results`, where optional tables were added later: what names the bundle in links.
 
 A bundle that was fetched from the Hub also has `bundle.lock.json`: the commit of every repository
 that belongs to it, and the sha256 of `bundle.json`. No manifest names it.
@@ -282,9 +300,19 @@ that belongs to it, and the sha256 of `bundle.json`. No manifest names it.
 
 Each folder at the top is a part, and a repository of its own on the Hub: `deltas/` (all that the
 explorer reads), `pairs/`, `generations/`, `sae/` (`config.json` and `model.safetensors` of the
-RA-SAE; `quality.json` with its `r2`, `l0` and `dead_share` on held-out tokens, where measured) and
-`backbone/` (a transformers checkpoint, only where the backbone is not on the Hub). A part is there
-whole or not at all; `deltas/` always is.
+RA-SAE; `quality.json` with its `r2`, `l0` and `dead_share` on held-out tokens, where measured;
+`domain.safetensors`, what it knows of the images it was trained on, where it does) and `backbone/`
+(a transformers checkpoint, only where the backbone is not on the Hub). A part is there whole or not
+at all; `deltas/` always is.
+
+`sae/domain.safetensors`, float64, of the patch tokens of the RA-SAE's own images: `mean` (d),
+`directions` (d, r) and `variances` (r) of most variance; `low`, `middle`, `high` (4), the 1st, 50th
+and 99th percentile over those images of the share of an image's variance that is not reconstructed,
+and of the logarithms of its tokens' mean squared distance along those directions and beyond them
+and of the variance within it, each over that of all the tokens. Metadata `domain` (JSON): `beyond`,
+the variance in all other directions; `limit`, the score beyond which an image is outside; `home`:
+`images`, `r2`, `codes` a token, `silent` tokens, `origin`. `concepts/domain.py` says how an image
+is scored.
 """
 
 

@@ -156,6 +156,8 @@ def _drawing_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:
 def _schema_faults(name: str, spec: TableSpec, schema: pa.Schema) -> Iterator[str]:
     for column in spec.columns:
         index = schema.get_field_index(column.name)
+        if index < 0 and column.optional:
+            continue
         if index < 0:
             yield f"{name} lacks the column {column.name!r}"
         elif schema.field(index).type != column.type:

@@ -69,7 +69,7 @@ def write_table(
 def _table(spec: TableSpec, columns: Columns) -> pa.Table:
     if set(columns) != set(spec.names):
         raise ValueError(f"{spec.path}: columns differ: {sorted(set(columns) ^ set(spec.names))}")
-    arrays = [pa.array(columns[c.name], c.type, from_pandas=c.optional) for c in spec.columns]
+    arrays = [pa.array(columns[c.name], c.type, from_pandas=c.nullable) for c in spec.columns]
     return pa.Table.from_arrays(arrays, schema=spec.schema)
 
 

@@ -61,8 +61,11 @@ def run(work: Work[T], quiet: bool) -> T:
 
 def tell(bundle: Bundle) -> None:
     """Say what a finished bundle found, and how to look at it."""
+    from blindspots_hub.analysis.domain import domain_warning
     from blindspots_hub.analysis.summary import summary
 
     for name in bundle.models:
         typer.echo(summary(bundle, name))
+        if warning := domain_warning(bundle, name):
+            typer.echo(f"Warning: {warning}")
     typer.echo(f"Look at it: python app.py --bundle {bundle.root}")

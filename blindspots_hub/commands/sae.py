@@ -1,4 +1,4 @@
-"""`train-sae`, `token-store`, `validate-tokens`: an RA-SAE of one's own."""
+"""`train-sae`, `fit-domain`, `token-store`, `validate-tokens`: an RA-SAE of one's own."""
 
 from __future__ import annotations
 
@@ -93,6 +93,29 @@ def train_sae(
             f"{out}: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "
             f"{quality['dead_share']:.1%} dead concepts"
         )
+
+
+def fit_domain(
+    model: Annotated[Path, typer.Argument(help="Folder of the RA-SAE.")],
+    source: Annotated[
+        Path, typer.Argument(help="Images it was trained on, or a token store of such.")
+    ],
+    backbone: _BackboneOption = None,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Tell an RA-SAE which images it was trained on, so that measuring warns of others.
+
+    train-sae does this by itself; a few hundred images are enough.
+    """
+    from blindspots_hub.runs.fit_domain import fitting
+
+    domain = run(fitting(model, source, backbone, device), quiet)
+    home = domain.home
+    typer.echo(
+        f"{model}: knows {home.images:,} of its images, of whose tokens it reconstructs "
+        f"{home.r2:.0%} with {home.codes:.1f} codes each."
+    )
 
 
 def token_store(

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.domain import DOMAIN
 from blindspots_hub.concepts.encoder.fast_encoder import FastEncoder
 from blindspots_hub.concepts.rasae_config import RASAEConfig
 from blindspots_hub.concepts.source import model_folder, open_safetensors
@@ -24,6 +25,14 @@ __all__ = ["RASAE", "RASAEConfig"]
 
 _WEIGHTS = "model.safetensors"
 _CONFIG = "config.json"
+
+
+def model_files(
+    source: str | Path, revision: str | None = None, token: str | bool | None = None
+) -> Path:
+    """The folder of an RA-SAE's files, fetched where `source` is a Hub id; see `model_folder`."""
+    needed = (_CONFIG, _WEIGHTS)
+    return model_folder(source, revision, needed=needed, allow=(*needed, DOMAIN), token=token)
 
 
 class RASAE(nn.Module, PyTorchModelHubMixin):
@@ -56,11 +65,12 @@ class RASAE(nn.Module, PyTorchModelHubMixin):
 
         `topk` keeps the k largest codes of a token, equal ones by the lower concept id, and only
         positive ones; `batch_topk` keeps the codes that are at least the threshold. A code depends
-        on its token and concept alone, to the bit, in whatever batch, order or chunk. It is the
-        float64 value rounded once; the same rule on `pre_codes` gives values that differ by the
-        rounding of float32 sums (a part in 10⁶ at the paper's size), and other fires only where two
-        codes, or a code and the threshold, are as near as that. The first call folds the weights
-        (seconds at the paper's size) and keeps them once more in bfloat16 or float32.
+        on its token and concept alone, to the bit, in whatever batch, order or chunk. It is within
+        1 ulp of float32 of the float64 value; the same rule in float64 gives other fires only where
+        two codes, or a code and the threshold, are as near as that, and on `pre_codes` only where
+        they are as near as the rounding of float32 sums (a part in 10⁶ at the paper's size). The
+        first call folds the weights (seconds at the paper's size) and keeps them once more in
+        bfloat16 or float32.
         """
         return self._fast_encoder().encode(self._checked(tokens))
 
@@ -182,10 +192,7 @@ class RASAE(nn.Module, PyTorchModelHubMixin):
         model's (a batch_topk model without its threshold among them), weights of other shapes, and
         where the Hub is needed and cannot be reached.
         """
-        files = (_CONFIG, _WEIGHTS)
-        folder = model_folder(
-            pretrained_model_name_or_path, revision, needed=files, allow=files, token=token
-        )
+        folder = model_files(pretrained_model_name_or_path, revision, token)
         config = RASAEConfig.from_json(read_json(folder / _CONFIG))
         with open_safetensors(folder / _WEIGHTS) as tensors:
             weights = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118

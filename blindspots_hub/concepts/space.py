@@ -11,6 +11,7 @@ from PIL import Image
 
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.domain import Domain, seen
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import fingerprint
@@ -22,6 +23,8 @@ class ConceptSpace:
 
     backbone: Backbone
     sae: RASAE
+    domain: Domain | None = None
+    """The images that it was trained on, where they are known; codes do not depend on it."""
 
     def __post_init__(self) -> None:
         config = self.sae.config
@@ -49,15 +52,23 @@ class ConceptSpace:
         """The same for each of several images: float32 (B, 3, crop, crop).
 
         On the CPU to the bit what each gives alone; on CUDA, where the network sees them at once,
-        energies are within 1e-5 of it.
+        energies are within 1e-5 of it. Where the space knows its `domain`, they are `ImageCodes`.
         """
-        return self.sae.encode_images(self.backbone.tokens(pixels))
+        tokens = self.backbone.tokens(pixels)
+        codes = self.sae.encode_images(tokens)
+        if self.domain is None:
+            return list(codes)
+        patches = self.backbone.layout.patches
+        return [
+            seen(self.domain, of_image, self.sae.decode(found), found, patches)
+            for of_image, found in zip(tokens, codes, strict=True)
+        ]
 
     def to(self, device: str) -> ConceptSpace:
         """This space with its weights on `device`."""
         network = self.backbone.network.to(device)
         backbone = replace(self.backbone, network=network, device=torch.device(device))
-        return ConceptSpace(backbone, self.sae.to(device))
+        return ConceptSpace(backbone, self.sae.to(device), self.domain)
 
     @cached_property  # hashes the RA-SAE's weights
     def description(self) -> dict[str, Any]:
@@ -78,6 +89,11 @@ class ConceptSpace:
             "sae": {"fingerprint": self.sae.fingerprint, "sparsity": self.sae.config.sparsity},
             "n_concepts": self.sae.config.n_concepts,
         }
+
+    @property
+    def kept_as(self) -> str:
+        """Identity of what is kept of an image: the codes' space, and the domain's if known."""
+        return self.fingerprint + (self.domain.fingerprint if self.domain else "")
 
     @cached_property
     def fingerprint(self) -> str:

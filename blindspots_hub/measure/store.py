@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.domain import LOOK, ImageCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
@@ -37,6 +38,8 @@ class CodedImages:
     failed: dict[str, Failure]
     layout: TokenLayout
     n_concepts: int
+    looks: np.ndarray | None = None
+    """How each image looks to its concept space (`concepts.domain`), where that was kept."""
 
     def energies(self, tokens: str) -> ImageEnergies:
         """Concept energies ξ of every image over its `tokens` (METHOD: section 3)."""
@@ -56,8 +59,10 @@ class CodedImages:
     def take(self, ids: Sequence[str]) -> CodedImages:
         """Keep the images named, in that order."""
         row = {image_id: i for i, image_id in enumerate(self.ids)}
-        kept = [self.codes[row[image_id]] for image_id in ids]
-        return CodedImages(list(ids), kept, self.failed, self.layout, self.n_concepts)
+        rows = [row[image_id] for image_id in ids]
+        kept = [self.codes[i] for i in rows]
+        looks = None if self.looks is None else self.looks[rows]
+        return CodedImages(list(ids), kept, self.failed, self.layout, self.n_concepts, looks)
 
 
 class CodeStore:
@@ -121,6 +126,9 @@ class CodeStore:
             "concepts": np.ascontiguousarray(stacked.concepts),
             "values": np.ascontiguousarray(stacked.values),
         }
+        looks = [one.look for i in ids if isinstance(one := codes[i], ImageCodes)]
+        if looks and len(looks) == len(ids):
+            tensors["looks"] = np.stack(looks)
         causes = {i: [failure.cause, failure.reason] for i, failure in failed.items()}
         metadata = {"ids": json.dumps(ids), "failed": json.dumps(causes)}
         with atomic(self._path(shard)) as partial:
@@ -131,18 +139,24 @@ class CodeStore:
         ids: list[str] = []
         codes: list[SparseCodes] = []
         failed: dict[str, Failure] = {}
+        looks: list[np.ndarray | None] = []
         for shard in range(len(self.shards)) if shards is None else shards:
-            shard_ids, stacked, shard_failed = self._read(shard)
+            shard_ids, stacked, shard_failed, shard_looks = self._read(shard)
             step = self.layout.tokens
             codes += [stacked.rows(i * step, (i + 1) * step) for i in range(len(shard_ids))]
             ids += shard_ids
             failed |= shard_failed
-        return CodedImages(ids, codes, failed, self.layout, self.n_concepts)
+            looks.append(shard_looks)
+        known = [one for one in looks if one is not None]
+        every = np.concatenate(known) if known and len(known) == len(looks) else None
+        return CodedImages(ids, codes, failed, self.layout, self.n_concepts, every)
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"shard-{shard:05d}.safetensors"
 
-    def _read(self, shard: int) -> tuple[list[str], SparseCodes, dict[str, Failure]]:
+    def _read(
+        self, shard: int
+    ) -> tuple[list[str], SparseCodes, dict[str, Failure], np.ndarray | None]:
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -151,10 +165,13 @@ class CodeStore:
                 indptr, concepts, values = (
                     file.get_tensor(name) for name in ("indptr", "concepts", "values")
                 )
+                looks = file.get_tensor("looks") if "looks" in file.keys() else None  # noqa: SIM118
         except SafetensorError as error:
             raise ValueError(f"{self._path(shard)}: {error}") from error
         ids = json.loads(metadata["ids"])
         failed = {i: Failure(*told) for i, told in json.loads(metadata["failed"]).items()}
         if set(ids) | set(failed) != set(self.shards[shard]):
             raise ValueError(f"{self._path(shard)} holds other images")
-        return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed
+        if looks is None and not ids:
+            looks = np.zeros((0, len(LOOK)))
+        return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed, looks

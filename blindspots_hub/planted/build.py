@@ -17,10 +17,13 @@ from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.domain import Domain
+from blindspots_hub.concepts.domain_fit import fitting_domain
 from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
+from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.concept_match import labels
 from blindspots_hub.planted.dice import derive
@@ -38,6 +41,8 @@ from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
+from blindspots_hub.runs.domain_check import domain_entry
+from blindspots_hub.runs.train_sae import ORIGIN
 from blindspots_hub.utils.files import copy_folder, write_bytes
 
 CONCEPTS = 512
@@ -79,9 +84,7 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
     backbone = Backbone.load(out / BACKBONE)
     tokens = np.empty((TRAINING_IMAGES, backbone.layout.tokens, backbone.width), np.float32)
     for done in range(TRAINING_IMAGES):
-        prior = FLATTENED if done % 2 else NATURAL
-        image = draw(sample_scene(derive(TRAINING_WORLD, done, "sae"), prior))
-        tokens[done] = backbone.tokens(backbone.preprocess(image)[None])[0].numpy()
+        tokens[done] = _training_tokens(backbone, done)
         if done % 50 == 0:
             yield Event("tokens to train on", done, TRAINING_IMAGES)
     config = TrainConfig(
@@ -101,9 +104,33 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
     sae = RASAE.from_weights(replace(sae.config, threshold=threshold), sae.state_dict())
     sae = sae.stored_as("float16")
     sae.save_pretrained(out / SAE)
+    domain = yield from fitting_domain(
+        sae, backbone.layout, len(tokens) - held_out, tokens[held_out:].__getitem__, ORIGIN
+    )
+    domain.save(out / SAE)
     quality = reconstruction_quality(sae, tokens[:held_out].reshape(-1, backbone.width))
     write_sae_card(out / SAE, "RA-SAE of the planted world", sae.config.to_json(), quality)
     return quality
+
+
+def _training_tokens(backbone: Backbone, number: int) -> np.ndarray:
+    prior = FLATTENED if number % 2 else NATURAL
+    image = draw(sample_scene(derive(TRAINING_WORLD, number, "sae"), prior))
+    return backbone.tokens(backbone.preprocess(image)[None])[0].numpy()
+
+
+def fitting_known(folder: Path) -> Work[Domain]:
+    """The domain of the RA-SAE in `folder`/sae, from its training images, drawn anew."""
+    space = load_space(folder)
+    domain = yield from fitting_domain(
+        space.sae,
+        space.backbone.layout,
+        TRAINING_IMAGES - TRAINING_IMAGES // 20,
+        lambda image: _training_tokens(space.backbone, TRAINING_IMAGES // 20 + image),
+        ORIGIN,
+    )
+    domain.save(folder / SAE)
+    return domain
 
 
 def _backbone_card(folder: Path, report: dict[str, Any]) -> None:
@@ -123,11 +150,14 @@ def _backbone_card(folder: Path, report: dict[str, Any]) -> None:
 def load_space(folder: Path) -> ConceptSpace:
     """The concept space that `training` wrote to `folder`."""
     backbone = Backbone.load(folder / BACKBONE)
-    return ConceptSpace(backbone, RASAE.from_pretrained(folder / SAE))
+    sae = RASAE.from_pretrained(folder / SAE)
+    return ConceptSpace(backbone, sae, Domain.load(folder / SAE))
 
 
 def building(trained: Path, out: Path) -> Work[Bundle]:
     """Evaluate the five planted models on `PAIRS` pairs and write the bundle to `out`."""
+    if Domain.load(trained / SAE) is None:  # trained before there were any
+        yield from fitting_known(trained)
     space = load_space(trained)
     for name in (BACKBONE, SAE):
         if trained.resolve() != out.resolve():
@@ -155,7 +185,7 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
         "concept_space": space.description,
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }
-    models = [_model_side(item, captions, settings) for item in drawn]
+    models = [_model_side(item, captions, settings, coded, space.domain) for item in drawn]
     yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings)
     return load_bundle(out)
 
@@ -180,7 +210,13 @@ def _pairs(natural: Natural) -> dict[str, Any]:
     }
 
 
-def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) -> ModelImages:
+def _model_side(
+    drawn: Drawn,
+    captions: list[str],
+    settings: MeasureSettings,
+    natural: CodedImages,
+    domain: Domain | None,
+) -> ModelImages:
     ids = drawn.coded.ids
     energies = drawn.coded.energies(settings.tokens)
     return ModelImages(
@@ -199,4 +235,5 @@ def _model_side(drawn: Drawn, captions: list[str], settings: MeasureSettings) ->
             "status": ["ok"] * len(ids),
         },
         run={**drawn.run, "seed": 0},
+        domain=domain_entry(domain, {"natural": natural, "generated": drawn.coded}),
     )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from blindspots_hub import planted
 from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.domain import ImageCodes
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import pair_id, pair_seed
 from blindspots_hub.data.images import encode_png, encode_webp, open_image
@@ -130,4 +131,7 @@ def thumbnail(image: Image.Image) -> bytes:
 
 def coded(ids: Sequence[str], codes: list[SparseCodes], space: ConceptSpace) -> CodedImages:
     """Codes of images that were all read."""
-    return CodedImages(list(ids), codes, {}, space.backbone.layout, space.sae.config.n_concepts)
+    looks = [one.look for one in codes if isinstance(one, ImageCodes)]
+    known = np.stack(looks) if looks and len(looks) == len(codes) else None
+    layout, n_concepts = space.backbone.layout, space.sae.config.n_concepts
+    return CodedImages(list(ids), codes, {}, layout, n_concepts, known)

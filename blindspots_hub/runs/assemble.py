@@ -52,7 +52,7 @@ class ModelImages:
     """The generated images of one model.
 
     Where `natural_rows` is given, image i is the counterpart of natural image `natural_rows[i]`;
-    where it is None the two sets are unpaired.
+    where it is None the two sets are unpaired. `domain` is what `runs.domain_check` says of them.
     """
 
     name: str
@@ -62,6 +62,7 @@ class ModelImages:
     generations: Columns | Blocks
     run: Mapping[str, Any]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    domain: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -146,6 +147,7 @@ def _measure(
         **written.entry,
         "dropped": dict(model.dropped),
         "run": dict(model.run),
+        **({"domain": dict(model.domain)} if model.domain else {}),
     }
 
 

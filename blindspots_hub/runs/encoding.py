@@ -12,6 +12,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.codes import SparseCodes
+from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp
@@ -20,6 +21,7 @@ from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages
+from blindspots_hub.runs.domain_check import warned
 from blindspots_hub.runs.gpu_work import encode
 from blindspots_hub.runs.loading import ImageLoader, Pixels, loading
 from blindspots_hub.runs.pairing import Paired
@@ -49,7 +51,7 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
     else:
         config = sae.config
         backbone = Backbone.load(config.backbone, config.backbone_revision, device)
-    space = ConceptSpace(backbone, sae)
+    space = ConceptSpace(backbone, sae, Domain.load(bundle.root / SAE))
     if space.description != bundle.concept_space:
         raise BlindspotsError(
             f"The bundle {bundle.name} was measured with another backbone or RA-SAE than the one "
@@ -65,7 +67,7 @@ def code_store(
     return CodeStore(
         folder,
         ids,
-        space.fingerprint,
+        space.kept_as,
         space.backbone.layout,
         space.sae.config.n_concepts,
         SHARD * images_a_pair,
@@ -123,18 +125,22 @@ def encode_all(
     images: Mapping[str, ImageLoader],
     stage: str,
     processes: Processes = ALONE,
+    side: str | None = None,
 ) -> Work[CodedImages]:
     """Encode every shard that is not there yet; an event a shard.
 
-    Several `processes` share the shards, and each returns all of them; events tell of its own.
+    Several `processes` share the shards, and each returns all of them; events tell of its own. The
+    first shard's warns where the images of that `side` are none that the space was trained for.
     """
     mine = range(processes.rank, len(store.shards), processes.count)
     total = sum(len(store.shards[shard]) for shard in mine)
     done = 0
     yield Event(stage, done, total)
     for shard in encode_shards(store, mine, space, images):
+        first = done == 0 and side is not None
         done += len(store.shards[shard])
-        yield Event(stage, done, total)
+        told = warned(space.domain, str(side), store.load([shard])) if first else {}
+        yield Event(stage, done, total, told)
     barrier(processes)
     return store.load()
 

@@ -23,6 +23,7 @@ from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
 from blindspots_hub.progress import Event
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
+from blindspots_hub.runs.domain_check import domain_entry, warned
 from blindspots_hub.runs.encoding import (
     ImageLoader,
     code_store,
@@ -135,6 +136,11 @@ class Run:
         try:
             for turn, shard in enumerate(mine, start=1):
                 next(natural, None)
+                if turn == 1 and self.has_natural_images:
+                    natural_images = self.natural_store.load([shard])
+                    told = warned(self.space.domain, "natural", natural_images)
+                    if told:
+                        yield Event(DRAW, done, total, told)
                 names = self.drawn_store.shards[shard]
                 if self.drawn_store.has(shard):
                     done += len(names)
@@ -147,6 +153,10 @@ class Run:
                         yield Event(DRAW, done, total, self._preview(name))
                 for _ in encode_shards(self.drawn_store, [shard], self.space, self.drawn_images):
                     pass
+                if turn == 1:
+                    told = warned(self.space.domain, "generated", self.drawn_store.load([shard]))
+                    if told:
+                        yield Event(DRAW, done, total, told)
                 if turn & (turn - 1) == 0:  # 1, 2, 4, 8, … shards: the counts cost little
                     counts = self._interim(mine[:turn])
                     if counts:
@@ -237,6 +247,7 @@ class Run:
                 "seeds": self.request.seeds,
             },
             dropped=dict(sorted(dropped.items())),
+            domain=self._domain(sides),
         )
         copy_space(self.base, self.out)
         identity = {
@@ -255,3 +266,9 @@ class Run:
             [model],
             self.request.settings,
         )
+
+    def _domain(self, sides: _Sides) -> dict[str, Any] | None:
+        coded = {"generated": sides.coded}
+        if self.has_natural_images:
+            coded = {"natural": self.natural_store.load(), **coded}
+        return domain_entry(self.space.domain, coded)

@@ -13,6 +13,7 @@ import numpy as np
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
+from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
 from blindspots_hub.data.matching import Matched, match_folders
@@ -23,6 +24,7 @@ from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.assemble import ModelImages, assemble
+from blindspots_hub.runs.domain_check import domain_entry
 from blindspots_hub.runs.encoding import (
     code_store,
     coded_side,
@@ -73,10 +75,10 @@ def measure_folders(
         images = {i: partial(open_image, path) for i, path in paths.items()}
         store = code_store(out / WORK / f"{side}-{request[:16]}", list(images), space)
         stage = f"encode {side} images"
-        coded[side] = yield from encode_all(store, space, images, stage, processes)
+        coded[side] = yield from encode_all(store, space, images, stage, processes, side)
     if processes.is_first:
         copy_space(base, out)
-        yield from _write(out, base, settings, request, matched, files, coded)
+        yield from _write(out, base, settings, request, matched, files, coded, space.domain)
         tidy(out)
     barrier(processes)
     return load_bundle(out)
@@ -146,6 +148,7 @@ def _write(
     matched: Matched,
     files: dict[str, dict[str, Path]],
     found: dict[str, CodedImages],
+    domain: Domain | None,
 ) -> Work[None]:
     kept = _Kept.of(found, matched.paired)
     coded = kept.coded
@@ -185,6 +188,7 @@ def _write(
         },
         run={"source": "folders"},
         dropped=kept.dropped(matched),
+        domain=domain_entry(domain, coded),
     )
     natural = coded["natural"].ids
     pairs = _image_columns(natural, files["natural"]) | {

@@ -10,13 +10,16 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, QUALITY, SAE
 from blindspots_hub.concepts.backbone import Backbone
-from blindspots_hub.concepts.rasae import RASAE
+from blindspots_hub.concepts.domain import Domain
+from blindspots_hub.concepts.domain_fit import IMAGES, LEAST, fitting_domain
+from blindspots_hub.concepts.rasae import RASAE, model_files
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
@@ -82,8 +85,10 @@ def new_bundle(
         return open_image(source.image(pair_id) or b"", f"the natural image of pair {pair_id}")
 
     images: dict[str, ImageLoader] = {pair_id: partial(natural, pair_id) for pair_id in ids}
+    domain = yield from _domain(sae, space, ids, images, out)
+    space = ConceptSpace(network, weights, domain)
     store = code_store(out / WORK, ids, space)
-    coded = yield from encode_all(store, space, images, "encode natural images")
+    coded = yield from encode_all(store, space, images, "encode natural images", side="natural")
     if len(coded.ids) < 2:
         why = next(iter(coded.failed.values())).cause if coded.failed else "none were found"
         raise BlindspotsError(f"Only {len(coded.ids)} images of {pairs_from} can be read: {why}.")
@@ -91,6 +96,8 @@ def new_bundle(
     yield Event("draw the map of all concepts", 0, 1)
     concepts = concept_table(weights.dictionary.cpu().numpy(), side.energies)
     _copy_networks(sae, weights, named, out)
+    if domain is not None:
+        domain.save(out / SAE)
     identity = {
         "name": f"{Path(sae).name or SAE}-start".lower(),
         "version": "1.0.0",
@@ -102,6 +109,37 @@ def new_bundle(
     yield from assemble(out, identity, rows, concepts, side, [], settings)
     tidy(out)
     return load_bundle(out)
+
+
+def _domain(
+    sae: str, space: ConceptSpace, ids: list[str], images: dict[str, ImageLoader], out: Path
+) -> Work[Domain | None]:
+    """What the RA-SAE tells of the images it was trained on, or what its first bundle shows it.
+
+    The latter are the natural images of the pairs, where they are enough to say something.
+    """
+    for folder in (model_files(sae), out / WORK):
+        if known := Domain.load(folder):
+            return known
+    readable: list[torch.Tensor] = []
+    for image_id in ids:
+        try:
+            readable.append(space.backbone.preprocess(images[image_id]()))
+        except BlindspotsError:
+            continue  # told of when the images are encoded
+        if len(readable) == IMAGES:
+            break
+    if len(readable) < LEAST:
+        return None
+    fitted = yield from fitting_domain(
+        space.sae,
+        space.backbone.layout,
+        len(readable),
+        lambda image: space.backbone.tokens(readable[image][None])[0].cpu().numpy(),
+        "the natural images of its first bundle; those it was trained on are not known",
+    )
+    fitted.save(out / WORK)
+    return fitted
 
 
 def _copy_networks(sae: str, weights: RASAE, backbone: str, out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from blindspots_hub.artifacts.cards.templates import write_sae_card
 from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.concepts.domain_fit import LEAST, fitting_domain
 from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.tokens.store import MANIFEST, TokenStore
 from blindspots_hub.concepts.tokens.write import StoreDtype, store_config, writing_store
@@ -31,6 +33,9 @@ HELD_OUT = 20
 
 WORK = ".work"
 """Folder below the output folder with what is in progress: checkpoint and tokens."""
+
+ORIGIN = "of those it was trained on"
+"""Which images the domain of a trained RA-SAE is made of."""
 
 RECORD = "training.json"
 """What was trained with, how well it came out; written last."""
@@ -132,12 +137,23 @@ def _training(
     yield Event("measure the RA-SAE", 0, 1)
     sae.save_pretrained(out)
     quality = reconstruction_quality(sae, store.images(held_out))
+    if used.n_images >= LEAST:
+        domain = yield from fitting_domain(
+            sae, store.layout, used.n_images, partial(image_tokens, used), ORIGIN
+        )
+        domain.save(out)
     write_sae_card(out, f"RA-SAE, {config.n_concepts:,} concepts", sae.config.to_json(), quality)
     record = {"request": request, "quality": quality, "seed": seed, "config": config.to_json()}
     write_json(out / RECORD, {**record, "tokens": described, "processes": processes.count})
     shutil.rmtree(out / WORK, ignore_errors=True)
     processes.wait()
     return quality
+
+
+def image_tokens(store: TokenStore, image: int) -> NDArray[np.floating]:
+    """Tokens (T, d) of one image of a store."""
+    step = store.layout.tokens
+    return store[image * step : (image + 1) * step]
 
 
 def finished(out: Path, request: str) -> dict[str, float] | None:

@@ -71,6 +71,7 @@ def test_atlas_is_the_concepts_table() -> None:
     centres = rng.normal(size=(4, 24))
     dictionary = np.repeat(centres, 25, axis=0) + 0.05 * rng.normal(size=(100, 24))
     natural = from_dense(rng.gamma(1, 1, (50, 100)) * (rng.random((50, 100)) < 0.1))
+    assert natural.fires.min() > 0
     columns = concept_table.concept_table(dictionary.astype(np.float32), natural)
     assert set(columns) == set(CONCEPTS.names)
     assert columns["frequency"] == pytest.approx((natural.matrix.toarray() > 0).mean(axis=0))
@@ -80,6 +81,72 @@ def test_atlas_is_the_concepts_table() -> None:
     spread = np.linalg.norm(xy - middle[:, None], axis=2).max()
     apart = min(np.linalg.norm(middle[i] - middle[j]) for i in range(4) for j in range(i))
     assert apart > spread
+
+
+def groups_of_company(n: int, size: int, dead: int) -> np.ndarray:
+    """Energies (400, n): groups of `size` concepts fire together, the last `dead` ones never."""
+    rng = np.random.default_rng(2)
+    shown = rng.random((400, n // size)) < 0.15
+    fires = np.repeat(shown, size, axis=1) & (rng.random((400, n)) < 0.8)
+    fires[:, n - dead :] = False
+    return rng.gamma(4, 1, (400, n)) * fires
+
+
+def test_dead_concepts_are_on_no_map_and_nobodys_neighbour() -> None:
+    rng = np.random.default_rng(3)
+    dense = groups_of_company(120, 20, dead=60)
+    common = rng.normal(size=16)
+    dictionary = common + 0.5 * rng.normal(size=(120, 16))
+    dictionary[60:] = common + 0.01 * rng.normal(size=(60, 16))  # nearer to all than they are
+    columns = concept_table.concept_table(dictionary.astype(np.float32), from_dense(dense))
+    for name in ("x", "y", "x_codes", "y_codes"):
+        assert columns[name].is_null().to_numpy(False).tolist() == [False] * 60 + [True] * 60
+    assert all(
+        len(row) == concept_table.NEIGHBOURS and row.max() < 60 for row in columns["nearest"][:60]
+    )
+    assert all(len(row) == 0 for row in columns["nearest"][60:])
+    assert all(len(row) == 0 for row in columns["nearest_cosine"][60:])
+    assert (columns["cluster"][60:] == -1).all()
+    unit = dictionary[:60] / np.linalg.norm(dictionary[:60], axis=1, keepdims=True)
+    square = unit @ unit.T
+    np.fill_diagonal(square, -2)
+    best = np.argsort(-square, axis=1)[:, : concept_table.NEIGHBOURS]
+    assert [row.tolist() for row in columns["nearest"][:60]] == best.tolist()
+
+
+def test_concepts_that_fire_together_are_near_by_their_codes() -> None:
+    dense = groups_of_company(100, 20, dead=0)
+    atoms = np.random.default_rng(5).normal(size=(100, 16))  # which say nothing of it
+    columns = concept_table.concept_table(atoms.astype(np.float32), from_dense(dense))
+
+    def same_group(x: str, y: str) -> float:
+        xy = np.column_stack([columns[x].to_numpy(), columns[y].to_numpy()])
+        away = np.linalg.norm(xy[:, None] - xy, axis=2)
+        np.fill_diagonal(away, np.inf)
+        return float((away.argmin(1) // 20 == np.arange(100) // 20).mean())
+
+    assert same_group("x_codes", "y_codes") > 0.95
+    assert same_group("x", "y") < 0.6
+
+
+@pytest.mark.parametrize("live", [0, 1, 2, 3, 5])
+def test_a_map_of_hardly_any_concepts(live: int) -> None:
+    dense = np.zeros((30, 8))
+    dense[:, :live] = 1 + np.random.default_rng(0).random((30, live))
+    columns = concept_table.concept_table(np.eye(8, dtype=np.float32), from_dense(dense))
+    assert [len(columns[name]) for name in columns] == [8] * len(columns)
+    assert 8 - columns["x"].null_count == 8 - columns["x_codes"].null_count == live
+
+
+def test_projected_company_keeps_the_angles_of_the_rows() -> None:
+    dense = groups_of_company(300, 10, dead=0)
+    scaled = dense / np.linalg.norm(dense, axis=0)
+    rows = scaled.T @ scaled
+    found = concept_table.codes_by_company(from_dense(dense), np.arange(300))
+    exact, projected = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in (rows, found))
+    assert found.shape == (300, concept_table.PROJECTED)
+    assert np.abs(exact @ exact.T - projected @ projected.T).max() < 0.3
+    assert np.abs(exact @ exact.T - projected @ projected.T).mean() < 0.06
 
 
 def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:

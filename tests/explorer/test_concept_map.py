@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from map_fixtures import NO_MODEL, sample_colours, sample_map, sample_world
 
-from blindspots_hub.explorer.map.concept_map import MapData, _quantised, colour_bytes, update_map
+from blindspots_hub.explorer.map.concept_map import (
+    NOWHERE,
+    ROUND,
+    MapData,
+    _quantised,
+    colour_bytes,
+    update_map,
+)
 from blindspots_hub.explorer.page import colours
 
 
@@ -34,7 +41,17 @@ def test_map_data_refuses_columns_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="N labels"):
         MapData(np.zeros((2, 2)), size, ["one"])
     with pytest.raises(ValueError, match="finite"):
-        MapData(np.array([[0.0, np.nan], [1, 1]]), size, ["", ""])
+        MapData(np.array([[0.0, np.inf], [1, 1]]), size, ["", ""])
+
+
+def test_a_concept_without_a_place_travels_as_nowhere() -> None:
+    xy = np.array([[np.nan, np.nan], [3.0, -1.0], [1.0, 5.0]])
+    whole = _quantised(xy)
+    assert (whole[0] == NOWHERE).all()
+    assert np.array_equal(whole[1:], _quantised(xy[1:]))
+    assert (whole[1:] != NOWHERE).any(1).all()
+    assert (_quantised(xy[:1]) == NOWHERE).all()
+    assert np.abs(whole[1:]).max() == ROUND
 
 
 def test_an_update_names_only_what_changes() -> None:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from blindspots_hub import cli, planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.evaluate import evaluate
@@ -34,7 +35,14 @@ def test_a_started_bundle_is_what_models_are_evaluated_on(tmp_path: Path) -> Non
     assert faults(started) == []
     base, embedded = load_bundle(started), load_bundle(planted.BUNDLE)
     assert not base.models
-    assert base.concepts["nearest"].equals(embedded.concepts["nearest"])
+    live = np.array(base.concepts["images"].to_pylist()) > 0
+    for name in ("x", "y_codes"):
+        assert (base.concepts[name].is_valid().to_numpy() == live).all()
+    near = base.concepts["nearest"].to_pylist()
+    assert all(live[row].all() and len(row) == 8 * live[k] for k, row in enumerate(near))
+    # Nobody told it what the RA-SAE was trained on, so its own images are what it knows.
+    home = Domain.load(started / "sae").home
+    assert (home.images, "first bundle" in home.origin) == (40, True)
     # Its energies are those that the embedded bundle keeps of the same images.
     ids = base.image_ids("natural")
     rows = [embedded.image_ids("natural").index(pair_id) for pair_id in ids]

@@ -16,6 +16,7 @@ from training_fixtures import planted_tokens, small, write_store
 from typer.testing import CliRunner
 
 from blindspots_hub import cli, planted
+from blindspots_hub.concepts.domain import DOMAIN, Domain
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.tokens.store import TokenStore
 from blindspots_hub.concepts.training.train import STAGE
@@ -58,6 +59,12 @@ def test_a_store_becomes_a_model(store, tmp_path):
     assert record["config"]["n_centroids"] == 32
     assert record["tokens"]["backbone_fingerprint"] == "f" * 64
     assert not (tmp_path / ".work").exists()
+    known = Domain.load(tmp_path)
+    assert known.home.images == IMAGES - IMAGES // HELD_OUT
+    (tmp_path / DOMAIN).unlink()
+    fit = CliRunner().invoke(cli.app, ["fit-domain", str(tmp_path), str(store), "--quiet"])
+    assert (fit.exit_code, Domain.load(tmp_path).home.images) == (0, IMAGES)
+    assert f"knows {IMAGES} of its images" in fit.output
 
 
 def test_a_finished_training_is_not_done_again_nor_overwritten(store, tmp_path):

@@ -17,8 +17,8 @@ _TOKEN_BITS = 24
 _PANELS = 4
 _GATHERED = 1 << 16
 """Rows that a GPU gathers at once."""
-_CANCELLING = 16.0
-"""A form this many times smaller than without its cross terms is computed with twice the bits."""
+_CANCELLING = 4.0
+"""A sum this many times smaller than its largest terms is computed with twice the bits."""
 
 
 def fixed_sum(rows: torch.Tensor) -> torch.Tensor:
@@ -72,18 +72,21 @@ def _compiled_dots(
 
 
 class QuadraticForm:
-    """x G xᵀ of rows x for a symmetric positive semidefinite G (d, d), float64.
+    """x G xᵀ + l · x + c of rows x, never negative, for a symmetric positive semidefinite G (d, d).
+
+    G, `linear` l (d,) and `constant` c, a scalar, in float64.
 
     The rows are scaled by the square roots of G's diagonal (to the next power of two) and rounded
     to integers of 24 bits, G to integers of as many bits as leave every possible partial sum of
     their products below 2^53: exact in float64, in any order, hence on any library and device.
     As G is symmetric, the upper triangle is enough, panel by panel: half a product. For a G of a
-    LayerNorm that leaves G some 22 bits, a relative error of the form near 2^-24; where the terms
-    cancel (the form is 16 times smaller than Σ G_ii x_i²), the bits of G that were rounded off
-    are added in a second product of those rows.
+    LayerNorm that leaves G some 22 bits, a relative error of the form near 2^-24. Where the terms
+    cancel (the sum is 4 times smaller than Σ G_ii x_i² + c), the bits that were rounded off, of G
+    and of the rows, are added in two further products of those rows: then what is lost is some
+    2^-44 of the terms.
     """
 
-    def __init__(self, gram: torch.Tensor) -> None:
+    def __init__(self, gram: torch.Tensor, linear: torch.Tensor, constant: torch.Tensor) -> None:
         diagonal = gram.diagonal()
         exponents = torch.where(diagonal > 0, diagonal, 1.0).log2().div(2).round()
         self.scale = torch.where(diagonal > 0, torch.exp2(exponents), 0.0)
@@ -92,17 +95,34 @@ class QuadraticForm:
         triangle = triangle.triu() + triangle.triu(1)
         self.coarse, self.coarse_unit = _integers(triangle)
         self.fine, self.fine_unit = _integers(triangle - self.coarse * self.coarse_unit)
+        self.linear, self.constant = linear, constant
 
-    def __call__(self, rows: torch.Tensor, linear: torch.Tensor) -> torch.Tensor:
-        """x G xᵀ + linear · x of each row of `rows` (m, d) float32 or float64: (m,) float64."""
+    def __call__(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of `rows` (m, d) float32 or float64: the sums (m,), and the size of their terms (m,)."""
         integers, exponents = rounded_rows(rows, self.scale)
-        form = fixed_dots(_triangle_product(integers, self.coarse), integers) * self.coarse_unit
-        cancelled = (form * _CANCELLING < fixed_dots(integers, integers)).nonzero()[:, 0]
+        unit = torch.exp2(exponents).square()
+        product = _triangle_product(integers, self.coarse)
+        form = fixed_dots(product, integers) * self.coarse_unit * unit
+        terms = fixed_dots(integers, integers) * unit + self.constant
+        total = form + fixed_dots(rows, self.linear) + self.constant
+        cancelled = (total * _CANCELLING < terms).nonzero()[:, 0]
         if len(cancelled):
-            again = integers[cancelled]
-            rest = fixed_dots(_triangle_product(again, self.fine), again) * self.fine_unit
-            form[cancelled] += rest
-        return form * torch.exp2(exponents).square() + fixed_dots(rows, linear)
+            more = self._rounded_off(rows[cancelled], integers[cancelled], exponents[cancelled])
+            total[cancelled] += more * unit[cancelled]
+        return total.clamp_min(0), terms
+
+    def _rounded_off(
+        self, rows: torch.Tensor, integers: torch.Tensor, exponents: torch.Tensor
+    ) -> torch.Tensor:
+        """What the form of `integers` lacks of that of `rows`, in units of 4^exponents: (m,)."""
+        rest = rows.double() * self.scale * torch.exp2(-exponents)[:, None] - integers
+        small, below = rounded_rows(rest, torch.ones_like(self.scale))
+        product = _triangle_product(integers, self.coarse) * self.coarse_unit
+        of_rest = _triangle_product(small, self.coarse) * self.coarse_unit
+        of_rest *= torch.exp2(below)[:, None]
+        of_fine = _triangle_product(integers, self.fine) * self.fine_unit
+        # (x + r)(U + F)(x + r) - x U x, but for products of two small ones that do not matter
+        return fixed_dots(product, rest) + fixed_dots(of_rest + of_fine, integers + rest)
 
 
 def rounded_rows(rows: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Sparse codes of tokens at the speed of one low-precision matrix product, decided exactly."""
+"""Sparse codes of tokens at the speed of one low-precision matrix product, to 1 ulp of float32."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST_TOKENS = 522
 
 
 class FastEncoder:
-    """Codes of a RA-SAE: screened for candidates, the candidates computed in float64 and decided.
+    """Codes of a RA-SAE: screened for candidates, the candidates computed (`folding`) and decided.
 
     weight (n, d), bias, gain, shift (n,): of the Linear and the LayerNorm. screen: the type of the
     screening product; None = bfloat16 where the device multiplies it fast, float32 elsewhere. It

@@ -5,7 +5,10 @@ m and σ need no pre-activations: with centred weights w̃ = w − mean_k w, b̃
 
     m(x) = w̄·x + b̄,    σ(x)² = (1/n) Σ_k (w̃_k·x + b̃_k)² + ε = [x,1] G [x,1]ᵀ + ε,
 
-where G = [W̃,b̃]ᵀ[W̃,b̃] / n is a (d + 1)² matrix that is made once, in float64.
+where G = [W̃,b̃]ᵀ[W̃,b̃] / n is a (d + 1)² matrix that is made once, in float64. Where the terms of
+that form cancel (a bias that takes away what the weights add), σ² is compared with the largest of
+them, and where too little of it is left, computed again by its definition, from all of the token's
+pre-activations.
 """
 
 from __future__ import annotations
@@ -15,10 +18,17 @@ from dataclasses import dataclass
 
 import torch
 
-from blindspots_hub.concepts.encoder.exact import QuadraticForm, fixed_dots, fixed_dots_of
+from blindspots_hub.concepts.encoder.exact import (
+    QuadraticForm,
+    fixed_dots,
+    fixed_dots_of,
+    fixed_sum,
+)
 
 _ROWS = 512
 _LINEAR_ROWS = 128
+_CANCELLING = 2.0**14
+"""σ² this many times smaller than the terms of its form is computed by its definition."""
 _TOKENS = {"cpu": 261, "cuda": 1 << 14}
 """Tokens whose statistics are computed at once: they take 16 bytes an entry meanwhile."""
 
@@ -34,10 +44,12 @@ class Statistics:
 class FoldedEncoder:
     """Linear d → n and LayerNorm over n, as `statistics` of a token and `values` of single codes.
 
-    Both are computed in float64 in an order that depends on d alone, so a code depends on its token
-    and its concept, never on which others are computed with it. G itself is summed by a float64
-    product when it is made, so another device or number of threads may change a value's last bit,
-    once in very many. Holds the weights, no copies:
+    Both are computed in an order that depends on d and n alone, so a code depends on its token and
+    its concept, never on which others are computed with it. G itself is summed by a float64 product
+    when it is made, so another device or number of threads may change a value's last bit, once in
+    very many. m and w·x + b are computed in float64, σ to a few parts in 2^-25 of itself: a value,
+    rounded to float32, is that of float64 throughout or its neighbour.
+    Holds the weights, no copies:
     weight (n, d), bias, gain (the LayerNorm's weight), shift (its bias) (n,), float32.
     """
 
@@ -64,9 +76,8 @@ class FoldedEncoder:
             rows -= self.mean_weight
             gram.addmm_(rows.T, rows)
             mixed += rows.T @ centred_bias[part]
-        self._form = QuadraticForm(gram / self.n)
-        self._mixed = 2 * mixed / self.n
-        self._constant = centred_bias.square().mean()
+        constant = centred_bias.square().mean()
+        self._form = QuadraticForm(gram / self.n, 2 * mixed / self.n, constant)
 
     def _blocks(self, size: int = _ROWS) -> Iterator[tuple[slice, torch.Tensor]]:
         for start in range(0, self.n, size):
@@ -85,9 +96,19 @@ class FoldedEncoder:
     def statistics(self, tokens: torch.Tensor) -> Statistics:
         """Of `tokens` (T, d) float32."""
         mean = fixed_dots(tokens, self.mean_weight) + self.mean_bias
-        parts = tokens.split(_TOKENS[tokens.device.type])
-        variance = torch.cat([self._form(some, self._mixed) for some in parts]) + self._constant
-        return Statistics(mean, (variance.clamp_min(0) + self.eps).sqrt())
+        parts = [self._form(some) for some in tokens.split(_TOKENS[tokens.device.type])]
+        variance, terms = (torch.cat(found) for found in zip(*parts, strict=True))
+        for token in ((variance + self.eps) * _CANCELLING < terms).nonzero()[:, 0].tolist():
+            variance[token] = self._variance(tokens, token)
+        return Statistics(mean, (variance + self.eps).sqrt())
+
+    def _variance(self, tokens: torch.Tensor, token: int) -> torch.Tensor:
+        """Of one token's pre-activations, by the definition: (), a product with all the weights."""
+        every = torch.arange(self.n, device=tokens.device)
+        hidden = fixed_dots_of(self.weight, every, tokens, torch.full_like(every, token))
+        hidden += self.bias.double()
+        hidden -= fixed_sum(hidden[None]) / self.n
+        return fixed_sum(hidden.square()[None])[0] / self.n
 
     def values(
         self,
@@ -98,7 +119,7 @@ class FoldedEncoder:
     ) -> torch.Tensor:
         """Codes before ReLU and sparsity at the pairs (which, concepts), (m,) each: float32.
 
-        Computed in float64 and rounded once.
+        The float64 value or, where σ is off by its last bits, its float32 neighbour.
         """
         products = fixed_dots_of(self.weight, concepts, tokens, which)
         hidden = products + self.bias[concepts].double() - statistics.mean[which]

@@ -121,9 +121,9 @@ function draw() {
 function filter() {
   const keep = props.show && states.length ? new Set(props.show) : null;
   scene.bytes = keep ? colours.map((byte, i) => (keep.has(states[i]) ? byte : FILTERED)) : colours.slice();
-  scene.order = drawingOrder(scene.bytes);
+  scene.order = drawingOrder(scene.bytes).filter((i) => view.placed(i));
   points.colour(scene.bytes, scene.order);
-  const shown = scene.bytes.reduce((sum, byte) => sum + (byte !== FILTERED), 0), all = view.count.toLocaleString('en');
+  const shown = scene.order.reduce((sum, i) => sum + isShown(i), 0), all = view.shown.toLocaleString('en');
   part('count').textContent = !keep ? `${all} concepts` : shown ? `${shown.toLocaleString('en')} of ${all} concepts`
     : `none of ${all} concepts is in this state`;
   recoloured = true;
@@ -209,7 +209,7 @@ function follow() {
   if (concept >= view.count) return;
   scene.cursor = concept;
   ring(concept);
-  if (concept >= 0) look(view.showing(concept), true);
+  if (concept >= 0 && view.placed(concept)) look(view.showing(concept), true);
 }
 
 function point(i) {

@@ -45,15 +45,17 @@ REGION_LIMIT = 500
 """A selected region reports at most this many concepts, those farthest from δ = 0.5 first."""
 
 ROUND = 32_767
+NOWHERE = -32_768
+"""Both coordinates, as the scripts read them, of a concept that is not on the map."""
 
 
 @dataclass(frozen=True)
 class MapData:
     """What stays the same for every model of a bundle; row i is concept i.
 
-    `xy` (N, 2), any unit, y upwards, finite; `size` (N,) uint8, how often a concept fires from
-    0 (never) to 255 (most often), best on a logarithmic scale; `labels` (N,) short names, "" where
-    a concept has none.
+    `xy` (N, 2), any unit, y upwards, NaN for a concept that is not on the map; `size` (N,) uint8,
+    how often a concept fires from 0 (never) to 255 (most often), best on a logarithmic scale;
+    `labels` (N,) short names, "" where a concept has none.
     """
 
     xy: np.ndarray
@@ -67,8 +69,8 @@ class MapData:
                 f"a map needs xy (N, 2), size (N,) and N labels, not {self.xy.shape}, "
                 f"{self.size.shape} and {len(self.labels)}"
             )
-        if self.size.dtype != np.uint8 or not np.isfinite(self.xy).all():
-            raise ValueError("a map needs size as uint8 and finite coordinates")
+        if self.size.dtype != np.uint8 or np.isinf(self.xy).any():
+            raise ValueError("a map needs size as uint8 and coordinates that are finite or NaN")
 
 
 class Hover(TypedDict, total=False):
@@ -190,11 +192,16 @@ def _points(points: MapData) -> dict[str, Any]:
 
 
 def _quantised(xy: np.ndarray) -> np.ndarray:
-    """Coordinates as little-endian int16 (N, 2), centred, one factor for both axes."""
-    low, high = (xy.min(0), xy.max(0)) if len(xy) else (np.zeros(2), np.ones(2))
+    """Coordinates as little-endian int16 (N, 2), centred, one factor for both; or `NOWHERE`."""
+    placed = np.isfinite(xy).all(1)
+    low, high = (
+        (xy[placed].min(0), xy[placed].max(0)) if placed.any() else (np.zeros(2), np.ones(2))
+    )
     middle = low / 2.0 + high / 2.0
-    reach = float(np.abs(xy - middle).max(initial=0)) or 1.0
-    return np.round((xy - middle) * (ROUND / reach)).astype("<i2")
+    reach = float(np.abs(xy[placed] - middle).max(initial=0)) or 1.0
+    whole = np.full(xy.shape, NOWHERE, "<i2")
+    whole[placed] = np.round((xy[placed] - middle) * (ROUND / reach))
+    return whole
 
 
 def _text(content: bytes) -> str:
@@ -221,6 +228,7 @@ def _script() -> str:
         "FILTERED": palette.FILTERED,
         "UNKNOWN": palette.UNKNOWN,
         "REGION_LIMIT": REGION_LIMIT,
+        "NOWHERE": NOWHERE,
         "PALETTES": {theme: _text(palette.palette(theme).tobytes()) for theme in palette.THEMES},
     }
     head = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in constants.items())

@@ -89,13 +89,13 @@ function overlay(canvas) {
     pen.font = font;
     if (scene.region) outline(scene.region.map((place) => view.toScreen(place)), true, scene);
     if (scene.lasso) outline(scene.lasso, false, scene);
-    const marked = [...new Set([scene.hovered, scene.cursor, scene.selected])].filter((i) => i >= 0);
+    const marked = [...new Set([scene.hovered, scene.cursor, scene.selected])].filter((i) => i >= 0 && view.placed(i));
     const taken = [...scene.blocked];
     for (const i of marked) {
       const [x, y] = view.project(i);
       taken.push({ left: x - 16, right: x + 16, top: y - 16, bottom: y + 16 });
     }
-    const place = scene.selected >= 0 && scene.labels[scene.selected]
+    const place = marked.includes(scene.selected) && scene.labels[scene.selected]
       && room(scene.labels[scene.selected], ...view.project(scene.selected), 9, view, scene.blocked);
     if (place) taken.push(place);
     names(view, scene, taken);

@@ -4,17 +4,20 @@
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class View {
-  // xy: Int16Array of x, y pairs, y upwards.
+  // xy: Int16Array of x, y pairs, y upwards; NOWHERE twice is a concept that is not on the map.
   constructor(xy) {
     this.xy = xy;
     this.count = xy.length / 2;
     this.width = this.height = 0;
+    this.shown = 0;  // concepts that are on the map
     let [left, right, low, high] = [Infinity, -Infinity, Infinity, -Infinity];
     for (let i = 0; i < this.count; i++) {
+      if (!this.placed(i)) continue;
+      this.shown++;
       left = Math.min(left, xy[2 * i]); right = Math.max(right, xy[2 * i]);
       low = Math.min(low, xy[2 * i + 1]); high = Math.max(high, xy[2 * i + 1]);
     }
-    this.bounds = this.count ? { left, right, low, high } : { left: 0, right: 1, low: 0, high: 1 };
+    this.bounds = this.shown ? { left, right, low, high } : { left: 0, right: 1, low: 0, high: 1 };
     this.at = { scale: 1, x: 0, y: 0 };
     this.home = this.at;
   }
@@ -34,6 +37,8 @@ class View {
     const kept = before.scale * scale / was.scale;
     this.at = { scale: kept, x: width / 2 - kept * centre[0], y: height / 2 + kept * centre[1] };
   }
+
+  placed(i) { return this.xy[2 * i] !== NOWHERE || this.xy[2 * i + 1] !== NOWHERE; }
 
   isHome() {
     return Math.abs(this.at.scale - this.home.scale) < 1e-9
@@ -75,7 +80,7 @@ class View {
   radius(size, base = this.base) { return base * (0.72 + 0.7 * size / 255); }
 
   get base() {
-    const room = Math.sqrt(this.width * this.height / Math.max(1, this.count));
+    const room = Math.sqrt(this.width * this.height / Math.max(1, this.shown));
     return clamp(clamp(0.17 * room, 1.35, 4) * Math.pow(this.zoom, 0.42), 1.2, 9);
   }
 
@@ -86,7 +91,7 @@ class View {
       const dx = this.xy[2 * i] * this.at.scale + this.at.x - x;
       const dy = this.at.y - this.xy[2 * i + 1] * this.at.scale - y;
       const distance = dx * dx + dy * dy;
-      if (distance < nearest && may(i)) { nearest = distance; best = i; }
+      if (distance < nearest && may(i) && this.placed(i)) { nearest = distance; best = i; }
     }
     return best;
   }
@@ -100,7 +105,7 @@ class View {
       const along = px * dx + py * dy, across = Math.abs(px * dy - py * dx);
       if (i === except || along <= 0 || across > along) continue;
       const cost = along + 2 * across;
-      if (cost < least && may(i)) { least = cost; best = i; }
+      if (cost < least && may(i) && this.placed(i)) { least = cost; best = i; }
     }
     return best;
   }
@@ -115,7 +120,7 @@ class View {
         const [ax, ay] = polygon[a], [bx, by] = polygon[b];
         if (ay > y !== by > y && x < (bx - ax) * (y - ay) / (by - ay) + ax) odd = !odd;
       }
-      if (odd && may(i)) found.push(i);
+      if (odd && may(i) && this.placed(i)) found.push(i);
     }
     return found;
   }

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
-
-import numpy as np
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.concept_map import Hover, MapData, colour_bytes
-from blindspots_hub.explorer.page.catalog import Catalog, Entry, frequency_bytes
+from blindspots_hub.explorer.map.layout_switch import points
+from blindspots_hub.explorer.page.catalog import Catalog, Entry
 from blindspots_hub.explorer.page.marks import delta_words, shown_delta, state_words
 from blindspots_hub.explorer.page.pictures import data_uri, media_type
 from blindspots_hub.explorer.tabs.explore_parts.rankings import SIDES, csv_text
@@ -37,8 +35,8 @@ class MapServer:
         return self._catalog.entry(entry_key), kind
 
     def points(self, key: str) -> MapData:
-        """The map of the page's own bundle, which every model of the menu shares."""
-        return _points(self._catalog)
+        """The map of the page's own bundle by `map_key`; every model of the menu shares it."""
+        return points(self._catalog, key)
 
     def colours(self, key: str) -> bytes:
         """Bytes of δ and of states of one colouring."""
@@ -99,11 +97,3 @@ def check_concept(entry: Entry, concept: int) -> int:
             f"{entry.bundle.n_concepts:,}, counted from 0."
         )
     return concept
-
-
-@lru_cache(maxsize=4)
-def _points(catalog: Catalog) -> MapData:
-    concepts = catalog.home.concepts
-    xy = np.stack([concepts["x"].to_numpy(), concepts["y"].to_numpy()], axis=1)
-    size = frequency_bytes(concepts["frequency"].to_numpy())
-    return MapData(xy, size, catalog.home.labels)

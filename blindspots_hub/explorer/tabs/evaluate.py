@@ -15,6 +15,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.view import AT_ONCE, PRIVATE, Updates, View, first_concept
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing, DrawingForm
@@ -245,6 +246,7 @@ class EvaluateTab:
             raise
         yield {
             self.status: notice("done", f"{entry.title} is evaluated.", sentence)
+            + result_notice(bundle, entry.model)
             + page.html("finished", counts_line(entry, KINDS[0])),
             self.result: gr.Row(visible=True),
             self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.region import region_card
 from blindspots_hub.explorer.map.concept_map import concept_map, update_map
+from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch, map_key
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, menu
 from blindspots_hub.explorer.page.counts import counts_line, verdict_line
 from blindspots_hub.explorer.page.map_server import MapServer, check_concept, colour_key
@@ -55,6 +56,7 @@ class Explore:
                 filterable=False,
             )
             self.kind = gr.Radio(list(KINDS), value=view.kind, label="δ", elem_id="delta")
+            self.layout = layout_switch(self._catalog)
             self.show = gr.Radio(list(SHOW), value=view.show, label="Show", elem_id="show")
             self.search = search_box(self._answers.find, view.entry.key)
         with gr.Row(elem_id="screen"):
@@ -63,7 +65,7 @@ class Explore:
                     self._answers.points,
                     self._answers.colours,
                     self._answers.hover,
-                    data_key=bundle_id(self._catalog.home),
+                    data_key=map_key(self._catalog),
                     colour_key=colour_key(view.entry, view.kind),
                     selected=view.concept,
                     elem_id="map",
@@ -119,6 +121,9 @@ class Explore:
             event(self._opener(on_map), seen, chosen, **AT_ONCE)
         self.rankings.more(self._told(self._more), seen, [self.rankings, self.card], **AT_ONCE)
         self.map.region(self._told(self._region), seen, [self.card, self.concept], **AT_ONCE)
+        self.layout.input(
+            partial(lay_out, self._catalog), [self.layout, self.concept], self.map, **AT_ONCE
+        )
         for event in (self.map.close, self.card.close):
             event(self._told(self._close), seen, chosen, **AT_ONCE)
         for control in (self.model, self.kind, self.show):

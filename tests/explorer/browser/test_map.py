@@ -239,8 +239,15 @@ def test_filter_fades_and_python_selects_out_of_sight(visit: Visit) -> None:
 
 def test_another_bundle_replaces_the_points(visit: Visit) -> None:
     visit.recolour("swap")
-    assert visit.page.inner_text("#map .count") == "500 concepts"
-    assert visit.canvas.evaluate("canvas => Number.isFinite(canvas.project(499)[0])")
+    assert visit.page.inner_text("#map .count") == "250 concepts"
+    places = visit.canvas.evaluate("canvas => [...Array(500).keys()].map((i) => canvas.project(i))")
+    inside = [0 < x < visit.width and y > 0 for x, y in places]
+    assert inside == [i % 2 == 0 for i in range(500)]  # those without a place are not in sight
+    visit.page.fill("#search textarea, #search input", "7")  # and to select one moves nothing
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_url("**concept=7")
+    visit.settle()
+    assert visit.canvas.evaluate("canvas => canvas.project(0)") == places[0]
 
 
 def test_a_fault_is_one_sentence_with_a_way_on(visit: Visit) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from blindspots_hub.explorer.page.counts import bar, words
+from blindspots_hub.explorer.page.domain_notice import domain_notice
 from blindspots_hub.explorer.page.format import count, duration
 from blindspots_hub.explorer.page.pictures import data_uri, media_type
 from blindspots_hub.progress import Event, Work
@@ -32,6 +33,7 @@ class RunningPage:
         self._event = Event("getting ready", 0, 1)
         self._pairs: deque[dict[str, Any]] = deque(maxlen=SHOWN)
         self._counts: dict[str, Any] | None = None
+        self._warnings: list[str] = []
         self._started = (time.monotonic(), 0)
 
     def take(self, event: Event) -> None:
@@ -42,6 +44,8 @@ class RunningPage:
         if "pair_id" in event.detail:
             self._pairs.appendleft(event.detail)
         self._counts = event.detail.get("counts", self._counts)
+        if (told := event.detail.get("warning")) and told not in self._warnings:
+            self._warnings.append(told)
 
     def html(self, note: str = "", counts: str = "") -> str:
         """The page as it stands, as HTML.
@@ -62,6 +66,7 @@ class RunningPage:
             f"<span>{escape(remaining)}</span></p>"
             f'<div class="meter{pulse}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
             f'aria-valuenow="{100 * share:.0f}"><i style="width:{100 * share:.1f}%"></i></div>'
+            f"{'' if note else domain_notice(self._warnings)}"
             f"{counts or self._count_line()}{self._gallery()}</div>"
         )
 
