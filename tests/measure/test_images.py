@@ -17,6 +17,7 @@ from blindspots_hub.measure.delta import delta
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import (
     SAME,
+    clusters,
     duplicates,
     pair_distances,
     pair_mean_delta,
@@ -128,3 +129,19 @@ def test_damaged_energies_are_refused(tmp_path: Path, name: str, change) -> None
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(BlindspotsError, match="fetch the bundle again"):
         ImageEnergies.load(path)
+
+
+def test_copies_are_one_cluster() -> None:
+    rng = np.random.default_rng(0)
+    dense = rng.lognormal(0, 1, (40, 6))
+    dense[3] = dense[9] = dense[1]  # equal
+    dense[20] = dense[1] * (1 + 1e-3 * rng.random(6))  # nearly: stored once more
+    dense[30:33] = 0  # nothing fires: no picture
+    dense[5], dense[6] = 0, 0
+    dense[5, 0], dense[6, 0] = 2.0, 2.001  # one concept each: nearly equal tells nothing
+    dense[7], dense[8] = dense[5], dense[5]  # but equal does
+    found = clusters(from_dense(dense))
+    together = [np.flatnonzero(found == c).tolist() for c in range(found.max() + 1)]
+    assert sorted(group for group in together if len(group) > 1) == [[1, 3, 9, 20], [5, 7, 8]]
+    assert len(together) == 40 - 3 - 2
+    assert clusters(from_dense(dense > 0)).tolist() == list(range(40))  # indicators tell nothing

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from energy_worlds import from_dense
@@ -109,10 +110,19 @@ def test_tables_with_images_are_written_in_blocks(
         assert pq.read_table(small).equals(pq.read_table(large))
 
 
-def test_remeasuring_keeps_the_share(thrice: Bundle, tmp_path: Path) -> None:
-    again = drive(remeasure.stream(thrice, tmp_path / "b", {"min_support": 5}))
-    before, after = (b.deltas("alder-1")["sampler_share"] for b in (thrice, again))
-    assert before.to_pylist() == after.to_pylist()
+def test_remeasuring_keeps_what_single_drawings_tell(thrice: Bundle, tmp_path: Path) -> None:
+    once = drive(remeasure.stream(thrice, tmp_path / "a", {}))
+    pd.testing.assert_frame_equal(
+        once.deltas("alder-1").to_pandas(), thrice.deltas("alder-1").to_pandas()
+    )
+    thrice = drive(remeasure.stream(thrice, tmp_path / "c", {"min_support": 5}))
+    again = drive(remeasure.stream(thrice, tmp_path / "b", {}))
+    for table in (Bundle.deltas, Bundle.distances):
+        after, kept = (table(bundle, "alder-1").to_pandas() for bundle in (again, thrice))
+        pd.testing.assert_frame_equal(after, kept)
+    assert again.model("alder-1")["null"] == thrice.model("alder-1")["null"]
+    assert again.model("alder-1")["null"]["drawings"]["pairs"] == PAIRS
+    before = thrice.deltas("alder-1")["sampler_share"]
     shares = [share for share in before.to_pylist() if share is not None]
     assert shares
     assert all(0 <= share <= 1 for share in shares)
