@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from blindspots_hub.artifacts.frames import blindspots, frame
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import (
     LOCK,
@@ -65,6 +66,24 @@ class Bundle:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.manifest = read_json(root / MANIFEST)
+
+    def __repr__(self) -> str:
+        models = ", ".join(
+            f"{name} ({entry['pairs']:,} {'pairs' if entry['design'] == 'paired' else 'images'})"
+            for name, entry in self.models.items()
+        )
+        return f"<Bundle {self.name} {self.version}: {self.n_concepts:,} concepts; {models or 'no model'}>"
+
+    def frame(self, model: str) -> Any:
+        """Every concept of a model as a labelled pandas frame."""
+        return frame(self, model)
+
+    def blindspots(self, model: str, two_fold: bool = False) -> Any:
+        """What a model suppresses or exaggerates, surest first, as a labelled pandas frame.
+
+        `two_fold` adds what is surely changed two-fold, within the paper's thresholds.
+        """
+        return blindspots(self, model, two_fold)
 
     @property
     def name(self) -> str:

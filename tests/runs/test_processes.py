@@ -69,7 +69,7 @@ def test_an_error_of_one_process_is_told_and_ends_all(tmp_path: Path) -> None:
     out, program = tmp_path / "b", tmp_path / "program.py"
     program.write_text(
         "import os, sys\n"
-        "from blindspots_hub import cli\nfrom blindspots_hub.engine import encoding\n"
+        "from blindspots_hub import cli\nfrom blindspots_hub.runs import encoding\n"
         "from blindspots_hub.errors import BlindspotsError\n"
         "def full(*_):\n"
         "    raise BlindspotsError('The disk is full: free some space.')\n"
