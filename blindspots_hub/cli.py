@@ -59,6 +59,7 @@ app.add_typer(benchmark, name="benchmark")
 build = typer.Typer(help="Make the embedded default anew.", no_args_is_help=True)
 build.command("train")(planted.planted_train)
 build.command("bundle")(planted.planted_bundle)
+build.command("population")(planted.planted_population)
 app.add_typer(build, name="planted")
 
 

@@ -72,7 +72,8 @@ class Bundle:
             f"{name} ({entry['pairs']:,} {'pairs' if entry['design'] == 'paired' else 'images'})"
             for name, entry in self.models.items()
         )
-        return f"<Bundle {self.name} {self.version}: {self.n_concepts:,} concepts; {models or 'no model'}>"
+        shown = models or "no model yet"
+        return f"<Bundle {self.name} {self.version}: {self.n_concepts:,} concepts; {shown}>"
 
     def frame(self, model: str) -> Any:
         """Every concept of a model as a labelled pandas frame."""

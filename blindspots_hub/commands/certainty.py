@@ -76,6 +76,14 @@ def confounds(
         Optional[list[int]],  # noqa: UP045
         typer.Option("--side", help="Shorter side in pixels; may be repeated. Default: 512."),
     ] = None,
+    blur: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option("--blur", help="Radius of a blur in pixels; may be repeated."),
+    ] = None,
+    contrast: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option("--contrast", help="Factor of the contrast; may be repeated."),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=2, help="Natural images that are altered.")] = 1000,
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
     pairs_from: Annotated[
@@ -87,7 +95,7 @@ def confounds(
     tokens: TokensOption = "patches",
     quiet: QuietOption = False,
 ) -> None:
-    """What JPEG and resizing alone would flag: natural images against themselves, altered."""
+    """What JPEG, size, blur and contrast alone would flag: natural images, altered."""
     from blindspots_hub import planted
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.measure.settings import MeasureSettings
@@ -95,6 +103,8 @@ def confounds(
 
     alterations = [Alteration(jpeg=quality) for quality in jpeg or ()]
     alterations += [Alteration(side=pixels) for pixels in side or ()]
+    alterations += [Alteration(blur=radius) for radius in blur or ()]
+    alterations += [Alteration(contrast=factor) for factor in contrast or ()]
     work = confounds.stream(
         open_bundle(bundle) or load_bundle(planted.BUNDLE),
         out,

@@ -39,6 +39,7 @@ from blindspots_hub.planted.measured import (
 from blindspots_hub.planted.models import MODELS, planted_pipeline
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
+from blindspots_hub.planted.train_unlabelled import train_unlabelled
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry
@@ -76,6 +77,26 @@ def training(out: Path) -> Work[str]:
     return (
         f"backbone: patch AUROC ≥ {worst[1]:.3f} ({worst[0]}); RA-SAE: R² {quality['r2']:.3f}, "
         f"{quality['l0']:.1f} codes a token, {quality['dead_share']:.1%} dead"
+    )
+
+
+def training_unlabelled(out: Path) -> Work[str]:
+    """Train the DINOv2 that never sees a label, and a RA-SAE on it, into the same two folders."""
+    report = yield from train_unlabelled(out / BACKBONE)
+    fields = {
+        "steps": report["steps"],
+        "parameters": f"{report['parameters']:,}",
+        "image": IMAGE,
+        "patch": PATCH,
+        "prototypes": f"{report['prototypes']:.0f}",
+    }
+    front = {"library_name": "transformers", "license": OWN, "tags": ["planted"]}
+    write_bytes(out / BACKBONE / CARD, render("model_card/unlabelled.md", front, fields))
+    quality = yield from training_sae(out)
+    return (
+        f"backbone without labels: patches spread over {report['prototypes']:.0f} prototypes; "
+        f"RA-SAE: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "
+        f"{quality['dead_share']:.1%} dead"
     )
 
 

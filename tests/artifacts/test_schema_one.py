@@ -18,7 +18,7 @@ from blindspots_hub.measure.settings import METHOD
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.remeasure import remeasure
 
-ROOT = Path(__file__).parent / "golden" / "schema1"
+ROOT = Path(__file__).parents[1] / "golden" / "schema1"
 """Written by the program as it was before schema 2.0."""
 
 MODEL = "plain-a"
