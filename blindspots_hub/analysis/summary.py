@@ -108,7 +108,7 @@ def _basis(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
     least = entry["settings"]["min_support"]
     images = _images(entry)
     start = (
-        f"Of {bundle.n_concepts:,} concepts {seen:,} fire in the {entry['pairs']:,} {images}, and "
+        f"{entry['title']}: of {bundle.n_concepts:,} concepts {seen:,} fire in the {entry['pairs']:,} {images}, and "
         f"{judged:,} in enough of them ({least:,} or more) to be judged"
     )
     visible = visible_fold(deltas)

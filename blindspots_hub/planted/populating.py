@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.planted.build import load_space
 from blindspots_hub.planted.population import (
     BLOCK,
@@ -25,14 +24,18 @@ def populating(space: Path, out: Path, scenes: int, size: int = BLOCK) -> Work[P
     """Sum `scenes` scenes (rounded up to whole blocks) through the concept space in folder `space`.
 
     Blocks are kept beside `out` as they come, in a folder of their key, so that a killed run goes
-    on where it was and a longer one adds to it; `out` holds the sum of all blocks up to `scenes`.
+    on where it was. A file `out` that is there holds the first scenes and is added to; one that was
+    made with anything else is a `BlindspotsError`.
     """
     key = population_key(load_space(space))
+    before = Population.load(out, key) if out.is_file() else None
+    if before is not None and before.scenes >= scenes:
+        return before
     folder = out.parent / f"{out.stem}-blocks" / f"{key[:16]}-{size}"
-    wanted = range(-(-scenes // size))
-    missing = [block for block in wanted if not _path(folder, block).is_file()]
-    done = len(wanted) - len(missing)
-    yield Event("draw the population", done * size, len(wanted) * size)
+    first, blocks = (before.scenes // size if before else 0), -(-scenes // size)
+    missing = [b for b in range(first, blocks) if not _path(folder, b).is_file()]
+    done = blocks - len(missing)
+    yield Event("draw the population", done * size, blocks * size)
     # A process a core: drawing holds Python's lock, and a network on one core wastes none.
     with ProcessPoolExecutor(cores(), get_context("spawn")) as pool:
         work = [pool.submit(_write_block, str(space), str(folder), b, size, key) for b in missing]
@@ -40,21 +43,11 @@ def populating(space: Path, out: Path, scenes: int, size: int = BLOCK) -> Work[P
             for finished in as_completed(work):
                 finished.result()
                 done += 1
-                yield Event("draw the population", done * size, len(wanted) * size)
+                yield Event("draw the population", done * size, blocks * size)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-    return merging(folder, key, out, len(wanted))
-
-
-def merging(folder: Path, key: str, out: Path, blocks: int) -> Population:
-    """Write the sum of those of the first `blocks` blocks that are in `folder` to `out`.
-
-    Raises `BlindspotsError` where none of them is there.
-    """
-    paths = [path for block in range(blocks) if (path := _path(folder, block)).is_file()]
-    if not paths:
-        raise BlindspotsError(f"{folder} holds no blocks of a population: draw some scenes first.")
-    whole = merged([Population.load(path, key) for path in paths])
+    made = [Population.load(_path(folder, block), key) for block in range(first, blocks)]
+    whole = merged([before, *made] if before else made)
     whole.save(out)
     return whole
 

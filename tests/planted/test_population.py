@@ -113,17 +113,20 @@ def test_the_key_sees_the_pictures(space: ConceptSpace, monkeypatch: pytest.Monk
 def test_a_killed_run_goes_on(
     blocks: list[Population], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blocks that are there are not drawn again, and longer runs add to shorter ones."""
+    """Blocks that are there are not drawn again; a longer run adds to the file that is there."""
     out = tmp_path / "p.safetensors"
     folder = tmp_path / "p-blocks" / f"{blocks[0].key[:16]}-6"
-    for number, block in enumerate(blocks):
-        block.save(populating._path(folder, number))
+    blocks[0].save(populating._path(folder, 0))
+    assert drive(populating.populating(planted.BUNDLE, out, scenes=6, size=6)).scenes == 6
+    populating._path(folder, 0).unlink()  # as in another checkout: only the sum is there
+    blocks[1].save(populating._path(folder, 1))
     whole = drive(populating.populating(planted.BUNDLE, out, scenes=12, size=6))
     assert whole.scenes == 12
     assert whole.total == pytest.approx(blocks[0].total + blocks[1].total)
-    assert drive(populating.populating(planted.BUNDLE, out, scenes=6, size=6)).scenes == 6
-    with pytest.raises(BlindspotsError, match="holds no blocks"):
-        populating.merging(tmp_path / "empty", "k", out, 1)
+    assert drive(populating.populating(planted.BUNDLE, out, scenes=6, size=6)).scenes == 12
+    replace(blocks[0], key="of another world").save(out)
+    with pytest.raises(BlindspotsError, match="made with another world"):
+        drive(populating.populating(planted.BUNDLE, out, scenes=12, size=6))
 
 
 @pytest.mark.slow
