@@ -108,8 +108,8 @@ def _basis(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
     least = entry["settings"]["min_support"]
     images = _images(entry)
     start = (
-        f"{entry['title']}: of {bundle.n_concepts:,} concepts {seen:,} fire in the {entry['pairs']:,} {images}, and "
-        f"{judged:,} in enough of them ({least:,} or more) to be judged"
+        f"{entry['title']}: of {bundle.n_concepts:,} concepts {seen:,} fire in the "
+        f"{entry['pairs']:,} {images}, and {judged:,} in enough of them ({least:,} or more) to be judged"
     )
     visible = visible_fold(deltas)
     if visible is None:
