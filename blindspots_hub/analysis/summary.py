@@ -109,7 +109,8 @@ def _basis(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
     images = _images(entry)
     start = (
         f"{entry['title']}: of {bundle.n_concepts:,} concepts {seen:,} fire in the "
-        f"{entry['pairs']:,} {images}, and {judged:,} in enough of them ({least:,} or more) to be judged"
+        f"{entry['pairs']:,} {images}, and {judged:,} in enough of them ({least:,} or more) to be "
+        "judged"
     )
     visible = visible_fold(deltas)
     if visible is None:
