@@ -37,22 +37,22 @@ class Entry:
     @property
     def title(self) -> str:
         """The model's title as its bundle gives it; untrusted text."""
-        return str(self.bundle.model(self.model).get("title") or self.model)
+        return self.bundle.model(self.model).title or self.model
 
     @property
     def paired(self) -> bool:
         """Whether the generated images share the natural ones' captions."""
-        return bool(self.bundle.model(self.model).get("design", "paired") == "paired")
+        return self.bundle.model(self.model).paired
 
     @property
     def pairs(self) -> int:
         """Pairs (or generated images, where unpaired) that were measured."""
-        return int(self.bundle.model(self.model)["pairs"])
+        return self.bundle.model(self.model).pairs
 
     @property
     def confidence(self) -> float:
         """Confidence of the table's pointwise intervals, in percent."""
-        return 100 * float(self.bundle.model(self.model)["settings"]["confidence"])
+        return 100 * self.bundle.model(self.model).measured_with.confidence
 
     def reading(self, kind: str) -> ModelDeltas:
         """The model's concepts under one of the two δ."""
