@@ -27,7 +27,7 @@ from blindspots_hub.artifacts.layout import (
     table_path,
 )
 from blindspots_hub.artifacts.manifest import Manifest, ModelEntry
-from blindspots_hub.artifacts.optional import identity, read_optional
+from blindspots_hub.artifacts.optional import read_optional
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
@@ -69,6 +69,8 @@ class Bundle:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.manifest = Manifest.read(root)
+        self.sha256 = sha256_file(root / MANIFEST)
+        """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
 
     @property
     def name(self) -> str:
@@ -80,19 +82,14 @@ class Bundle:
         """The bundle's version."""
         return self.manifest.version
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """What names the results in links: optional tables that come and go do not change it."""
-        return identity(self.root, self.manifest)
+        return self.manifest.results or self.sha256
 
     def optional(self, spec: TableSpec, model: str | None = None) -> pa.Table | None:
         """A table that a bundle may have, or None where this one has not."""
         return read_optional(self.root, self.manifest, spec, model)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
-        return sha256_file(self.root / MANIFEST)
 
     @property
     def concept_space(self) -> dict[str, Any]:

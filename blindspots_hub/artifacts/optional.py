@@ -21,11 +21,6 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
 
 
-def identity(root: Path, manifest: Manifest) -> str:
-    """What names a bundle's results: the sha256 of the manifest that was written with them."""
-    return manifest.results or sha256_file(root / MANIFEST)
-
-
 def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     """Write optional tables into the bundle at `root`, and its manifest anew.
 
@@ -33,7 +28,7 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     that are not here. Raises `BlindspotsError` where the folder cannot be written.
     """
     manifest = Manifest.read(root)
-    results = identity(root, manifest)
+    results = manifest.results or sha256_file(root / MANIFEST)
     files = dict(manifest.files)
     try:
         for spec, table in tables.items():

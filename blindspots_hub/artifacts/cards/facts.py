@@ -82,7 +82,7 @@ class DeltaFacts:
 
     @classmethod
     def of(cls, root: Path, labelled: int) -> DeltaFacts:
-        """Count in the bundle at `root`, of whose concepts so many have a name; no image is read."""
+        """Count in the bundle at `root`; `labelled` concepts have a name. No image is read."""
         sources = pq.read_table(table_path(root, THUMBNAILS), columns=["source"])["source"]
         natural = sum(source == NATURAL for source in sources.to_pylist())
         return cls(

@@ -182,8 +182,8 @@ def write_bundle_card(root: Path, manifest: Manifest) -> None:
             }
         )
     first = table_path(root, CONCEPTS)
-    if models:
-        first = table_path(root, DELTAS, models[0]["name"])
+    if manifest.models:
+        first = table_path(root, DELTAS, manifest.models[0].name)
     fields = {
         "title": f"Blindspots: {manifest.name}",
         "created_with": manifest.created_with,
