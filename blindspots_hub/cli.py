@@ -10,6 +10,7 @@ import typer
 from blindspots_hub.commands import (
     benchmarks,
     certainty,
+    combining,
     findings,
     hub,
     measuring,
@@ -33,6 +34,8 @@ app.command()(starting.start)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)
+app.command()(combining.combine)
+app.command()(combining.labels)
 app.command()(findings.analyse)
 app.command()(certainty.plan)
 app.command()(certainty.stability)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindspots_hub.artifacts.schema import TableSpec
+from blindspots_hub.artifacts.schema import LABELS, TableSpec
 
 MANIFEST = "bundle.json"
 CARD = "README.md"
@@ -26,6 +26,12 @@ PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 
 FINDINGS = "deltas/analyses"
 """Folder of the optional tables of analyses: they belong to the tables that they were made from."""
+
+
+def of_results(name: str) -> bool:
+    """Whether a file of the manifest belongs to the results: labels and findings may change."""
+    return name != LABELS.path and not name.startswith(f"{FINDINGS}/")
+
 
 NATURAL = "natural"
 """Source name of the natural images; no model may be called so."""

@@ -13,6 +13,7 @@ from blindspots_hub import planted
 from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.cards.templates import render, write_sae_card
+from blindspots_hub.artifacts.labels import named
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
@@ -25,7 +26,7 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.planted.concept_match import labels
+from blindspots_hub.planted.concept_match import labels as factor_names
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.measured import (
@@ -190,11 +191,11 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
     drawn = []
     for name in planted.TITLES:
         drawn.append((yield from draw_model(name, natural, space, seed=0)))
-    named = yield from _labels(space)
+    labels = yield from _labels(space)
     settings = MeasureSettings()
     energies = coded.energies(settings.tokens)
     yield Event("lay out the map", 0, 1)
-    concepts = concept_table(space.sae.dictionary.numpy(), energies, named)
+    concepts = concept_table(space.sae.dictionary.numpy(), energies)
     captions = list(natural.captions.values())
     side = EncodedImages(
         natural.ids, captions, energies, coded.heat, lambda row: thumbnail(natural.pairs[row].image)
@@ -207,14 +208,15 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }
     models = [_model_side(item, captions, settings, coded, space.domain) for item in drawn]
-    yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings)
+    names = named(labels, "planted factor")
+    yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings, names)
     return load_bundle(out)
 
 
 def _labels(space: ConceptSpace) -> Work[list[str]]:
     named = yield from natural_pairs(LABEL_IMAGES, TRAINING_WORLD)
     coded = yield from encode_natural(named, space)
-    return labels(coded.energies("patches"), named.factors)
+    return factor_names(coded.energies("patches"), named.factors)
 
 
 def _pairs(natural: Natural) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from blindspots_hub.generation.generate import load_pipeline, pick_device
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.adding import begin, settle
 from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluation import Run, RunOptions
 from blindspots_hub.runs.request import Request, finished, tidy
-from blindspots_hub.runs.sources import open_pairs
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs
 from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
 from blindspots_hub.utils.distributed import Processes, barrier
 
@@ -53,6 +54,7 @@ def evaluate(
     Each caption is drawn `seeds` times, the first as with one; a pair's generated energy is then
     their mean, and the tables tell how much of a difference's spread is the sampler's noise.
     `steps`, `guidance` and `size` (side in pixels) take the place of the model's usual ones.
+    Where `out` holds a bundle of the same concepts, the model is added to it.
     `batch` captions are drawn at once, which changes no seed: a GPU draws several faster, and
     images then differ by rounding only.
 
@@ -63,7 +65,7 @@ def evaluate(
     Where `previews` is true events carry small images, for whoever shows them.
     """
     planted.register()
-    out = Path(out)
+    out = Path(out).resolve()
     if batch < 1:
         raise BlindspotsError(f"{batch} captions cannot be drawn at once: ask for at least 1.")
     if seeds < 1:
@@ -76,18 +78,38 @@ def evaluate(
     if len(ids) < 2:
         raise BlindspotsError(f"{pairs} pair is too few to compare anything: ask for at least 2.")
     request = Request(known, ids, seed, base.concept_space, settings, seeds)
-    if found := finished(out, request.fingerprint):
+    found, place = begin(out, request)
+    if found:
         return found
 
     chosen = pick_device(device)
     processes = Processes.launched(chosen)
     if processes.count > 1:
         chosen = processes.device
+    if finished(place, request.fingerprint) is None:
+        options = RunOptions(batch, processes, previews)
+        yield from _run(place, request, source, base, chosen, options)
+    if processes.is_first:
+        yield from settle(place, out)
+    barrier(processes)
+    return load_bundle(out)
+
+
+def _run(
+    out: Path,
+    request: Request,
+    source: CaptionedImages,
+    base: Bundle,
+    device: str,
+    options: RunOptions,
+) -> Work[None]:
+    """Draw, encode and write the bundle of one model to `out`."""
+    known, processes = request.model, options.processes
     yield Event("load the concept space", 0, 1)
-    space = open_space(base, offload_device(chosen))
+    space = open_space(base, offload_device(device))
     yield Event(f"load {known.title}", 0, 1)
-    pipeline = load_pipeline(known, chosen, offload_device(chosen))
-    run = Run(out, request, source, space, pipeline, base, RunOptions(batch, processes, previews))
+    pipeline = load_pipeline(known, device, offload_device(device))
+    run = Run(out, request, source, space, pipeline, base, options)
     try:
         yield from run.draw()
     except GpuRefused as refused:
@@ -100,8 +122,6 @@ def evaluate(
     if processes.is_first:
         yield from run.finish()
         tidy(out)
-    barrier(processes)
-    return load_bundle(out)
 
 
 def _set(

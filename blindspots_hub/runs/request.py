@@ -70,7 +70,7 @@ def finished(out: Path, request: str) -> Bundle | None:
     if not (out / MANIFEST).is_file():
         return None
     found = load_bundle(out)
-    if found.manifest.get("request") != request:
+    if found.manifest.request != request:
         raise BlindspotsError(
             f"{out} holds the bundle of another evaluation ({found.name}): choose another folder."
         )

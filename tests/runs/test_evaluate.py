@@ -49,8 +49,8 @@ def _tables(root: Path) -> dict[str, bytes]:
 def test_the_result_is_a_whole_bundle(evaluated: Bundle) -> None:
     assert faults(evaluated.root) == []
     entry = evaluated.model("alder-1")
-    assert entry["pairs"] == PAIRS
-    assert entry["run"]["pipeline_class"] == "PlantedPipeline"
+    assert entry.pairs == PAIRS
+    assert entry.run["pipeline_class"] == "PlantedPipeline"
     assert not (evaluated.root / WORK).exists()
     table = evaluated.generations("alder-1")
     assert table.num_rows == PAIRS
@@ -172,9 +172,9 @@ def test_own_captioned_images(tmp_path: Path) -> None:
     (folder / "empty.txt").write_text("  ")
     bundle = evaluate("planted/willow", tmp_path / "b", pairs=13, pairs_from=str(folder))
     entry = bundle.model("willow")
-    assert entry["pairs"] == 12
-    assert entry["dropped"] == {"natural_unreadable": 1}
-    assert bundle.manifest["skipped"] == {"caption_empty": 1, "caption_too_long": 1}
+    assert entry.pairs == 12
+    assert entry.dropped == {"natural_unreadable": 1}
+    assert bundle.manifest.skipped == {"caption_empty": 1, "caption_too_long": 1}
 
 
 def test_without_natural_images_the_kept_energies_serve(evaluated: Bundle, tmp_path: Path) -> None:
@@ -211,9 +211,9 @@ def test_measure_pairs_folders_by_name(folders: tuple[Path, Path], tmp_path: Pat
     bundle = measure_folders(natural, generated, tmp_path / "b")
     assert faults(bundle.root) == []
     entry = bundle.model("generated")
-    assert entry["design"] == "paired"
-    assert entry["pairs"] == 23
-    assert entry["dropped"] == {"generated_unmatched": 1, "generated_unreadable": 1}
+    assert entry.design == "paired"
+    assert entry.pairs == 23
+    assert entry.dropped == {"generated_unmatched": 1, "generated_unreadable": 1}
 
 
 def test_measuring_a_folder_against_its_copy_finds_nothing(
@@ -235,7 +235,7 @@ def test_measure_unpaired(folders: tuple[Path, Path], tmp_path: Path) -> None:
         path.rename(path.with_name(f"other-{path.name}"))
     bundle = measure_folders(natural, generated, tmp_path / "b")
     assert faults(bundle.root) == []
-    assert bundle.model("generated")["design"] == "unpaired"
+    assert bundle.model("generated").design == "unpaired"
     assert set(bundle.distances("generated")["distance"].to_pylist()) == {None}
 
 

@@ -144,7 +144,7 @@ def _sampler(entry: Entry, concept: int) -> str:
 
 def image_totals(entry: Entry) -> tuple[int, int]:
     """How many natural and how many generated images the model's table was measured on."""
-    natural = entry.pairs if entry.paired else len(entry.bundle.image_ids(NATURAL))
+    natural = entry.pairs if entry.paired else len(entry.bundle.natural_ids(entry.model))
     return natural, entry.pairs
 
 

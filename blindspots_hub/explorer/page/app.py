@@ -28,14 +28,17 @@ def build_app(
     known_models: Sequence[tuple[str, str]],
     site: Deployment = HERE,
     note: str = "",
+    beside: Sequence[Bundle] = (),
 ) -> gr.Blocks:
-    """The app on `bundle`. No network is asked for anything, and no torch is imported.
+    """The app on `bundle`, and on those `beside` it of its concept space.
+
+    No network is asked for anything, and no torch is imported.
 
     Evaluations keep their files below `evaluations_dir`; `known_models` are (title, spec) as the
     form offers them. `site` says who may do what (by default: whoever sees the page, everything),
     `note` is a sentence at its top.
     """
-    catalog = Catalog(bundle)
+    catalog = Catalog(bundle, beside)
     with gr.Blocks(title="blindspots", analytics_enabled=False, fill_width=True) as page:
         own = gr.State([])
         header(bundle, note)
