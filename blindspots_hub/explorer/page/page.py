@@ -88,15 +88,13 @@ class Page:
                     self._bodies[name] = body
 
     def _wire(self) -> None:
-        for name, tab in self.tabs.items():
-            tab.place.select(
-                self.told(self._opener(name)),
-                [self.view, self.own, self._drawn[name]],
-                self.outputs,
-                **AT_ONCE,
-            )
+        for tab in self.tabs.values():
             tab.wire(self)
         seen = [self.view, self.own]
+        # `select` of the buttons is a visitor's click; that of a tab is also raised on load.
+        self._buttons.select(
+            self.told(self._open_tab), [*seen, *self._drawn.values()], self.outputs, **AT_ONCE
+        )
         self._model.input(
             self.told(self._other_model), [*seen, self._model], self.outputs, **AT_ONCE
         )
@@ -192,14 +190,13 @@ class Page:
         choices = self._menu(view, own)
         return {self._model: gr.Dropdown(choices=choices), self._bar: gr.Row(visible=bool(choices))}
 
-    def _opener(self, name: str) -> Callable[..., Updates]:
-        def open_tab(view: View, own: list[str], drawn: View | None) -> Updates:
-            if view.tab == name:  # brought here by `go`, which has shown everything
-                return {self.view: gr.skip()}
-            view = replace(view, tab=name)
-            return self.at(view) if drawn == view else self._shown(view, own, arrived=False)
-
-        return open_tab
+    def _open_tab(
+        self, event: gr.SelectData, view: View, own: list[str], *drawn: View | None
+    ) -> Updates:
+        name = next(name for name, tab in self.tabs.items() if tab.title == event.value)
+        view = replace(view, tab=name)
+        is_drawn = dict(zip(self._drawn, drawn, strict=True))[name] == view
+        return self.at(view) if is_drawn else self._shown(view, own, arrived=False)
 
     def _other_model(self, view: View, own: list[str], key: str) -> Updates:
         return self.go(view.of_model(key), own)

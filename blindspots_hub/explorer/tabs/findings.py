@@ -93,7 +93,22 @@ class FindingsTab(Tab):
             )
             section.panel.collapse(lambda: False, None, section.is_open, **PRIVATE)
             section.which.input(draw, seen, changed, **PRIVATE)
-            self.shown.change(draw, seen, changed, **PRIVATE)
+        which = [section.which for section in self._sections]
+        is_open = [section.is_open for section in self._sections]
+        figures = [section.figure for section in self._sections]
+        self.shown.change(
+            page.told(self._draw_open), [page.view, *which, *is_open], [*figures, *page.noted],
+            **PRIVATE,
+        )  # fmt: skip
+
+    def _draw_open(self, view: View, *parts: Any) -> Updates:
+        count = len(self._sections)
+        updates: Updates = {}
+        for section, which, is_open in zip(
+            self._sections, parts[:count], parts[count:], strict=True
+        ):
+            updates |= self._draw(section, view, which, is_open)
+        return updates
 
     def _draw(self, section: Section, view: View, which: str | None, is_open: bool) -> Updates:
         if not is_open:
