@@ -185,6 +185,25 @@ def test_nothing_that_was_not_judged_has_a_number(page_of: Callable[[str], Page]
     assert explore.map.props["unjudged"] is False
 
 
+def test_images_outside_the_space_are_told_under_the_verdict(
+    bundles: dict[str, Bundle], page_of: Callable[[str], Page], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of("whole")
+    explore: Any = page.tabs["explore"]
+    assert "may not fit" not in explore.render(page.first, [])[explore.finding]
+    outside = {
+        "is_outside": True, "feature": "unexplained", "median": 0.0, "home": 0.0, "r2": 0.31,
+        "outside": 0.9, "images": 200,
+    }  # fmt: skip
+    model = bundles["whole"].manifest["models"][0]
+    assert model["name"] == page.first.model
+    monkeypatch.setitem(model, "domain", {"home": {"r2": 0.9}, "natural": outside})
+    told = explore.render(page.first, [])[explore.finding]
+    verdict, warning = told.index("judged"), told.index("These concepts may not fit these images.")
+    assert verdict < warning
+    assert "it reconstructs 31%" in told
+
+
 def test_the_example_says_that_it_is_one(page_of: Callable[[str], Page]) -> None:
     from blindspots_hub import planted
     from blindspots_hub.explorer.page.example import COMMANDS, example_notice

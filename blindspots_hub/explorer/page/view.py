@@ -20,6 +20,9 @@ FIRST_TAB = "explore"
 LONGEST = 200
 """Characters of a link's value that are looked at; what is longer is no name."""
 
+ALIKE = 0.55
+"""`difflib`'s ratio from which on a name was probably meant by another."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -111,8 +114,9 @@ def unknown(what: str, said: str, known: Sequence[str], where: str = "") -> Blin
 def nearest(said: str, known: Sequence[str]) -> str | None:
     """The name among `known` that was probably meant by `said`, or by its last part; else None."""
     for asked in (said, said.rpartition("/")[2]):
-        if found := difflib.get_close_matches(asked, known, n=1, cutoff=0.55):
-            return found[0]
+        alike = [difflib.SequenceMatcher(None, asked, name).ratio() for name in known]
+        if max(alike, default=0.0) >= ALIKE:
+            return known[alike.index(max(alike))]
     return None
 
 
