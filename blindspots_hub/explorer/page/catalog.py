@@ -105,17 +105,32 @@ class Catalog:
             for model in bundle.models
         ]
 
-    def entry(self, key: str) -> Entry:
-        """The entry of a key; an unknown one raises `BlindspotsError`."""
-        identity, _, model = key.partition("/")
+    def bundle(self, identity: str) -> Bundle:
+        """The bundle of an id; an unknown one raises `BlindspotsError`."""
         bundle = self._bundles.get(identity)
         if bundle is None:
             raise BlindspotsError(
                 f"This page holds no bundle {identity[:ID_DIGITS]!r}: reload it, and evaluate the "
                 "model again if it was evaluated here."
             )
+        return bundle
+
+    def entry(self, key: str) -> Entry:
+        """The entry of a key; an unknown one raises `BlindspotsError`."""
+        identity, _, model = key.partition("/")
+        bundle = self.bundle(identity)
         bundle.model(model)
         return Entry(bundle, model)
+
+
+def check_concept(bundle: Bundle, concept: int) -> int:
+    """`concept`, or a `BlindspotsError` where the bundle has no such concept."""
+    if not 0 <= concept < bundle.n_concepts:
+        raise BlindspotsError(
+            f"There is no concept {concept}: the bundle {bundle.name} has "
+            f"{bundle.n_concepts:,}, counted from 0."
+        )
+    return concept
 
 
 def menu(entries: Sequence[Entry]) -> list[tuple[str, str]]:
