@@ -26,6 +26,10 @@ from hub_server import HubServer
 from hub_server.wire import Logged
 from hypothesis import settings
 
+# pytest names this module tests.conftest: who imports `conftest` gets it, not a second one that
+# starts a second Hub.
+sys.modules.setdefault("conftest", sys.modules[__name__])
+
 _FOLDER = Path(tempfile.mkdtemp(prefix="blindspots-tests-"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 _SERVER = HubServer(_FOLDER / "hub").__enter__()

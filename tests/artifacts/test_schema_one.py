@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hub_fixtures import restate, write_publishable
 from typer.testing import CliRunner
 
 from blindspots_hub import cli
 from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, major
 from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.measure.null import null_flagged
 from blindspots_hub.measure.settings import METHOD
 from blindspots_hub.progress import drive
@@ -44,6 +49,23 @@ def test_it_opens_and_its_pointwise_intervals_stand_in(old: Bundle) -> None:
         assert np.array_equal(reading.r_selected_high, reading.r_high, equal_nan=True)
         assert sum(reading.counts.values()) == old.n_concepts
     assert null_flagged(old.model(MODEL).null) == 0.001
+
+
+def test_it_is_explored_and_published_as_it_is(hub: Any, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(ROOT, tmp_path / "old"))
+    birds = write_publishable(tmp_path / "birds")
+    for name in ("config.json", "model.safetensors"):  # cards tell more of a network than it says
+        shutil.copyfile(birds / "sae" / name, root / "sae" / name)
+    restate(root)
+    old = load_bundle(root)
+    (entry,) = Catalog(old).entries()
+    assert entry.paired
+    assert old.labels == load_bundle(ROOT).labels
+    assert any(old.labels)
+    push(root, hub.owner, "1.0.0", natural_images="all")
+    back = load_bundle(f"{hub.owner}/schema-1@1.0.0")
+    assert back.manifest.schema_version == 1
+    assert back.manifest.models == old.manifest.models
 
 
 def test_one_command_measures_it_anew(old: Bundle, tmp_path: Path) -> None:

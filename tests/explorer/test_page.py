@@ -31,6 +31,7 @@ from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import csv_text, rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
+from blindspots_hub.serving.opening import open_beside
 
 ROOT = Path(__file__).parents[2]
 
@@ -215,6 +216,26 @@ def test_a_session_sees_its_own_evaluations_only(bundle: Bundle, tmp_path: Path)
     assert [e.model for e in catalog.entries([identity])] == ["plain-a", "own", "mine"]
     assert catalog.entry(f"{identity}/mine").title == "Mine"
     assert len({key for _, key in menu(catalog.entries([identity]))}) == 3
+
+
+def test_several_bundles_are_the_pages_own(bundle: Bundle, tmp_path: Path) -> None:
+    beside = load_bundle(write_another(tmp_path, seed=3))
+    catalog = Catalog(bundle, [beside, bundle])
+    assert [e.model for e in catalog.entries()] == ["plain-a", "own", "mine"]
+    assert [e.model for e in catalog.entries([bundle_id(beside)])] == ["plain-a", "own", "mine"]
+    assert catalog.entry(f"{bundle_id(beside)}/mine").bundle is beside
+
+
+def test_bundles_that_cannot_stand_beside_are_left_out(bundle: Bundle, tmp_path: Path) -> None:
+    good = write_another(tmp_path / "good", seed=3)
+    bad = write_another(tmp_path / "bad", concept_seed=9)
+    found, note = open_beside(bundle, [str(good), str(bad)])
+    assert [one.root for one in found] == [good]
+    assert note == (
+        f"{bad} is left out: it was measured in another concept space than {bundle.name}."
+    )
+    with pytest.raises(BlindspotsError, match="is not a folder"):
+        open_beside(bundle, [str(tmp_path / "none")])
 
 
 def test_equal_titles_and_names_are_told_apart(bundle: Bundle, tmp_path: Path) -> None:
