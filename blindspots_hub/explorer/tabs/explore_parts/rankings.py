@@ -16,7 +16,7 @@ from blindspots_hub.explorer.page.format import count, interval, number, term
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, bare_track, delta_words, state_name
 from blindspots_hub.measure.delta import fold
 
-ROWS = 20
+ROWS = 12
 """Rows of a ranking at first: few, so that another model or δ arrives at once."""
 
 MORE_ROWS = 300
