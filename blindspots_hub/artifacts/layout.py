@@ -58,6 +58,11 @@ def drawings_path(root: Path, model: str) -> Path:
     return root / f"deltas/drawings/{model}.safetensors"
 
 
+def features_path(root: Path, source: str) -> Path:
+    """Path of the per-image features of a source, where they were kept."""
+    return root / f"deltas/features/{source}.safetensors"
+
+
 def heatmaps_path(root: Path, source: str) -> Path:
     """Path of the heatmaps of a source."""
     return root / f"deltas/heatmaps/{source}.safetensors"

@@ -258,6 +258,13 @@ thumbnails show the first of these. `deltas/drawings/{model}.safetensors`, there
 holds the energies of the single drawings in the same format, and `pair` int32 (drawings), the row
 of the model that each belongs to, ascending: counts, weights and distances come from these.
 
+`deltas/features/natural.safetensors` and `deltas/features/{model}.safetensors`, where they were
+kept: `class_token` and `mean_patch_token`, float16 (images, width of the backbone), of every
+image's tokens after the final LayerNorm; the mean is over patch tokens. Rows follow the energies of
+the same source; where a caption is drawn several times, a row is of the first drawing that could be
+measured. Metrics in token space (Fréchet and kernel distances, precision and recall, nearest
+images) are computed from these.
+
 ## Intervals and states
 
 A concept is judged where `support` reaches `settings.min_support`. The pointwise interval of a gap

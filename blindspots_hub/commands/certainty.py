@@ -15,6 +15,7 @@ from blindspots_hub.commands.options import (
     TokensOption,
     open_bundle,
     run,
+    share,
     tell,
 )
 
@@ -87,7 +88,10 @@ def confounds(
     tokens: TokensOption = "patches",
     quiet: QuietOption = False,
 ) -> None:
-    """What JPEG and resizing alone would flag: natural images against themselves, altered."""
+    """What JPEG and resizing alone would flag: natural images against themselves, altered.
+
+    On several GPUs: accelerate launch --multi_gpu -m blindspots_hub confounds …
+    """
     from blindspots_hub import planted
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.measure.settings import MeasureSettings
@@ -105,7 +109,7 @@ def confounds(
         device=device,
         settings=MeasureSettings(tokens=tokens),
     )
-    for found in run(work, quiet):
+    for found in share(work, quiet) or ():
         typer.echo(
             f"{found.alteration}: {found.pairs:,} images against themselves flag "
             f"{found.flagged['relative']} of {found.judged} concepts by relative δ "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -12,15 +12,10 @@ from blindspots_hub.commands.options import (
     DeviceOption,
     QuietOption,
     TokensOption,
-    is_first,
     open_bundle,
-    run,
+    share,
     tell,
 )
-from blindspots_hub.progress import Work
-
-if TYPE_CHECKING:
-    from blindspots_hub.artifacts.bundle import Bundle
 
 
 def evaluate(
@@ -92,7 +87,7 @@ def evaluate(
         batch=batch,
         previews=False,
     )
-    _share(work, quiet)
+    tell(share(work, quiet))
 
 
 def measure(
@@ -121,17 +116,7 @@ def measure(
         device=device,
         settings=MeasureSettings(tokens=tokens),
     )
-    _share(work, quiet)
-
-
-def _share(work: Work[Bundle], quiet: bool) -> None:
-    """Do the work, alone or with the other processes, of which the first alone speaks."""
-    from blindspots_hub.utils.distributed import shutdown
-
-    bundle = run(work, quiet or not is_first())
-    if is_first():
-        tell(bundle)
-    shutdown()
+    tell(share(work, quiet))
 
 
 def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:

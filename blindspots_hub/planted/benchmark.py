@@ -22,7 +22,7 @@ from blindspots_hub.planted.models import TUNED
 from blindspots_hub.planted.scene import Scene
 from blindspots_hub.planted.truth import true_change
 from blindspots_hub.progress import Work
-from blindspots_hub.runs.encoding import open_space
+from blindspots_hub.runs.session import open_space
 from blindspots_hub.utils.files import write_bytes, write_json
 
 NAMING_WORLD = 7

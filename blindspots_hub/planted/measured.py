@@ -13,7 +13,6 @@ from PIL import Image
 
 from blindspots_hub import planted
 from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.domain import ImageCodes
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import pair_id, pair_seed
 from blindspots_hub.data.images import encode_png, encode_webp, open_image
@@ -129,9 +128,7 @@ def thumbnail(image: Image.Image) -> bytes:
     return encode_webp(image, lossless=False, quality=65, size=96)
 
 
-def coded(ids: Sequence[str], codes: list[SparseCodes], space: ConceptSpace) -> CodedImages:
+def coded(ids: Sequence[str], codes: Sequence[SparseCodes], space: ConceptSpace) -> CodedImages:
     """Codes of images that were all read."""
-    looks = [one.look for one in codes if isinstance(one, ImageCodes)]
-    known = np.stack(looks) if looks and len(looks) == len(codes) else None
     layout, n_concepts = space.backbone.layout, space.sae.config.n_concepts
-    return CodedImages(list(ids), codes, {}, layout, n_concepts, known)
+    return CodedImages.of(dict(zip(ids, codes, strict=True)), {}, layout, n_concepts)

@@ -13,16 +13,15 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import load_pipeline, pick_device
+from blindspots_hub.generation.generate import load_pipeline
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluation import Run, RunOptions
-from blindspots_hub.runs.request import Request, finished, tidy
+from blindspots_hub.runs.request import Request, finished
+from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.sources import open_pairs
 from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
-from blindspots_hub.utils.distributed import Processes, barrier
 
 
 @Call
@@ -79,15 +78,11 @@ def evaluate(
     if found := finished(out, request.fingerprint):
         return found
 
-    chosen = pick_device(device)
-    processes = Processes.launched(chosen)
-    if processes.count > 1:
-        chosen = processes.device
-    yield Event("load the concept space", 0, 1)
-    space = open_space(base, offload_device(chosen))
+    session = yield from Session.opening(base, Workers.join(device))
+    device = session.workers.device
     yield Event(f"load {known.title}", 0, 1)
-    pipeline = load_pipeline(known, chosen, offload_device(chosen))
-    run = Run(out, request, source, space, pipeline, base, RunOptions(batch, processes, previews))
+    pipeline = load_pipeline(known, device, offload_device(device))
+    run = Run(out, request, source, session, pipeline, base, RunOptions(batch, previews))
     try:
         yield from run.draw()
     except GpuRefused as refused:
@@ -96,12 +91,7 @@ def evaluate(
             f"{refused} {drawn:,} of {wanted:,} images are drawn and kept: run the same again to "
             "go on from there."
         ) from refused
-    barrier(processes)
-    if processes.is_first:
-        yield from run.finish()
-        tidy(out)
-    barrier(processes)
-    return load_bundle(out)
+    return (yield from session.workers.bundle(out, run.finish()))
 
 
 def _set(

@@ -15,30 +15,27 @@ from PIL import Image
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import CONCEPTS
-from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
-from blindspots_hub.progress import Event
+from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry, warned
 from blindspots_hub.runs.encoding import (
-    ImageLoader,
     code_store,
     coded_side,
-    copy_space,
     drawn_side,
     encode_shards,
     kept_side,
 )
 from blindspots_hub.runs.generating import Drawings, blocks, portions
-from blindspots_hub.runs.loading import NoImage
+from blindspots_hub.runs.loading import ImageLoader, NoImage
 from blindspots_hub.runs.pairing import Paired, pair_up
 from blindspots_hub.runs.request import WORK, Request
+from blindspots_hub.runs.session import Session, copy_space
 from blindspots_hub.runs.sources import CaptionedImages
-from blindspots_hub.utils.distributed import ALONE, Processes
 
 DRAW = "draw and measure"
 """The long stage: its events carry the images as they come and the counts as they tighten."""
@@ -51,12 +48,10 @@ PREVIEW = 160
 class RunOptions:
     """How an evaluation goes about its work; nothing in its result depends on it.
 
-    `batch` captions are drawn at once, `processes` share the shards, and where `previews` is false
-    no event carries an image.
+    `batch` captions are drawn at once, and where `previews` is false no event carries an image.
     """
 
     batch: int = 1
-    processes: Processes = ALONE
     previews: bool = True
 
 
@@ -84,13 +79,14 @@ class Run:
         out: Path,
         request: Request,
         source: CaptionedImages,
-        space: ConceptSpace,
+        session: Session,
         pipeline: TextToImage,
         base: Bundle,
         manner: RunOptions,
     ) -> None:
         self.out, self.request, self.source, self.manner = out, request, source, manner
-        self.space, self.pipeline, self.base = space, pipeline, base
+        self.session, self.pipeline, self.base = session, pipeline, base
+        self.space = space = session.space
         self.ids = list(request.pair_ids)
         self.drawings = Drawings(out / WORK, request, source.captions, pipeline)
         self.natural_images: dict[str, ImageLoader] = {
@@ -124,7 +120,7 @@ class Run:
 
         Of several processes each does its own shards, and tells of them alone.
         """
-        processes = self.manner.processes
+        processes = self.session.workers.processes
         mine = range(processes.rank, len(self.drawn_store.shards), processes.count)
         total, done = sum(len(self.drawn_store.shards[shard]) for shard in mine), 0
         natural = encode_shards(
@@ -222,7 +218,7 @@ class Run:
         generated = drawn_side(coded, paired, self.drawings.captions, self.drawn_images, tokens)
         return _Sides(natural, generated, coded, paired)
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> Work[None]:
         """Write the bundle from what was drawn and encoded."""
         for names in portions(self.drawings.names, self.manner.batch):
             self.drawings.draw_missing(names)  # that somebody removed since they were encoded
