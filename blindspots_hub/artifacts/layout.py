@@ -24,6 +24,10 @@ BACKBONE = "backbone"
 PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
 
+IMAGES = "images"
+"""Folder beside the parts, and none of them: the store of images that an evaluation generated. No
+manifest names it and nothing publishes it; a bundle is whole without."""
+
 FINDINGS = "deltas/analyses"
 """Folder of the optional tables of analyses: they belong to the tables that they were made from."""
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
-from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, table_path
+from blindspots_hub.artifacts.layout import CARD, IMAGES, LOCK, MANIFEST, table_path
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
 
@@ -77,14 +77,15 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
     """Write the card and `bundle.json`: `fields`, and sha256 and size of every file under `root`.
 
     Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
-    in progress) do not belong to a bundle; cards do, but are not vouched for.
+    in progress) and the store of generated images do not belong to a bundle; cards do, but are not
+    vouched for.
     """
     created_with = f"blindspots_hub {blindspots_hub.__version__}"
     write_bundle_card(root, fields, created_with)
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _hidden(name):
+        if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _beside(name):
             files[name.as_posix()] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
     manifest = {
         "schema_version": SCHEMA_VERSION,
@@ -96,8 +97,8 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
     write_json(root / MANIFEST, manifest)
 
 
-def _hidden(name: Path) -> bool:
-    return any(part.startswith(".") for part in name.parts)
+def _beside(name: Path) -> bool:
+    return name.parts[0] == IMAGES or any(part.startswith(".") for part in name.parts)
 
 
 def _version(package: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +17,6 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
 from blindspots_hub.progress import Event, Work
@@ -30,7 +29,7 @@ from blindspots_hub.runs.encoding import (
     encode_shards,
     kept_side,
 )
-from blindspots_hub.runs.generating import Drawings, blocks, portions
+from blindspots_hub.runs.generating import Generations, blocks
 from blindspots_hub.runs.loading import ImageLoader, NoImage
 from blindspots_hub.runs.pairing import Paired, pair_up
 from blindspots_hub.runs.request import WORK, Request
@@ -80,26 +79,25 @@ class Run:
         request: Request,
         source: CaptionedImages,
         session: Session,
-        pipeline: TextToImage,
+        generations: Generations,
         base: Bundle,
         manner: RunOptions,
     ) -> None:
         self.out, self.request, self.source, self.manner = out, request, source, manner
-        self.session, self.pipeline, self.base = session, pipeline, base
+        self.session, self.base = session, base
         self.space = space = session.space
         self.ids = list(request.pair_ids)
-        self.drawings = Drawings(out / WORK, request, source.captions, pipeline)
+        self.generations = generations
         self.natural_images: dict[str, ImageLoader] = {
             i: partial(self._natural, i) for i in self.ids
         }
         self.drawn_images: dict[str, ImageLoader] = {
-            name: partial(self.drawings.image, name) for name in self.drawings.names
+            name: partial(generations.image, name) for name in generations.names
         }
         self.natural_store = code_store(out / WORK, self.ids, space)
-        # Codes of drawings lie beside the drawings: another way of drawing has other codes.
-        self.drawn_store = code_store(
-            self.drawings.folder, self.drawings.names, space, request.seeds
-        )
+        plan = request.plan  # images that are made in another way have other codes
+        folder = out / WORK / f"generated-{plan.identity[:16]}"
+        self.drawn_store = code_store(folder, generations.names, space, plan.seeds)
 
     def _natural(self, pair_id: str) -> Image.Image:
         try:
@@ -115,7 +113,7 @@ class Run:
         """Whether natural images are at hand, or only the energies that the bundle keeps."""
         return self.source.images_at_hand
 
-    def draw(self) -> Iterator[Event]:
+    def draw(self) -> Work[None]:
         """Draw and encode shard by shard; an event an image, counts when the sample doubled.
 
         Of several processes each does its own shards, and tells of them alone.
@@ -138,15 +136,14 @@ class Run:
                     if told:
                         yield Event(DRAW, done, total, told)
                 names = self.drawn_store.shards[shard]
-                if self.drawn_store.has(shard):
-                    done += len(names)
+                encoded = self.drawn_store.has(shard)
+                for name in self.generations.generate(names, self.manner.batch):
+                    done += 1
+                    if not encoded:
+                        yield Event(DRAW, done, total, self._preview(name))
+                if encoded:
                     yield Event(DRAW, done, total)
                     continue
-                for some in portions(names, self.manner.batch):
-                    self.drawings.draw_missing(some)
-                    for name in some:
-                        done += 1
-                        yield Event(DRAW, done, total, self._preview(name))
                 for _ in encode_shards(self.drawn_store, [shard], self.space, self.drawn_images):
                     pass
                 if turn == 1:
@@ -163,8 +160,8 @@ class Run:
     def _preview(self, name: str) -> dict[str, Any]:
         if not self.manner.previews:
             return {}
-        drawing = self.drawings.get(name)
-        pair_id = self.drawings.pair_of[name]
+        drawing = self.generations.get(name)
+        pair_id = self.generations.pair_of[name]
         detail: dict[str, Any] = {
             "pair_id": pair_id,
             "caption": self.source.captions[pair_id],
@@ -178,7 +175,7 @@ class Run:
                 detail["natural"] = kept.image
         except BlindspotsError:
             detail["status"] = "natural_unreadable"  # counted when its shard is encoded
-        if drawing.png is not None:
+        if drawing.content is not None:
             detail["generated"] = small(drawing.image())
         return detail
 
@@ -213,15 +210,13 @@ class Run:
         else:
             natural = kept_side(self.base, self.ids)
         seen = {*coded.ids, *coded.failed}
-        of_pair = {i: names for i, names in self.drawings.of_pair.items() if names[0] in seen}
+        of_pair = {i: names for i, names in self.generations.of_pair.items() if names[0] in seen}
         paired = pair_up(of_pair, without, {name: one.cause for name, one in coded.failed.items()})
-        generated = drawn_side(coded, paired, self.drawings.captions, self.drawn_images, tokens)
+        generated = drawn_side(coded, paired, self.generations.captions, self.drawn_images, tokens)
         return _Sides(natural, generated, coded, paired)
 
     def finish(self) -> Work[None]:
         """Write the bundle from what was drawn and encoded."""
-        for names in portions(self.drawings.names, self.manner.batch):
-            self.drawings.draw_missing(names)  # that somebody removed since they were encoded
         sides = self._sides()
         dropped = Counter(sides.paired.dropped.values())
         if len(sides.rows) < 2:
@@ -230,24 +225,25 @@ class Run:
                 f"Only {len(sides.rows)} of {len(self.ids)} pairs can be measured ({causes}): "
                 "mend the cause and run again."
             )
-        known = self.request.model
+        plan, about = self.request.plan, self.generations.store.about
         model = ModelImages(
-            name=known.name,
-            title=known.title,
+            name=about["name"],
+            title=about["title"],
             side=sides.generated,
             natural_rows=sides.rows,
-            generations=self.drawings.tables(sides.paired.out),
+            generations=self.generations.tables(sides.paired.out, self.request.embed_images),
             run={
-                **self.pipeline.describe(),
-                "seed": self.request.seed,
-                "seeds": self.request.seeds,
+                **about["run"],
+                "seed": plan.how["seed"],
+                "seeds": plan.seeds,
+                "images": plan.encoding.to_json(),
             },
             dropped=dict(sorted(dropped.items())),
             domain=self._domain(sides),
         )
         copy_space(self.base, self.out)
         identity = {
-            "name": f"{known.name}-{len(self.ids)}-pairs",
+            "name": f"{about['name']}-{len(self.ids)}-pairs",
             "version": "1.0.0",
             "concept_space": self.request.concept_space,
             "request": self.request.fingerprint,
