@@ -286,14 +286,15 @@ patch grid), `values` float16 (the code).
 
 `images/`, beside the parts, is the store that an evaluation generated its images into, and that
 `generate` writes to a folder of its own: `{i:05d}-of-{n:05d}.parquet`, each whole or absent, with
-the columns `pair_id`, `draw`, `seed`, `caption`, `image` (the file: PNG, or WebP where a quality was
-asked for; null where there is none), `image_sha256`, `flags` and `status` (ok, blank, or why there
-is no image), rows by pair, then draw; and `generations.json`: `name` and `title` of the model, `how`
-(model, revision, settings, seed) and `encoding` of the images, `seeds` a caption, `pairs`,
-`pairs_a_shard`, `shards`, `run` as in bundle.json, and `plan`, the fingerprint of all that, which
-every shard's metadata repeats. The store is no part of the bundle: no manifest names it, nothing
-publishes it, validating does not look at it, and a bundle is whole without it. Unless it was asked
-not to, an evaluation also embeds the images in `generations/{model}.parquet`, which is a part.
+the columns `pair_id`, `draw`, `seed`, `caption`, `image` (the file: PNG, or WebP where a quality
+was asked for; null where there is none), `image_sha256`, `flags` and `status` (ok, blank, or why
+there is no image), rows by pair, then draw; and `generations.json`: `name` and `title` of the
+model, `how` (model, revision, settings, seed) and `encoding` of the images, `seeds` a caption,
+`pairs`, `pairs_a_shard`, `shards`, `run` as in bundle.json, and `plan`, the fingerprint of all
+that, which every shard's metadata repeats. The store is no part of the bundle: no manifest names
+it, nothing publishes it, validating does not look at it, and a bundle is whole without it. Unless
+it was asked not to, an evaluation also embeds the images in `generations/{model}.parquet`, which is
+a part.
 
 ## bundle.json
 

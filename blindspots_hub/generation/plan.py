@@ -63,7 +63,7 @@ class Plan:
     captions: Mapping[str, str]
     seeds: int = 1
     encoding: Encoding = field(default_factory=Encoding)
-    pairs_a_shard: int = 32
+    pairs_a_shard: int = field(kw_only=True)
 
     @cached_property
     def identity(self) -> str:

@@ -72,7 +72,13 @@ class GenerationStore:
             )
         captions = {pair_id: text for path in paths for pair_id, _, text in captions_of(path)}
         encoding = Encoding(about["encoding"]["quality"])
-        plan = Plan(about["how"], captions, about["seeds"], encoding, about["pairs_a_shard"])
+        plan = Plan(
+            about["how"],
+            captions,
+            about["seeds"],
+            encoding,
+            pairs_a_shard=about["pairs_a_shard"],
+        )
         if plan.fingerprint != about["plan"]:
             raise BlindspotsError(
                 f"{folder} was altered: its images are not those that its {ABOUT} describes."

@@ -40,6 +40,7 @@ from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry
+from blindspots_hub.runs.encoding import SHARD
 from blindspots_hub.runs.generate import generating
 from blindspots_hub.runs.generating import Generations, opening_store
 from blindspots_hub.runs.loading import ImageLoader
@@ -209,7 +210,7 @@ def _draw_model(name: str, natural: Natural, session: Session, folder: Path) -> 
     Nobody misses them: `evaluate planted/NAME` draws the same ones again from the seeds.
     """
     known = resolve(f"planted/{name}")
-    plan = Plan(how_generated(known, 0), natural.captions)
+    plan = Plan(how_generated(known, 0), natural.captions, pairs_a_shard=SHARD)
     store, pipeline = yield from opening_store(folder / "images", plan, known, session.workers)
     images = Generations(store, natural.ids, pipeline)
     yield from generating(images, session.workers, 1, f"draw {name}")

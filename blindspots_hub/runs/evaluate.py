@@ -98,7 +98,7 @@ def evaluate(
     session = yield from Session.opening(base, Workers.join(device))
     store, pipeline = yield from asked.opening(out / IMAGES, session.workers)
     images = Generations(store, asked.pair_ids, pipeline)
-    run = Run(out, request, source, session, images, base, RunOptions(batch, previews))
+    run = Run(out, request, source, session, images, base, RunOptions(max(batch, 1), previews))
     yield from telling_what_is_kept(store, run.draw())
     return (yield from session.workers.bundle(out, asked.finishing(store, run)))
 

@@ -98,7 +98,8 @@ def planned(
         raise BlindspotsError(f"{pairs} pair is too few to compare anything: ask for at least 2.")
     captions = {pair_id: source.captions[pair_id] for pair_id in ids}
     how = how_generated(model, seed)
-    return Plan(how, captions, seeds, stored_as or Encoding(), encoding.SHARD)
+    stored_as = stored_as or Encoding()
+    return Plan(how, captions, seeds, stored_as, pairs_a_shard=encoding.SHARD)
 
 
 def with_settings(

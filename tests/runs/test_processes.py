@@ -16,6 +16,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.runs.confounds import Alteration, confounds
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.folders import measure_folders
+from blindspots_hub.runs.generate import generate
 from blindspots_hub.runs.new_bundle import new_bundle
 from blindspots_hub.utils.distributed import Processes, barrier
 
@@ -55,6 +56,16 @@ def test_two_processes_evaluate_as_one(tmp_path: Path) -> None:
     assert run.stderr.count("load Cedar: 0%") <= 1
     evaluate("planted/cedar", tmp_path / "one", pairs=70)
     assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_two_processes_generate_as_one(tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    run = launched(*MODULE, "generate", "planted/cedar", "--out", str(out), "--pairs", "70")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("70 images of 70 captions are in") == 1
+    generate("planted/cedar", tmp_path / "one", pairs=70)
+    assert files(out) == files(tmp_path / "one")
 
 
 def test_two_processes_measure_as_one(tmp_path: Path) -> None:
