@@ -1,4 +1,4 @@
-"""The explorer on a bundle: `python app.py [--bundle BUNDLE]`. The same file runs on a Space."""
+"""The explorer: `python app.py [--bundle BUNDLE] [--bundle …]`. The same file runs on a Space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from blindspots_hub.runs import gpu_work  # noqa: F401, I001 - first: ZeroGPU wa
 from blindspots_hub import planted
 from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.serving.opening import open_first
+from blindspots_hub.serving.opening import open_beside, open_first
 from blindspots_hub.serving.deployment import Deployment
 
 
@@ -22,7 +22,13 @@ def arguments() -> argparse.Namespace:
     """What the command line says."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "blindspots_hub"
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", help="folder of a bundle, or NAMESPACE/NAME[@VERSION]")
+    parser.add_argument(
+        "--bundle",
+        action="append",
+        default=[],
+        help="folder of a bundle, or NAMESPACE/NAME[@VERSION]; may be repeated for bundles of one "
+        "concept space",
+    )
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
     parser.add_argument(
@@ -38,7 +44,9 @@ def main() -> int:
     """Serve the page until it is stopped; 2 where the user has to mend something."""
     asked = arguments()
     try:
-        bundle, note = open_first(asked.bundle, Path(__file__).parent, planted.BUNDLE)
+        first, *others = asked.bundle or [None]
+        bundle, note = open_first(first, Path(__file__).parent, planted.BUNDLE)
+        beside, left_out = open_beside(bundle, others)
     except BlindspotsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -46,7 +54,8 @@ def main() -> int:
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
-    page = build_app(bundle, asked.evaluations, known, Deployment.of(os.environ), note)
+    note = " ".join(filter(None, (note, left_out)))
+    page = build_app(bundle, asked.evaluations, known, Deployment.of(os.environ), note, beside)
     serve(page, asked.host, asked.port)
     return 0
 

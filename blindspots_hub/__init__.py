@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from blindspots_hub.measure.settings import MeasureSettings as MeasureSettings
     from blindspots_hub.progress import Event as Event
     from blindspots_hub.runs.analyse import analyse as analyse
+    from blindspots_hub.runs.combine import combine as combine
     from blindspots_hub.runs.confounds import confounds as confounds
     from blindspots_hub.runs.evaluate import evaluate as evaluate
     from blindspots_hub.runs.evaluate_sae import evaluate_sae as evaluate_sae
@@ -48,6 +49,7 @@ _WHERE = {
     "MeasureSettings": "measure.settings",
     "RASAE": "concepts.rasae",
     "analyse": "runs.analyse",
+    "combine": "runs.combine",
     "confounds": "runs.confounds",
     "evaluate": "runs.evaluate",
     "evaluate_sae": "runs.evaluate_sae",

@@ -10,6 +10,7 @@ import typer
 from blindspots_hub.commands import (
     benchmarks,
     certainty,
+    combining,
     findings,
     hub,
     measuring,
@@ -34,6 +35,8 @@ app.command()(measuring.generate)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)
+app.command()(combining.combine)
+app.command()(combining.labels)
 app.command()(findings.analyse)
 app.command()(certainty.plan)
 app.command()(certainty.stability)
@@ -60,6 +63,7 @@ app.add_typer(benchmark, name="benchmark")
 build = typer.Typer(help="Make the embedded default anew.", no_args_is_help=True)
 build.command("train")(planted.planted_train)
 build.command("bundle")(planted.planted_bundle)
+build.command("population")(planted.planted_population)
 app.add_typer(build, name="planted")
 
 

@@ -15,7 +15,11 @@ import pytest
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Page as BrowserPage
+
+    from blindspots_hub.artifacts.bundle import Bundle
+    from blindspots_hub.explorer.page.page import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -35,6 +39,18 @@ def write_another(folder: Path, **changes: Any) -> Path:
     """Write the bundle of an evaluation beside `PAGE`, in its concepts unless `changes` say."""
     spec = replace(PAGE, models={"mine": "Mine"}, unpaired=(), name="mine-200-pairs", **changes)
     return write_synthetic(folder / "mine", spec)
+
+
+def page_on(bundle: Bundle, evaluations: Path = Path("none"), **options: Any) -> Page:
+    """The page on a bundle with all of its tabs, as `build_app` puts it together."""
+    import gradio as gr
+
+    from blindspots_hub.explorer.page.catalog import Catalog
+    from blindspots_hub.explorer.page.page import Page, PageOptions
+    from blindspots_hub.explorer.tabs.registry import TABS
+
+    with gr.Blocks():
+        return Page(Catalog(bundle), PageOptions(evaluations, **options), TABS)
 
 
 @contextmanager
@@ -93,7 +109,7 @@ def patience() -> float:
 class Watched:
     """A page of the browser that keeps what it asked for, and every fault it met."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: BrowserPage) -> None:
         self.page = page
         self.faults: list[str] = []
         self.outside: list[str] = []
@@ -124,6 +140,6 @@ class Watched:
         return self
 
 
-def shown_concept(page: Page) -> str | None:
+def shown_concept(page: BrowserPage) -> str | None:
     """The concept whose card is open."""
     return page.locator(".card").get_attribute("data-concept")

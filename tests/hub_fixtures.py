@@ -16,7 +16,7 @@ from conftest import Hub
 from safetensors.numpy import save_file
 from synthetic_bundle import Synthetic, write_synthetic
 
-from blindspots_hub.artifacts.hub import push
+from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS

@@ -15,11 +15,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from blindspots_hub.artifacts.heatmaps import Heatmaps
+from blindspots_hub.artifacts.labels import named
 from blindspots_hub.artifacts.layout import NATURAL, energies_path, heatmaps_path
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    LABELS,
     NATURAL_IMAGES,
     PAIR_DISTANCES,
     PAIRS,
@@ -269,6 +271,7 @@ def _write_concepts(
     labels = [WORDS[k % len(WORDS)] if k % 3 else "" for k in range(n)]
     if spec.hostile:
         labels[0] = HOSTILE
+    write_table(root, LABELS, named(labels, "synthetic").to_pydict())
     beside = np.array([[(k + 1) % n, (k + 2) % n, (k + 7) % n] for k in range(n)])
     write_table(
         root,
@@ -280,7 +283,6 @@ def _write_concepts(
             "x_codes": xy[::-1, 0].astype(np.float32),
             "y_codes": xy[::-1, 1].astype(np.float32),
             "cluster": cluster,
-            "label": labels,
             "images": images,
             "frequency": images / natural.n_images,
             "nearest": beside.tolist(),

@@ -96,7 +96,7 @@ class Analysis:
         if len(models) < least:
             return f"{self.title} needs {least} models, and {bundle.name} has {len(models)}."
         if "paired" in self.needs:
-            unpaired = [name for name in models if bundle.model(name)["design"] != "paired"]
+            unpaired = [name for name in models if not bundle.model(name).paired]
             if unpaired:
                 return (
                     f"{self.title} needs generated images of the same captions as the natural "

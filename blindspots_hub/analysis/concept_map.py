@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -131,9 +130,7 @@ def clusters(coordinates: np.ndarray) -> np.ndarray:
     return np.asarray(found, np.int32)
 
 
-def concept_table(
-    dictionary: np.ndarray, natural: ImageEnergies, labels: Sequence[str] | None = None
-) -> dict[str, Any]:
+def concept_table(dictionary: np.ndarray, natural: ImageEnergies) -> dict[str, Any]:
     """Columns of the bundle's `concepts` table from the atoms (n, d) and the natural energies.
 
     Only concepts that fire in a natural image are laid out and are neighbours: atoms that nothing
@@ -155,7 +152,6 @@ def concept_table(
         **_placed(by_atoms, live, n, ("x", "y")),
         **_placed(by_codes, live, n, ("x_codes", "y_codes")),
         "cluster": cluster,
-        "label": list(labels) if labels is not None else [""] * n,
         "images": images,
         "frequency": images / max(natural.n_images, 1),
         "nearest": _of_live(live[index[:, :NEIGHBOURS]].astype(np.int32), live, n),

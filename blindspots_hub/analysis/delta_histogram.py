@@ -164,7 +164,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
                 ("density", one.density.tolist()),
             ):
                 table[name].append(value)
-    title = bundle.model(model)["title"]
+    title = bundle.model(model).title
     parts = [words(found["absolute", over], "absolute", over) for over in OVER]
     return Finding(
         table, f"{title}: {' '.join(parts)}", partial(figure, found["absolute", "all"], "absolute")

@@ -49,7 +49,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     quantiles = np.quantile(distance, QUANTILES) if len(distance) else np.full(5, np.nan)
     shift_median, shift_spread = spread(shift)
     copies = int((table["duplicates"].to_numpy() > 0).sum())
-    title = bundle.model(model)["title"]
+    title = bundle.model(model).title
     median, width = spread(distance)
     sentence = (
         f"{title}: the median distance of its {len(distance):,} pairs is {median:.3g} "

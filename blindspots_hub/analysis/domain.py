@@ -17,7 +17,7 @@ def domain_warning(bundle: Bundle, model: str) -> str | None:
 
     Nor is anything told of bundles that do not know the images their space was trained on.
     """
-    told = bundle.model(model).get("domain") or {}
+    told = bundle.model(model).domain or {}
     outside = [name for name in SIDES if told.get(name, {}).get("is_outside")]
     sentences = [side_warning(name, told[name], told["home"]) for name in outside]
     return " ".join(sentences) or None

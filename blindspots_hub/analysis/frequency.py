@@ -45,7 +45,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     deltas = ModelDeltas.of(bundle.deltas(model), "relative")
     images, off = misalignment(deltas)
     rho, low, high = rank_correlation(images, off)
-    title = bundle.model(model)["title"]
+    title = bundle.model(model).title
     if np.isnan(rho):
         sentence = f"{title}: too few concepts are judged to hold frequency against misalignment."
     else:

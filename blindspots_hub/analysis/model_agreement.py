@@ -75,7 +75,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         row = (first, second, measure, one.pearson, one.low, one.high, one.spearman, one.concepts)
         for name, value in zip(table, row, strict=True):
             table[name].append(value)
-    titles = [bundle.model(model)["title"] for model in models]
+    titles = [bundle.model(model).title for model in models]
     one = found["relative_delta"]
     if np.isnan(one.pearson):
         sentence = f"{titles[0]} and {titles[1]} judge too few of the same concepts to compare."
@@ -108,7 +108,7 @@ def figure(bundle: Bundle, first: str, second: str) -> Figure:
         },
         hovertemplate="%{text}<br>%{x:.2f} and %{y:.2f}<extra></extra>",
     )
-    titles = [bundle.model(model)["title"] for model in (first, second)]
+    titles = [bundle.model(model).title for model in (first, second)]
     made = go.Figure(points)
     made.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"width": 1, "color": "#888"})
     made.update_layout(**plain_layout(f"relative δ, {titles[0]}", f"relative δ, {titles[1]}"))

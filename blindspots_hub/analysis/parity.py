@@ -53,7 +53,7 @@ def authors_delta(natural: ImageEnergies, generated: ImageEnergies) -> AuthorsDe
 
 def parity(bundle: Bundle, model: str) -> AuthorsDelta:
     """The authors' δ of a model of a bundle; `BlindspotsError` where it was not measured so."""
-    tokens = bundle.model(model)["settings"]["tokens"]
+    tokens = bundle.model(model).measured_with.tokens
     if tokens != "all":
         raise BlindspotsError(
             f"{model} in {bundle.name} was measured on {tokens}, the authors' energies sum all "

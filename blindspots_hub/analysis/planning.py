@@ -24,7 +24,6 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import fold
 from blindspots_hub.measure.intervals import GapIntervals, Interval
 from blindspots_hub.measure.moments import SideMoments, unpaired_moments
-from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import Selection
 
 BANDS = (1.0, 1 / 3, 1 / 10, 1 / 30, 1 / 100, 1 / 300)
@@ -62,7 +61,7 @@ class Spreads:
     def of(cls, bundle: Bundle, model: str) -> Spreads:
         """Of one model of a bundle."""
         entry, reading = bundle.model(model), ModelDeltas.of(bundle.deltas(model), "relative")
-        settings, pairs = MeasureSettings(**entry["settings"]), int(entry["pairs"])
+        settings, pairs = entry.measured_with, entry.pairs
         judged = np.flatnonzero(reading.determined & (reading.images_natural > 0))
         judged = judged[:: max(1, len(judged) // SAMPLE)]
         share, r = reading.images_natural[judged] / pairs, reading.r[judged]
@@ -186,7 +185,7 @@ def pairs_needed(bundle: Bundle, half_width: float) -> list[Need]:
         )
     shares, needed = [], []
     for name, model in bundle.models.items():
-        if model["design"] != "paired":
+        if not model.paired:
             continue
         spreads = _spreads(bundle, name)
         shares.append(spreads.share)

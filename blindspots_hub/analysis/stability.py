@@ -98,10 +98,10 @@ def model_stability(bundle: Bundle, model: str, kind: str, top: int = TOP) -> Wo
     if kind not in KINDS:
         raise BlindspotsError(f"The δ that ranks is {' or '.join(KINDS)}, not {kind!r}.")
     entry = bundle.model(model)
-    if entry["design"] != "paired":
+    if not entry.paired:
         raise BlindspotsError(f"{model} in {bundle.name} is unpaired: there are no pairs to draw.")
     natural, generated = bundle.compared(model)
-    settings = MeasureSettings(**entry["settings"])
+    settings = entry.measured_with
     return (yield from stability(natural, generated, settings, kind, top=top))
 
 

@@ -6,6 +6,7 @@ nothing is ever said to be free of blindspots (METHOD §3, "Verdict").
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from blindspots_hub import paper
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.analysis.words import ORDER, change_words, times
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.manifest import ModelEntry
 from blindspots_hub.measure.delta import fold
 
 NAMED = 3
@@ -47,13 +49,13 @@ def summary(bundle: Bundle, model: str) -> str:
     told = verdict(bundle, model)
     lines = [told.basis, told.found]
     for key, name in (("relative", "relative δ"), ("absolute", "absolute δ")):
-        lines.append(f"{name}: {counts_line(entry['counts'][key], bundle.n_concepts)}")
+        lines.append(f"{name}: {counts_line(entry.counts[key], bundle.n_concepts)}")
     if null := null_words(entry):
         lines.append(null)
-    measured = f"{entry['pairs']:,} {_images(entry)} measured"
-    dropped = ", ".join(f"{n:,} {cause}" for cause, n in entry["dropped"].items())
+    measured = f"{entry.pairs:,} {_images(entry)} measured"
+    dropped = ", ".join(f"{n:,} {cause}" for cause, n in entry.dropped.items())
     lines.append(f"{measured}; left out: {dropped or 'none'}.")
-    if entry.get("method", 1) == 1:
+    if (entry.method or 1) == 1:
         lines.append(
             "These tables were measured by an older method whose intervals are too narrow: "
             "`remeasure` makes them anew from the kept energies."
@@ -61,7 +63,7 @@ def summary(bundle: Bundle, model: str) -> str:
     return "\n".join(lines)
 
 
-def counts_line(counts: dict[str, int], concepts: int) -> str:
+def counts_line(counts: Mapping[str, int], concepts: int) -> str:
     """'768 concepts: 31 suppressed, 12 exaggerated (20 certain), 15 weakened, …'."""
     blind = [f"{counts.get(name, 0):,} {name}" for name in _BLIND]
     rest = [f"{counts.get(name, 0):,} {name}" for name in ORDER if name not in _BLIND]
@@ -71,10 +73,10 @@ def counts_line(counts: dict[str, int], concepts: int) -> str:
     )
 
 
-def null_words(entry: dict[str, object]) -> str:
+def null_words(entry: ModelEntry) -> str:
     """What the same method flags where nothing differs, or "" where that was not measured."""
-    null = entry.get("null")
-    if not isinstance(null, dict) or null.get("kind") is None or null.get("flagged") is None:
+    null = entry.null
+    if null.get("kind") is None or null.get("flagged") is None:
         return ""
     return (
         f"With the two sides swapped at random, where nothing differs, {null['flagged']:.1%} of "
@@ -105,11 +107,12 @@ def visible_fold(deltas: ModelDeltas) -> float | None:
 def _basis(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
     entry = bundle.model(model)
     judged, seen = int(deltas.determined.sum()), int((deltas.state != CODE["dead"]).sum())
-    least = entry["settings"]["min_support"]
+    least = entry.measured_with.min_support
     images = _images(entry)
     start = (
-        f"Of {bundle.n_concepts:,} concepts {seen:,} fire in the {entry['pairs']:,} {images}, and "
-        f"{judged:,} in enough of them ({least:,} or more) to be judged"
+        f"{entry.title}: of {bundle.n_concepts:,} concepts {seen:,} fire in the "
+        f"{entry.pairs:,} {images}, and {judged:,} in enough of them ({least:,} or more) to be "
+        "judged"
     )
     visible = visible_fold(deltas)
     if visible is None:
@@ -120,7 +123,7 @@ def _basis(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
 
 
 def _found(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
-    title = bundle.model(model)["title"]
+    title = bundle.model(model).title
     judged = int(deltas.determined.sum())
     if not judged:
         return "Nothing can be said of any concept: evaluate more pairs."
@@ -161,8 +164,8 @@ def _largest_sure(deltas: ModelDeltas) -> int | None:
     return int(sized[np.argmax(nearest)])
 
 
-def _images(entry: dict[str, object]) -> str:
-    return "pairs" if entry["design"] == "paired" else "generated images"
+def _images(entry: ModelEntry) -> str:
+    return "pairs" if entry.paired else "generated images"
 
 
 def _names(bundle: Bundle, concepts: np.ndarray) -> list[str]:

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from blindspots_hub.artifacts.frames import blindspots, frame
 from blindspots_hub.artifacts.heatmaps import Heatmaps
+from blindspots_hub.artifacts.labels import best, named
 from blindspots_hub.artifacts.layout import (
     LOCK,
     MANIFEST,
@@ -26,12 +28,15 @@ from blindspots_hub.artifacts.layout import (
     part_of,
     table_path,
 )
-from blindspots_hub.artifacts.optional import identity, read_optional
+from blindspots_hub.artifacts.manifest import Manifest, ModelEntry
+from blindspots_hub.artifacts.optional import read_optional
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    LABELS,
     NATURAL_IMAGES,
+    OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
@@ -43,7 +48,7 @@ from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.progress import Event, drive
-from blindspots_hub.utils.files import read_json, sha256_file
+from blindspots_hub.utils.files import sha256_file
 
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.hub.lock import Lock
@@ -66,37 +71,52 @@ class Bundle:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.manifest = read_json(root / MANIFEST)
+        self.manifest = Manifest.read(root)
+        self.sha256 = sha256_file(root / MANIFEST)
+        """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
+
+    def __repr__(self) -> str:
+        models = ", ".join(
+            f"{name} ({entry.pairs:,} {'pairs' if entry.design == 'paired' else 'images'})"
+            for name, entry in self.models.items()
+        )
+        shown = models or "no model yet"
+        return f"<Bundle {self.name} {self.version}: {self.n_concepts:,} concepts; {shown}>"
+
+    def frame(self, model: str) -> Any:
+        """Every concept of a model as a labelled pandas frame."""
+        return frame(self, model)
+
+    def blindspots(self, model: str, two_fold: bool = False) -> Any:
+        """What a model suppresses or exaggerates, surest first, as a labelled pandas frame.
+
+        `two_fold` adds what is surely changed two-fold, within the paper's thresholds.
+        """
+        return blindspots(self, model, two_fold)
 
     @property
     def name(self) -> str:
         """The bundle's name."""
-        return str(self.manifest["name"])
+        return self.manifest.name
 
     @property
     def version(self) -> str:
         """The bundle's version."""
-        return str(self.manifest["version"])
+        return self.manifest.version
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """What names the results in links: optional tables that come and go do not change it."""
-        return identity(self.root, self.manifest)
+        return self.manifest.results or self.sha256
 
-    def optional(self, spec: TableSpec) -> pa.Table | None:
+    def optional(self, spec: TableSpec, model: str | None = None) -> pa.Table | None:
         """A table that a bundle may have, or None where this one has not."""
-        return read_optional(self.root, self.manifest, spec)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
-        return sha256_file(self.root / MANIFEST)
+        return read_optional(self.root, self.manifest, spec, model)
 
     @property
     def concept_space(self) -> dict[str, Any]:
         """Backbone, preprocessing, token layout, SAE: what makes two bundles comparable."""
-        space: dict[str, Any] = self.manifest["concept_space"]
-        return space
+        return self.manifest.concept_space
 
     @property
     def n_concepts(self) -> int:
@@ -109,12 +129,12 @@ class Bundle:
         rows, columns = self.concept_space["layout"]["grid"]
         return int(rows), int(columns)
 
-    @property
-    def models(self) -> dict[str, dict[str, Any]]:
+    @cached_property
+    def models(self) -> dict[str, ModelEntry]:
         """The manifest's entry of every model, by name, in the manifest's order."""
-        return {model["name"]: model for model in self.manifest["models"]}
+        return {model.name: model for model in self.manifest.models}
 
-    def model(self, name: str) -> dict[str, Any]:
+    def model(self, name: str) -> ModelEntry:
         """The manifest's entry of one model; an unknown one raises `BlindspotsError`."""
         if name not in self.models:
             raise BlindspotsError(
@@ -125,7 +145,7 @@ class Bundle:
     @property
     def parts(self) -> set[str]:
         """The parts that the manifest names, be they here or not."""
-        return {part_of(name) for name in self.manifest["files"]}
+        return {part_of(name) for name in self.manifest.files}
 
     def require(self, *parts: str) -> None:
         """`BlindspotsError` unless these parts of the bundle are here.
@@ -146,13 +166,27 @@ class Bundle:
 
     @cached_property
     def concepts(self) -> pa.Table:
-        """Table CONCEPTS: map coordinates, labels, neighbours."""
+        """Table CONCEPTS: map coordinates and neighbours."""
         return self._read(CONCEPTS)
+
+    @property
+    def concept_columns(self) -> dict[str, pa.ChunkedArray]:
+        """Columns of CONCEPTS as another bundle of this concept space takes them over."""
+        return {name: self.concepts[name] for name in CONCEPTS.names if name != "label"}
+
+    @cached_property
+    def label_table(self) -> pa.Table:
+        """Table LABELS; of bundles before 2.1 what their column `label` says."""
+        table = self.optional(LABELS)
+        if table is None:
+            old = [label or "" for label in self.concepts["label"].to_pylist()]
+            table = named(old, "unknown")
+        return table
 
     @cached_property
     def labels(self) -> list[str]:
-        """Name of every concept; "" where it has none."""
-        return [label or "" for label in self.concepts["label"].to_pylist()]
+        """Name of every concept, the best it has; "" where it has none."""
+        return best(self.label_table, self.n_concepts)
 
     @cached_property
     def pairs(self) -> pa.Table:
@@ -199,10 +233,22 @@ class Bundle:
         Unpaired ones have as many rows as there are images on either side.
         """
         natural, generated = self.energies(NATURAL), self.energies(model)
-        if self.model(model)["design"] != "paired":
-            return natural, generated
+        ids = self.natural_ids(model)
         row = self._rows(NATURAL)
-        return natural.take(np.array([row[i] for i in self.image_ids(model)], np.int64)), generated
+        if len(ids) == len(row) and ids == list(row):
+            return natural, generated
+        return natural.take(np.array([row[i] for i in ids], np.int64)), generated
+
+    def natural_ids(self, model: str) -> list[str]:
+        """Ids of the natural images that a model is compared with; where paired, pair by pair.
+
+        The natural images of a combined bundle are those of several evaluations.
+        """
+        if self.model(model).paired:
+            return self.image_ids(model)
+        own = self.optional(OWN_NATURAL, model)
+        ids: list[str] = self.image_ids(NATURAL) if own is None else own["pair_id"].to_pylist()
+        return ids
 
     @lru_cache(maxsize=64)  # noqa: B019
     def drawings(self, model: str) -> Drawings | None:

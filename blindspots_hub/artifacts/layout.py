@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blindspots_hub.artifacts.schema import TableSpec
+from blindspots_hub.artifacts.schema import LABELS, TableSpec
 
 MANIFEST = "bundle.json"
 CARD = "README.md"
@@ -25,11 +25,17 @@ PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
 
 IMAGES = "images"
-"""Folder beside the parts, and none of them: the store of images that an evaluation generated. No
-manifest names it and nothing publishes it; a bundle is whole without."""
+"""Folder beside the parts, and none of them: the images that evaluations generated, a store for each
+model. No manifest names it and nothing publishes it; a bundle is whole without."""
 
 FINDINGS = "deltas/analyses"
 """Folder of the optional tables of analyses: they belong to the tables that they were made from."""
+
+
+def of_results(name: str) -> bool:
+    """Whether a file of the manifest belongs to the results: labels and findings may change."""
+    return name != LABELS.path and not name.startswith(f"{FINDINGS}/")
+
 
 NATURAL = "natural"
 """Source name of the natural images; no model may be called so."""

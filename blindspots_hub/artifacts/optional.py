@@ -1,67 +1,62 @@
 """Tables that a bundle may have beside those it must have: findings, labels, features.
 
-They are found by the manifest and come and go without touching what was measured: a bundle keeps
-its identity (ids, links) whichever of them it holds. Names of tables that this program does not
-know are left alone.
+They come and go without changing what a bundle says: its identity stays that of its results.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from blindspots_hub.artifacts.cards.templates import write_bundle_card
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
+from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.schema import TableSpec
-from blindspots_hub.artifacts.writer import PARQUET, write_manifest
+from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.utils.files import atomic, read_json, sha256_file
-
-RESULTS = "results"
-"""Field of the manifest: the identity of what was measured, once optional tables were added."""
-
-RENEWED = ("schema_version", "created_with", "packages", "files")
-"""Fields that writing a manifest fills in."""
-
-
-def identity(root: Path, manifest: Mapping[str, object]) -> str:
-    """What names a bundle's results: the sha256 of the manifest that was written with them."""
-    return str(manifest.get(RESULTS) or sha256_file(root / MANIFEST))
+from blindspots_hub.utils.files import atomic, sha256_file, write_json
 
 
 def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     """Write optional tables into the bundle at `root`, and its manifest anew.
 
-    The manifest keeps the versions and the program that the results were made with. Raises
-    `BlindspotsError` where the folder cannot be written.
+    The manifest keeps all else that it says: what was measured with which program, and the files
+    that are not here. Raises `BlindspotsError` where the folder cannot be written.
     """
-    manifest = read_json(root / MANIFEST)
-    results = identity(root, manifest)
+    manifest = Manifest.read(root)
+    results = manifest.results or sha256_file(root / MANIFEST)
+    files = dict(manifest.files)
     try:
         for spec, table in tables.items():
             schema = spec.schema.with_metadata(table.schema.metadata)
-            with atomic(table_path(root, spec)) as partial:
+            path = table_path(root, spec)
+            with atomic(path) as partial:
                 pq.write_table(table.cast(schema), partial, **PARQUET)
-        kept = {name: manifest[name] for name in ("schema_version", "created_with", "packages")}
-        fields = {name: value for name, value in manifest.items() if name not in RENEWED}
-        write_manifest(root, {**fields, **kept, RESULTS: results})
+            files[spec.path] = FileEntry(sha256_file(path), path.stat().st_size)
+        changed = replace(manifest, files=files, results=results)
+        write_json(root / MANIFEST, changed.to_json())
+        write_bundle_card(root, changed)
     except PermissionError as error:
         raise BlindspotsError(
             f"{root} cannot be written: copy the bundle to a folder of yours."
         ) from error
 
 
-def read_optional(root: Path, manifest: Mapping[str, object], spec: TableSpec) -> pa.Table | None:
+def read_optional(
+    root: Path, manifest: Manifest, spec: TableSpec, model: str | None = None
+) -> pa.Table | None:
     """An optional table, or None where the manifest does not name it.
 
     One whose columns are not those of `spec` was written by another version and is passed over.
     """
-    files = manifest["files"]
-    if not isinstance(files, dict) or spec.path not in files:
+    path = table_path(root, spec, model)
+    if path.relative_to(root).as_posix() not in manifest.files:
         return None
-    table = pq.read_table(root / spec.path)
+    table = pq.read_table(path)
     named = {field.name: field.type for field in table.schema}
     same = all(named.get(column.name) == column.type for column in spec.columns)
     return table.select(list(spec.names)) if same else None

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from blindspots_hub.measure.delta import STATES
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 """major.minor: a reader opens every minor of a major it knows. Manifests with the integer 1 are of
 the first major."""
 
@@ -27,8 +27,8 @@ IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 class Column:
     """One column: its Arrow type, its unit ("" where it has none) and what it means.
 
-    Where `nullable`, NaN is written as null. Where `optional`, bundles of an earlier version lack
-    it; it is then read as null.
+    Where `nullable`, NaN is written as null. An `optional` one need not be there, as bundles of
+    another version lack it; it is then read as null.
     """
 
     name: str
@@ -133,7 +133,13 @@ CONCEPTS = TableSpec(
         ),
         Column("y_codes", pa.float32(), "", "second coordinate by those; or null", True, True),
         Column("cluster", pa.int32(), "", "cluster of x, y; -1 is none"),
-        Column("label", pa.string(), "", "name of the concept; empty where it has none"),
+        Column(
+            "label",
+            pa.string(),
+            "",
+            "name of the concept, or empty; only in bundles before 2.1: `deltas/labels.parquet`",
+            optional=True,
+        ),
         Column("images", pa.int32(), "images", "natural images in which the concept fires"),
         Column("frequency", pa.float64(), "share", "images / natural images looked at"),
         Column(
@@ -244,6 +250,38 @@ DELTAS_1 = TableSpec(
 """Table DELTAS of the first major: one interval, whole counts."""
 
 TABLES = (PAIRS, GENERATIONS, NATURAL_IMAGES, CONCEPTS, DELTAS, PAIR_DISTANCES, THUMBNAILS)
+"""Tables that every bundle has."""
+
+LABELS = TableSpec(
+    "deltas/labels.parquet",
+    "one name of a concept; rows ascend by concept, the name that is shown first",
+    (
+        Column("concept", pa.int32(), "", "index of the concept"),
+        Column("label", pa.string(), "", "the name"),
+        Column("method", pa.string(), "", "how it was found: human, or what found it"),
+        Column("model", pa.string(), "", "the network that named it, or null", True),
+        Column("score", pa.float64(), "", "how sure the method is, more is surer; or null", True),
+        Column(
+            "faithfulness",
+            pa.float64(),
+            "",
+            "how well the name predicts where the concept fires, by the method; or null",
+            True,
+        ),
+        Column("date", pa.string(), "", "day it was given, YYYY-MM-DD; empty where not known"),
+    ),
+)
+"""Apart from CONCEPTS, as names change and results must not."""
+
+OWN_NATURAL = TableSpec(
+    "deltas/own_natural/{model}.parquet",
+    "one natural image that an unpaired model is compared with; rows ascend by pair_id",
+    (Column("pair_id", pa.string(), "", "the natural image"),),
+)
+"""Only in combined bundles, whose natural images are those of several evaluations."""
+
+OPTIONAL = (LABELS, OWN_NATURAL)
+"""Tables that a bundle may lack, those of analyses apart."""
 
 _SPARSE = """\
 ## Sparse files
@@ -284,12 +322,12 @@ patch grid), `values` float16 (the code).
 
 ## Generated images
 
-`images/`, beside the parts, is the store that an evaluation generated its images into, and that
-`generate` writes to a folder of its own: `{i:05d}-of-{n:05d}.parquet`, each whole or absent, with
-the columns `pair_id`, `draw`, `seed`, `caption`, `image` (the file: PNG, or WebP where a quality
-was asked for; null where there is none), `image_sha256`, `flags` and `status` (ok, blank, or why
-there is no image), rows by pair, then draw; and `generations.json`: `name` and `title` of the
-model, `how` (model, revision, settings, seed) and `encoding` of the images, `seeds` a caption,
+`images/{model}/`, beside the parts, is the store that an evaluation generated its images into, and
+that `generate` writes to a folder of its own: `{i:05d}-of-{n:05d}.parquet`, each whole or absent,
+with the columns `pair_id`, `draw`, `seed`, `caption`, `image` (the file: PNG, or WebP where a
+quality was asked for; null where there is none), `image_sha256`, `flags` and `status` (ok, blank,
+or why there is no image), rows by pair, then draw; and `generations.json`: `name` and `title` of
+the model, `how` (model, revision, settings, seed) and `encoding` of the images, `seeds` a caption,
 `pairs`, `pairs_a_shard`, `shards`, `run` as in bundle.json, and `plan`, the fingerprint of all
 that, which every shard's metadata repeats. The store is no part of the bundle: no manifest names
 it, nothing publishes it, validating does not look at it, and a bundle is whole without it. Unless
@@ -309,10 +347,16 @@ or relabel where unpaired; `repeats`; `pairs`; `flagged`, the mean share of supp
 a p that the table rejects, its least and largest, `flagged_low` and `flagged_high`; `drawings`,
 null or `pairs` and `flagged` of drawing 0 against drawing 1), and where the RA-SAE knows its own
 images `domain` (`home`, and for `natural` and `generated` images the share `outside`, `is_outside`,
-`r2`, `codes`, `silent`, and by which `feature` they differ most); `packages`; `files` with the
+`r2`, `codes`, `silent`, and by which `feature` they differ most), and `request`, in combined
+bundles: what its evaluation was asked for; `packages`; `files` with the
 sha256 and size of every other file, cards (`README.md`) excepted: they are for people, and nothing
 reads them; `licence`, where told: the Hub's identifier of the licence of what is the publisher's
-own; `results`, where optional tables were added later: what names the bundle in links.
+own; `results`, where there are labels or findings: what names the bundle in links, the sha256 that
+the manifest has without them; `request`: what the evaluation that wrote it was asked for;
+`combined_from`, where several bundles became one: their `name`, `version` and `results`.
+
+Fields, columns, tables and files that a reader does not know it ignores, and keeps what it writes
+back. A later minor version only adds; a later major is refused.
 
 A bundle that was fetched from the Hub also has `bundle.lock.json`: the commit of every repository
 that belongs to it, and the sha256 of `bundle.json`. No manifest names it.
@@ -357,8 +401,9 @@ def spec_markdown() -> str:
         "## Tables",
         "",
     ]
-    for table in TABLES:
-        lines += [f"### `{table.path}`", "", f"Row: {table.row}.", ""]
+    for table in (*TABLES, *OPTIONAL):
+        there = " The table may be missing." if table in OPTIONAL else ""
+        lines += [f"### `{table.path}`", "", f"Row: {table.row}.{there}", ""]
         lines += ["| column | type | unit | meaning |", "| --- | --- | --- | --- |"]
         for c in table.columns:
             kind = "image" if c.type == IMAGE else str(c.type)

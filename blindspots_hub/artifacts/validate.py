@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,15 +21,17 @@ from blindspots_hub.artifacts.layout import (
     part_of,
     table_path,
 )
+from blindspots_hub.artifacts.manifest import FileEntry, Manifest, manifest_faults
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     DELTAS_1,
     GENERATIONS,
+    LABELS,
     NATURAL_IMAGES,
+    OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
-    SCHEMA_VERSION,
     THUMBNAILS,
     TableSpec,
     major,
@@ -43,8 +44,6 @@ from blindspots_hub.utils.files import read_json, sha256_file
 
 SINGLE = (PAIRS, NATURAL_IMAGES, CONCEPTS, THUMBNAILS)
 """Tables of which a bundle has one, not one a model."""
-
-REQUIRED = ("schema_version", "name", "version", "concept_space", "models", "files", "packages")
 
 
 def faults(root: Path, parts: Collection[str] | None = None) -> list[str]:
@@ -59,43 +58,23 @@ def faults(root: Path, parts: Collection[str] | None = None) -> list[str]:
     if not root.is_dir():
         return [f"{root} is not a folder"]
     try:
-        manifest = read_json(root / MANIFEST)
+        read = read_json(root / MANIFEST)
     except BlindspotsError as error:
         return [str(error)]
-    found = list(manifest_faults(manifest))
+    found = list(manifest_faults(read))
     if found:
         return found
-    asked = {part_of(name) for name in manifest["files"]} if parts is None else {*parts}
+    manifest = Manifest.from_json(read)
+    asked = {part_of(name) for name in manifest.files} if parts is None else {*parts}
     asked.add(DELTAS_PART)
-    found += _file_faults(root, manifest["files"], asked)
+    found += _file_faults(root, manifest.files, asked)
     if not found:  # contents are read only where the bytes are what the manifest says
         found += _content_faults(root, manifest, asked)
     return found
 
 
-def manifest_faults(manifest: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with a manifest by itself; without faults its paths lie inside the bundle."""
-    for key in REQUIRED:
-        if key not in manifest:
-            yield f"{MANIFEST} lacks {key!r}"
-    if "schema_version" in manifest and major(manifest["schema_version"]) is None:
-        yield (
-            f"{MANIFEST} has schema version {manifest['schema_version']!r}, this program reads "
-            f"versions up to {SCHEMA_VERSION}: use the version of blindspots_hub that wrote it"
-        )
-    for name in manifest.get("files", {}):
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\\" in name:
-            yield f"{MANIFEST} names {name!r}, which lies outside the bundle"
-    for model in manifest.get("models", []):
-        if not isinstance(model, dict) or not isinstance(model.get("name"), str):
-            yield f"{MANIFEST} has a model without a name"
-        elif model["name"] == NATURAL or "/" in model["name"] or model["name"].startswith("."):
-            yield f"{MANIFEST} has a model called {model['name']!r}, which is not allowed"
-
-
 def _file_faults(
-    root: Path, files: dict[str, dict[str, Any]], parts: Collection[str]
+    root: Path, files: Mapping[str, FileEntry], parts: Collection[str]
 ) -> Iterator[str]:
     for name, expected in sorted(files.items()):
         path = root / name
@@ -103,19 +82,19 @@ def _file_faults(
             continue
         if not path.is_file():
             yield f"{name} is missing"
-        elif (size := path.stat().st_size) != expected["bytes"]:
-            yield f"{name} has {size:,} bytes instead of {expected['bytes']:,}"
-        elif sha256_file(path) != expected["sha256"]:
+        elif (size := path.stat().st_size) != expected.bytes:
+            yield f"{name} has {size:,} bytes instead of {expected.bytes:,}"
+        elif sha256_file(path) != expected.sha256:
             yield f"{name} was altered: its sha256 is not the manifest's"
     listed = {f"{SAE}/config.json", *(spec.path for spec in SINGLE)}
     for name in sorted(listed - set(files)):
         yield f"{name} is not in the manifest"
 
 
-def _content_faults(root: Path, manifest: dict[str, Any], parts: Collection[str]) -> Iterator[str]:
-    n_concepts = manifest["concept_space"].get("n_concepts")
-    first = major(manifest["schema_version"]) == 1
-    models = [model["name"] for model in manifest["models"]]
+def _content_faults(root: Path, manifest: Manifest, parts: Collection[str]) -> Iterator[str]:
+    n_concepts = manifest.concept_space["n_concepts"]
+    first = major(manifest.schema_version) == 1
+    models = [model.name for model in manifest.models]
     rows: dict[tuple[str, str | None], int] = {}
     tables: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
     tables += [(t, m) for m in models for t in (GENERATIONS, DELTAS, PAIR_DISTANCES)]
@@ -137,6 +116,10 @@ def _content_faults(root: Path, manifest: dict[str, Any], parts: Collection[str]
         rows[spec.path, model] = file.metadata.num_rows
         if spec in (CONCEPTS, DELTAS) and file.metadata.num_rows != n_concepts:
             yield f"{name} has {file.metadata.num_rows} rows for {n_concepts} concepts"
+    if LABELS.path in manifest.files:
+        yield from _label_faults(root, n_concepts)
+    for model in models:
+        yield from _own_natural_faults(root, manifest, model)
     for source in [NATURAL, *models]:
         key = (NATURAL_IMAGES.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
         yield from _sparse_faults(root, source, n_concepts, rows.get(key))
@@ -177,6 +160,31 @@ def _drawing_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:
         return
     if found != n_concepts:
         yield f"{path} has {found} concepts instead of {n_concepts}"
+
+
+def _label_faults(root: Path, n_concepts: int) -> Iterator[str]:
+    """Names in another form are those of another version, and are passed over."""
+    try:
+        concepts = pq.read_table(table_path(root, LABELS)).column("concept").to_numpy()
+    except (pa.ArrowException, OSError, KeyError) as error:
+        yield f"{LABELS.path} is not a table of labels ({error})"
+        return
+    if len(concepts) and not (concepts.min() >= 0 and concepts.max() < n_concepts):
+        yield f"{LABELS.path} names a concept that is none of the {n_concepts}"
+
+
+def _own_natural_faults(root: Path, manifest: Manifest, model: str) -> Iterator[str]:
+    name = OWN_NATURAL.path.format(model=model)
+    if name not in manifest.files:
+        return
+    try:
+        own = pq.read_table(root / name)["pair_id"].to_pylist()
+    except (pa.ArrowException, OSError, KeyError) as error:
+        yield f"{name} is not a table of natural images ({error})"
+        return
+    there = pq.read_table(table_path(root, NATURAL_IMAGES), columns=["pair_id"])["pair_id"]
+    if missing := sorted(set(own) - set(there.to_pylist())):
+        yield f"{name} names {missing[0]!r}, which {NATURAL_IMAGES.path} does not have"
 
 
 def _schema_faults(name: str, spec: TableSpec, schema: pa.Schema) -> Iterator[str]:

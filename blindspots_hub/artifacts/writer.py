@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
-from blindspots_hub.artifacts.layout import CARD, IMAGES, LOCK, MANIFEST, table_path
+from blindspots_hub.artifacts.layout import CARD, IMAGES, LOCK, MANIFEST, of_results, table_path
+from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
-from blindspots_hub.utils.files import atomic, sha256_file, write_json
+from blindspots_hub.utils.files import atomic, json_bytes, sha256_file, write_json
 
 PACKAGES = (
     "torch",
@@ -55,46 +58,58 @@ def write_table(
 ) -> None:
     """Write `columns` as the table `spec`; a missing or extra column is a `ValueError`.
 
+    Optional columns may be left out, in every block alike.
     They may come in blocks of rows, of which one at a time is in memory.
     """
-    blocks = [columns] if isinstance(columns, Mapping) else columns
+    blocks = iter([columns] if isinstance(columns, Mapping) else columns)
+    first = next(blocks, None)
+    first = pa.Table.from_batches([], spec.schema) if first is None else _table(spec, first)
     with (
         atomic(table_path(root, spec, model)) as partial,
-        pq.ParquetWriter(partial, spec.schema, **PARQUET) as writer,
+        pq.ParquetWriter(partial, first.schema, **PARQUET) as writer,
     ):
+        writer.write_table(first)
         for block in blocks:
             writer.write_table(_table(spec, block))
 
 
 def _table(spec: TableSpec, columns: Columns) -> pa.Table:
-    if set(columns) != set(spec.names):
-        raise ValueError(f"{spec.path}: columns differ: {sorted(set(columns) ^ set(spec.names))}")
-    arrays = [pa.array(columns[c.name], c.type, from_pandas=c.nullable) for c in spec.columns]
-    return pa.Table.from_arrays(arrays, schema=spec.schema)
+    given = [c for c in spec.columns if not c.optional or c.name in columns]
+    if set(columns) != {c.name for c in given}:
+        names = sorted(set(columns) ^ {c.name for c in given})
+        raise ValueError(f"{spec.path}: columns differ: {names}")
+    arrays = [pa.array(columns[c.name], c.type, from_pandas=c.nullable) for c in given]
+    return pa.Table.from_arrays(arrays, schema=replace(spec, columns=tuple(given)).schema)
 
 
-def write_manifest(root: Path, fields: Mapping[str, Any]) -> None:
+def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
     """Write the card and `bundle.json`: `fields`, and sha256 and size of every file under `root`.
 
     Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
     in progress) and the store of generated images do not belong to a bundle; cards do, but are not
-    vouched for.
+    vouched for. Where there are labels or findings, `results` is the sha256 of the manifest without
+    them, unless it is given.
     """
-    created_with = f"blindspots_hub {blindspots_hub.__version__}"
-    write_bundle_card(root, fields, created_with)
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
         if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _beside(name):
-            files[name.as_posix()] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
-    manifest = {
+            files[name.as_posix()] = FileEntry(sha256_file(path), path.stat().st_size)
+    given = {
         "schema_version": SCHEMA_VERSION,
-        "created_with": created_with,
+        "created_with": f"blindspots_hub {blindspots_hub.__version__}",
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "files": files,
         **fields,
+        "files": {},
     }
-    write_json(root / MANIFEST, manifest)
+    manifest = replace(Manifest.from_json(given, root / MANIFEST), files=files)
+    own = {name: entry for name, entry in files.items() if of_results(name)}
+    if len(own) < len(files) and manifest.results is None:
+        content = json_bytes(replace(manifest, files=own).to_json())
+        manifest = replace(manifest, results=hashlib.sha256(content).hexdigest())
+    write_bundle_card(root, manifest)
+    write_json(root / MANIFEST, manifest.to_json())
+    return manifest
 
 
 def _beside(name: Path) -> bool:

@@ -77,6 +77,14 @@ def confounds(
         Optional[list[int]],  # noqa: UP045
         typer.Option("--side", help="Shorter side in pixels; may be repeated. Default: 512."),
     ] = None,
+    blur: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option("--blur", help="Radius of a blur in pixels; may be repeated."),
+    ] = None,
+    contrast: Annotated[
+        Optional[list[float]],  # noqa: UP045
+        typer.Option("--contrast", help="Factor of the contrast; may be repeated."),
+    ] = None,
     pairs: Annotated[int, typer.Option(min=2, help="Natural images that are altered.")] = 1000,
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
     pairs_from: Annotated[
@@ -88,7 +96,7 @@ def confounds(
     tokens: TokensOption = "patches",
     quiet: QuietOption = False,
 ) -> None:
-    """What JPEG and resizing alone would flag: natural images against themselves, altered.
+    """What JPEG, size, blur and contrast alone would flag: natural images, altered.
 
     On several GPUs: accelerate launch --multi_gpu -m blindspots_hub confounds …
     """
@@ -99,6 +107,8 @@ def confounds(
 
     alterations = [Alteration(jpeg=quality) for quality in jpeg or ()]
     alterations += [Alteration(side=pixels) for pixels in side or ()]
+    alterations += [Alteration(blur=radius) for radius in blur or ()]
+    alterations += [Alteration(contrast=factor) for factor in contrast or ()]
     work = confounds.stream(
         open_bundle(bundle) or load_bundle(planted.BUNDLE),
         out,

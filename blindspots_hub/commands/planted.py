@@ -20,7 +20,7 @@ def benchmark_planted(
     quiet: QuietOption = False,
 ) -> None:
     """Measure models whose blindspots are known; exits with 1 where a criterion does not hold."""
-    from blindspots_hub.planted.benchmark import running
+    from blindspots_hub.planted.benchmark.report import running
 
     report = run(running(pairs, seed, out), quiet)
     typer.echo(report.text())
@@ -30,12 +30,15 @@ def benchmark_planted(
 
 def planted_train(
     out: Annotated[Path, typer.Option("--out", help="Folder for backbone/ and sae/.")],
+    unlabelled: Annotated[
+        bool, typer.Option("--unlabelled", help="By self-distillation: no label is read.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Train the planted world's small DINOv2 and its small RA-SAE, from nothing."""
-    from blindspots_hub.planted.build import training
+    from blindspots_hub.planted.build import training, training_unlabelled
 
-    typer.echo(run(training(out), quiet))
+    typer.echo(run(training_unlabelled(out) if unlabelled else training(out), quiet))
 
 
 def planted_bundle(
@@ -47,3 +50,23 @@ def planted_bundle(
     from blindspots_hub.planted.build import building
 
     tell(run(building(trained, out), quiet))
+
+
+def planted_population(
+    out: Annotated[Path, typer.Option("--out", help="File that the sums are written to.")],
+    space: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder of backbone/ and sae/. Default: the embedded bundle."),
+    ] = None,
+    scenes: Annotated[int, typer.Option(min=1, help="Scenes of every side.")] = 100_000,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw the population that `benchmark planted` holds its claims against; goes on after a kill.
+
+    100,000 scenes take some two hours on two cores.
+    """
+    from blindspots_hub import planted
+    from blindspots_hub.planted.populating import populating
+
+    found = run(populating(space or planted.BUNDLE, out, scenes), quiet)
+    typer.echo(f"{out}: {found.scenes:,} scenes of {len(found.sides)} sides")

@@ -12,7 +12,13 @@ BUNDLE = Path(__file__).parent / "bundle"
 """The embedded bundle: what the app shows when nothing else is named."""
 
 MODEL_FOLDER = Path(__file__).parent / "models"
-"""The five planted models as diffusers folders."""
+"""The planted models as diffusers folders."""
+
+UNLABELLED = Path(__file__).parent / "unlabelled"
+"""The concept space whose backbone never saw a label: backbone/ and sae/, for the benchmark."""
+
+POPULATIONS = Path(__file__).parent / "populations"
+"""Sums over 100,000 scenes through both concept spaces, which claims are held against."""
 
 TITLES = {
     "alder-1": "Alder 1",
@@ -21,7 +27,10 @@ TITLES = {
     "cedar": "Cedar",
     "willow": "Willow",
 }
-"""The planted models by name; `planted/NAME` evaluates one."""
+"""The planted models of the embedded bundle by name; `planted/NAME` evaluates one."""
+
+BESIDE = {"rowan": "Rowan, another renderer"}
+"""Planted models that the bundle does not hold: `planted/NAME` evaluates them too."""
 
 
 def register() -> None:
@@ -31,7 +40,7 @@ def register() -> None:
     from blindspots_hub.planted.pipelines import PlantedPipeline
 
     register_pipeline_class(PlantedPipeline)
-    for name, title in TITLES.items():
+    for name, title in {**TITLES, **BESIDE}.items():
         variant_of = "alder-1" if name == "alder-1-tuned" else None
         source = str(MODEL_FOLDER / name)
         model = KnownModel(name, source, title, variant_of=variant_of, licence=OWN)

@@ -14,6 +14,7 @@ from blindspots_hub import planted
 from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.cards.templates import render, write_sae_card
+from blindspots_hub.artifacts.labels import named
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
@@ -30,13 +31,14 @@ from blindspots_hub.generation.models import resolve
 from blindspots_hub.generation.plan import Plan
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.planted.concept_match import labels
+from blindspots_hub.planted.concept_match import labels as factor_names
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.measured import Natural, natural_pairs, thumbnail
 from blindspots_hub.planted.models import MODELS, planted_pipeline
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
+from blindspots_hub.planted.train_unlabelled import train_unlabelled
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry
@@ -80,6 +82,26 @@ def training(out: Path) -> Work[str]:
     return (
         f"backbone: patch AUROC ≥ {worst[1]:.3f} ({worst[0]}); RA-SAE: R² {quality['r2']:.3f}, "
         f"{quality['l0']:.1f} codes a token, {quality['dead_share']:.1%} dead"
+    )
+
+
+def training_unlabelled(out: Path) -> Work[str]:
+    """Train the DINOv2 that never sees a label, and a RA-SAE on it, into the same two folders."""
+    report = yield from train_unlabelled(out / BACKBONE)
+    fields = {
+        "steps": report["steps"],
+        "parameters": f"{report['parameters']:,}",
+        "image": IMAGE,
+        "patch": PATCH,
+        "prototypes": f"{report['prototypes']:.0f}",
+    }
+    front = {"library_name": "transformers", "license": OWN, "tags": ["planted"]}
+    write_bytes(out / BACKBONE / CARD, render("model_card/unlabelled.md", front, fields))
+    quality = yield from training_sae(out)
+    return (
+        f"backbone without labels: patches spread over {report['prototypes']:.0f} prototypes; "
+        f"RA-SAE: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "
+        f"{quality['dead_share']:.1%} dead"
     )
 
 
@@ -176,8 +198,8 @@ def building(
         drawn.append((yield from _draw_model(name, natural, session, out / WORK / name)))
     training_world = yield from natural_pairs(label_images, TRAINING_WORLD)
     by_name = yield from _encoded(training_world, session, out / WORK / "labels")
-    named = labels(by_name.energies("patches"), training_world.factors)
-    work = _write(trained, out, session.space, natural, coded, drawn, named)
+    labels = factor_names(by_name.energies("patches"), training_world.factors)
+    work = _write(trained, out, session.space, natural, coded, drawn, labels)
     return (yield from workers.bundle(out, work))
 
 
@@ -229,7 +251,7 @@ def _write(
     natural: Natural,
     coded: CodedImages,
     drawn: list[_Model],
-    named: list[str],
+    factor_labels: list[str],
 ) -> Work[None]:
     for name in (BACKBONE, SAE):
         if trained.resolve() != out.resolve():
@@ -237,7 +259,7 @@ def _write(
     settings = MeasureSettings()
     energies = coded.energies(settings.tokens)
     yield Event("lay out the map", 0, 1)
-    concepts = concept_table(space.sae.dictionary.numpy(), energies, named)
+    concepts = concept_table(space.sae.dictionary.numpy(), energies)
     captions = list(natural.captions.values())
     side = EncodedImages(
         natural.ids,
@@ -255,7 +277,8 @@ def _write(
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }
     models = [_model_side(item, captions, settings, coded, space.domain) for item in drawn]
-    yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings)
+    names = named(factor_labels, "planted factor")
+    yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings, names)
 
 
 def _pairs(natural: Natural) -> dict[str, Any]:

@@ -38,21 +38,21 @@ _SLOTS: dict[int, list[tuple[float, float, float]]] = {
 _TILTED = frozenset({"document", "pan", "glossy disc", "key", "kite", "guitar", "hand", "clock"})
 
 
-def draw(scene: Scene, size: int = SIZE) -> Image.Image:
+def draw(scene: Scene, size: int = SIZE, line_width: float = 1.0) -> Image.Image:
     """The image of `scene`, RGB, `size` pixels square; the same scene gives the same pixels."""
     if scene.template is not None:
         image = draw_template(scene.template, scene.copy, scene.seed, _CANVAS)
     else:
         image = background(scene.background, Dice(scene.seed, "background"), _CANVAS)
-        _scenery(image, scene)
+        _scenery(image, scene, line_width)
         _shadows(image, scene)
-        _objects(image, scene)
+        _objects(image, scene, line_width)
         image = _lit(image, scene)
     small = image.reduce(2)
     return small if size == SIZE else small.resize((size, size), Image.Resampling.BICUBIC)
 
 
-def _pens(image: Image.Image, scene: Scene) -> list[Pen]:
+def _pens(image: Image.Image, scene: Scene, line_width: float = 1.0) -> list[Pen]:
     """A pen for each of the scene's objects."""
     dice = Dice(scene.seed, "layout")
     side = image.width
@@ -66,7 +66,7 @@ def _pens(image: Image.Image, scene: Scene) -> list[Pen]:
         y += dice.between(-loose, loose) * 0.6
         scale = dice.between(0.88, 1.06) * shrink
         tilt = dice.between(-12, 12) if scene.object in _TILTED else dice.between(-3, 3)
-        pens.append(Pen(image, x * side, y * side, half * scale * side, tilt, mirror))
+        pens.append(Pen(image, x * side, y * side, half * scale * side, tilt, mirror, line_width))
     return pens
 
 
@@ -74,10 +74,11 @@ def _palm_side(scene: Scene) -> int:
     return 1 if Dice(scene.seed, "palm side").chance(0.5) else -1
 
 
-def _scenery(image: Image.Image, scene: Scene) -> None:
+def _scenery(image: Image.Image, scene: Scene, line_width: float = 1.0) -> None:
     if scene.palm:
         side, right = image.width, _palm_side(scene) > 0
-        pen = Pen(image, side * (0.82 if right else 0.18), side * 0.42, side * 0.4, mirror=right)
+        x = side * (0.82 if right else 0.18)
+        pen = Pen(image, x, side * 0.42, side * 0.4, mirror=right, line_width=line_width)
         palm_tree(pen, RGB["green"], Dice(scene.seed, "palm"))
 
 
@@ -91,10 +92,10 @@ def _shadows(image: Image.Image, scene: Scene) -> None:
             pen.shade([(-0.5, 0.94), (0.5, 0.94), (1.5, 0.42), (0.75, 0.34)], (20, 24, 30), 105)
 
 
-def _objects(image: Image.Image, scene: Scene) -> None:
+def _objects(image: Image.Image, scene: Scene, line_width: float = 1.0) -> None:
     sprite = blank_document if scene.page == "blank" else SPRITES[scene.object]
     colour = RGB[scene.colour] if scene.colour is not None else (128, 128, 128)
-    for index, pen in enumerate(_pens(image, scene)):
+    for index, pen in enumerate(_pens(image, scene, line_width)):
         sprite(pen, colour, Dice(scene.seed, "sprite", index))
 
 

@@ -37,7 +37,7 @@ class Pen:
     """Draws in coordinates where the box [-1, 1]² is centred at (`x`, `y`) with half-side `half`.
 
     y points down. `mirror` flips left and right, `tilt` turns by degrees. On an image of mode "L"
-    every colour becomes 255: the same sprite draws its own mask.
+    every colour becomes 255: the same sprite draws its own mask. `line_width` scales every line's.
     """
 
     def __init__(
@@ -48,8 +48,10 @@ class Pen:
         half: float,
         tilt: float = 0.0,
         mirror: bool = False,
+        line_width: float = 1.0,
     ) -> None:
         self._image = image
+        self._line_width = line_width
         self._draw = ImageDraw.Draw(image)
         self._mask = image.mode == "L"
         self._half = half
@@ -117,7 +119,7 @@ class Pen:
 
     def line(self, points: Sequence[Point], width: float, fill: Colour) -> None:
         """A line of `width` through `points`, its joints and ends round where that can be seen."""
-        side = width / 2
+        side = width * self._line_width / 2
         for (x0, y0), (x1, y1) in pairwise(points):
             length = math.hypot(x1 - x0, y1 - y0) or 1.0
             dx, dy = (x1 - x0) / length * side, (y1 - y0) / length * side

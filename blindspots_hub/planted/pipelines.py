@@ -9,8 +9,9 @@ import torch
 from diffusers import DiffusionPipeline, ImagePipelineOutput
 
 from blindspots_hub.planted.captions import UNSTATED, parse
-from blindspots_hub.planted.draw import SIZE, draw
+from blindspots_hub.planted.draw import SIZE
 from blindspots_hub.planted.faults import apply_faults, faults_from_config
+from blindspots_hub.planted.rendering import rendering_from_config
 from blindspots_hub.planted.scene import Scene, complete
 
 Generators = torch.Generator | list[torch.Generator] | None
@@ -26,16 +27,21 @@ class PlantedPipeline(DiffusionPipeline):
     ----------
     name: name of the planted model.
     faults: strength of each fault, `{kind: {factor: strength}}` (see `faults.Fault`).
+    rendering: how its pictures differ from the world's where they show the same (`rendering.py`).
 
-    Both have defaults because diffusers takes what has none for a network.
+    All have defaults because diffusers takes what has none for a network.
     """
 
     def __init__(
-        self, name: str = "faultless", faults: dict[str, dict[str, float]] | None = None
+        self,
+        name: str = "faultless",
+        faults: dict[str, dict[str, float]] | None = None,
+        rendering: dict[str, float] | None = None,
     ) -> None:
         super().__init__()
-        self.register_to_config(name=name, faults=faults or {})
+        self.register_to_config(name=name, faults=faults or {}, rendering=rendering or {})
         self._faults = faults_from_config(faults or {})
+        self._rendering = rendering_from_config(rendering or {})
 
     @torch.no_grad()
     def __call__(
@@ -63,7 +69,7 @@ class PlantedPipeline(DiffusionPipeline):
         prompts = [text for text in prompts for _ in range(num_images_per_prompt)]
         sources = generator if isinstance(generator, list) else [generator] * len(prompts)
         images: Any = [
-            draw(self.scene_for(text, source), height)
+            self._rendering(self.scene_for(text, source), height)
             for text, source in zip(prompts, sources, strict=True)
         ]
         if output_type == "np":

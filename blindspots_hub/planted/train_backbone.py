@@ -79,7 +79,7 @@ def train_backbone(
     )
     learner.train()
     value = 0.0
-    for step, chosen in enumerate(_batches(images, batch, steps, seed), start=1):
+    for step, chosen in enumerate(batches(images, batch, steps, seed), start=1):
         loss = learner.loss(normalised(pixels[chosen]), torch.from_numpy(labels[chosen]))
         optimiser.zero_grad()
         loss.backward()
@@ -91,7 +91,7 @@ def train_backbone(
     learner.eval()
     pixels, labels = yield from _rendered("draw held-out scenes", held_out, derive(seed, "test"))
     auroc = _patch_auroc(learner, pixels, labels)
-    _save(learner.backbone, out)
+    save_backbone(learner.backbone, out)
     return {
         "auroc": auroc,
         "loss": value,
@@ -125,7 +125,7 @@ def _rendered(stage: str, count: int, seed: int) -> Work[tuple[np.ndarray, np.nd
     return pixels, labels
 
 
-def _batches(images: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
+def batches(images: int, batch: int, steps: int, seed: int) -> Iterator[np.ndarray]:
     """`steps` batches of image numbers, every image once before any comes again."""
     rng = np.random.default_rng(seed)
     queue = np.empty(0, np.int64)
@@ -153,7 +153,7 @@ def _patch_auroc(learner: Learner, pixels: np.ndarray, labels: np.ndarray) -> di
     }
 
 
-def _save(model: Dinov2WithRegistersModel, out: Path) -> None:
+def save_backbone(model: Dinov2WithRegistersModel, out: Path) -> None:
     """Write config, fp16 weights and preprocessing, each file whole or not at all."""
     config = deepcopy(model.config)
     config.architectures = ["Dinov2WithRegistersModel"]

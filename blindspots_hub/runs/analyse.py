@@ -81,7 +81,7 @@ def analyse(root: str | Path, names: Sequence[str] = ()) -> Work[list[Answers]]:
 def stored_sentences(bundle: Bundle, name: str) -> list[str] | None:
     """The sentences that a bundle keeps of an analysis; None where it keeps none."""
     path = analysis(name).spec.path
-    if path not in bundle.manifest["files"]:
+    if path not in bundle.manifest.files:
         return None
     metadata = pq.read_schema(bundle.root / path).metadata or {}
     sentences: list[str] = json.loads(metadata.get(SENTENCES, b"[]"))

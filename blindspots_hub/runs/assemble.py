@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
 from blindspots_hub.artifacts.layout import (
@@ -21,6 +22,7 @@ from blindspots_hub.artifacts.layout import (
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     GENERATIONS,
+    LABELS,
     NATURAL_IMAGES,
     PAIRS,
     THUMBNAILS,
@@ -95,15 +97,19 @@ def assemble(
     natural: EncodedImages,
     models: list[ModelImages],
     settings: MeasureSettings,
+    labels: pa.Table | None = None,
 ) -> Work[None]:
     """Write the tables of a bundle at `root`, then its manifest.
 
     `identity` holds the manifest's name, version and concept_space; `pairs` and `concepts` are the
-    columns of those tables. `sae/` and `backbone/` must lie in `root` already.
+    columns of those tables, `labels` the table LABELS. `sae/` and `backbone/` must lie in `root`
+    already.
     """
     write_table(root, PAIRS, pairs)
     write_table(root, NATURAL_IMAGES, {"pair_id": natural.ids, "caption": natural.captions})
     write_table(root, CONCEPTS, concepts)
+    if labels is not None:
+        write_table(root, LABELS, {name: labels[name] for name in LABELS.names})
     natural.energies.save(energies_path(root, NATURAL))
     shown = {NATURAL: _Shown()} | {model.name: _Shown() for model in models}
     entries = []

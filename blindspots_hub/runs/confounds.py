@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageFilter
 
 from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
@@ -39,25 +39,36 @@ _CODES = ".codes"
 
 @dataclass(frozen=True)
 class Alteration:
-    """What is done to an image that shows the same: `jpeg` quality 1–95, `side` in pixels.
+    """What is done to an image that shows the same: `jpeg` quality 1–95, `side` in pixels, …
 
-    `side` scales the shorter side, bicubic, as a generator of that size would have drawn it. Both
-    may be given: the image is scaled, then stored.
+    `side` scales the shorter side, bicubic, as a generator of that size would have drawn it; `blur`
+    is the radius of a Gaussian in pixels, `contrast` a factor about the image's mean grey. Several
+    may be given: the image is scaled, blurred, its contrast changed, then stored.
     """
 
     jpeg: int | None = None
     side: int | None = None
+    blur: float | None = None
+    contrast: float | None = None
 
     def __post_init__(self) -> None:
         if self.jpeg is not None and not 1 <= self.jpeg <= 95:
             raise BlindspotsError(f"JPEG quality {self.jpeg} is out of range: use 1 to 95.")
         if self.side is not None and not 16 <= self.side <= 4096:
             raise BlindspotsError(f"A side of {self.side} pixels is out of range: use 16 to 4096.")
+        if self.blur is not None and not 0 < self.blur <= 50:
+            raise BlindspotsError(f"A blur of {self.blur} pixels is out of range: use up to 50.")
+        if self.contrast is not None and not 0 < self.contrast <= 4:
+            raise BlindspotsError(
+                f"A contrast of {self.contrast} is out of range: use a factor up to 4, 1 for none."
+            )
 
     @property
     def name(self) -> str:
         """In words."""
         parts = [f"{self.side} px"] * (self.side is not None)
+        parts += [f"blur {self.blur:g} px"] * (self.blur is not None)
+        parts += [f"contrast {self.contrast:g}"] * (self.contrast is not None)
         parts += [f"JPEG {self.jpeg}"] * (self.jpeg is not None)
         return ", ".join(parts) or "unchanged"
 
@@ -67,6 +78,10 @@ class Alteration:
             scale = self.side / min(image.size)
             size = (round(image.width * scale), round(image.height * scale))
             image = image.resize(size, Image.Resampling.BICUBIC)
+        if self.blur is not None:
+            image = image.filter(ImageFilter.GaussianBlur(self.blur))
+        if self.contrast is not None:
+            image = ImageEnhance.Contrast(image).enhance(self.contrast)
         if self.jpeg is not None:
             stored = io.BytesIO()
             image.save(stored, "JPEG", quality=self.jpeg)

@@ -22,6 +22,7 @@ from blindspots_hub.generation.plan import Plan
 from blindspots_hub.generation.store import ABOUT, GenerationStore
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Work
+from blindspots_hub.runs.adding import begin, settle
 from blindspots_hub.runs.evaluation import Run, RunOptions
 from blindspots_hub.runs.generate import PAIRS, planned, with_settings
 from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
@@ -61,12 +62,14 @@ def evaluate(
     their mean, and the tables tell how much of a difference's spread is the sampler's noise.
     `steps`, `guidance` and `size` (side in pixels) take the place of the model's usual ones.
     `batch` captions are drawn at once, which changes no seed: a GPU draws several faster, and
-    images then differ by rounding only.
+    images then differ by rounding only. Where `out` holds a bundle of the same concepts, the model
+    is added to it.
 
-    The images stay in `out`/images, a store as `generate` writes it; the bundle's own table holds
-    them too unless `embed_images` is false. `generations` is the folder of such a store, or of an
-    evaluation that has one: its images are measured and no pipeline is loaded, with the concepts of
-    any `bundle` that has the pairs. `model` may then be None, and `pairs` are all of the store's.
+    The images stay in `out`/images/NAME, a store as `generate` writes it; the bundle's own table
+    holds them too unless `embed_images` is false. `generations` is the folder of such a store, or
+    of an evaluation that has one: its images are measured and no pipeline is loaded, with the
+    concepts of any `bundle` that has the pairs. `model` may then be None, and `pairs` are all of
+    the store's.
 
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
     again with the same arguments it goes on where it stopped.
@@ -75,7 +78,7 @@ def evaluate(
     Where `previews` is true events carry small images, for whoever shows them.
     """
     planted.register()
-    out = Path(out)
+    out = Path(out).resolve()
     known = None if model is None else with_settings(resolve(model), steps, guidance, size)
     base = bundle or load_bundle(planted.BUNDLE)
     source = yield from open_pairs(pairs_from, base)
@@ -91,16 +94,25 @@ def evaluate(
     else:
         raise BlindspotsError("No model is named: name one, or the folder of its generated images.")
     settings = settings or MeasureSettings()
-    request = Request(asked.plan, asked.pair_ids, base.concept_space, settings, embed_images)
-    if found := finished(out, request.fingerprint):
+    space = base.concept_space
+    request = Request(asked.name, asked.plan, asked.pair_ids, space, settings, embed_images)
+    found, place = begin(out, request)
+    if found:
         return found
 
-    session = yield from Session.opening(base, Workers.join(device))
-    store, pipeline = yield from asked.opening(out / IMAGES, session.workers)
-    images = Generations(store, asked.pair_ids, pipeline)
-    run = Run(out, request, source, session, images, base, RunOptions(max(batch, 1), previews))
-    yield from telling_what_is_kept(store, run.draw())
-    return (yield from session.workers.bundle(out, asked.finishing(store, run)))
+    workers = Workers.join(device)
+    if finished(place, request.fingerprint) is None:
+        session = yield from Session.opening(base, workers)
+        # Beside the bundle at `out` and not in `place`, which goes when the model is added.
+        store, pipeline = yield from asked.opening(out / IMAGES / asked.name, workers)
+        images = Generations(store, asked.pair_ids, pipeline)
+        run = Run(
+            place, request, source, session, images, base, RunOptions(max(batch, 1), previews)
+        )
+        yield from telling_what_is_kept(store, run.draw())
+        yield from workers.bundle(place, asked.finishing(store, run))
+    yield from workers.first(settle(place, out))
+    return load_bundle(out)
 
 
 @dataclass(frozen=True)
@@ -109,6 +121,10 @@ class _Planned:
 
     model: KnownModel
     plan: Plan
+
+    @property
+    def name(self) -> str:
+        return self.model.name
 
     @property
     def pair_ids(self) -> list[str]:
@@ -130,6 +146,10 @@ class _Kept:
 
     store: GenerationStore
     pair_ids: list[str]
+
+    @property
+    def name(self) -> str:
+        return str(self.store.about["name"])
 
     @property
     def plan(self) -> Plan:
@@ -154,10 +174,8 @@ def _kept(
     given: list[str],
 ) -> _Kept:
     """The images in `folder`, held against what else was asked for."""
-    folder = folder.expanduser()
-    if not (folder / ABOUT).is_file() and (folder / IMAGES / ABOUT).is_file():
-        folder /= IMAGES
-    store = GenerationStore.open(folder)
+    store = GenerationStore.open(_store_folder(folder.expanduser(), model))
+    folder = store.folder
     if given:
         raise BlindspotsError(
             f"The images in {folder} are generated already: leave out {', '.join(given)}."
@@ -181,3 +199,17 @@ def _kept(
     if len(ids) < 2:
         raise BlindspotsError("1 pair is too few to compare anything: ask for at least 2.")
     return _Kept(store, ids)
+
+
+def _store_folder(folder: Path, model: KnownModel | None) -> Path:
+    """The store that `folder` is, or that an evaluation left in it, of `model` if one is given."""
+    if (folder / ABOUT).is_file():
+        return folder
+    left = sorted(about.parent for about in (folder / IMAGES).glob(f"*/{ABOUT}"))
+    named = [one for one in left if model is not None and one.name == model.name] or left
+    if len(named) > 1:
+        raise BlindspotsError(
+            f"{folder} holds the images of {len(named)} models: name one of "
+            f"{', '.join(str(one) for one in named)}."
+        )
+    return named[0] if named else folder

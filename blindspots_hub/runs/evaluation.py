@@ -14,7 +14,6 @@ from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
-from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.store import CodedImages
@@ -253,10 +252,11 @@ class Run:
             self.out,
             identity,
             (self.source.columns(ids) for ids in blocks(sides.natural.ids)),
-            {name: self.base.concepts[name] for name in CONCEPTS.names},
+            self.base.concept_columns,
             sides.natural,
             [model],
             self.request.settings,
+            self.base.label_table,
         )
 
     def _domain(self, sides: _Sides) -> dict[str, Any] | None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.schema import CONCEPTS
 from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
@@ -185,8 +184,16 @@ def _write(
         "concept_space": base.concept_space,
         "request": request,
     }
-    concepts = {name: base.concepts[name] for name in CONCEPTS.names}
-    yield from assemble(out, identity, pairs, concepts, sides["natural"], [model], settings)
+    yield from assemble(
+        out,
+        identity,
+        pairs,
+        base.concept_columns,
+        sides["natural"],
+        [model],
+        settings,
+        base.label_table,
+    )
 
 
 def _image_columns(ids: list[str], files: dict[str, Path]) -> dict[str, Any]:

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import FINDINGS, MANIFEST, NATURAL, PARTS
+from blindspots_hub.artifacts.layout import FINDINGS, MANIFEST, PARTS
 from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 from blindspots_hub.utils.files import copy_folder
@@ -41,22 +40,20 @@ def remeasure(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle
     entries = []
     for done, (name, model) in enumerate(bundle.models.items()):
         yield Event("compute tables", done, len(bundle.models), {"model": name})
-        paired = model["design"] == "paired"
-        own = bundle.image_ids(name)
         drawings = bundle.drawings(name)
         share = bundle.deltas(name)["sampler_share"]  # of drawings that old bundles don't keep
         compared = EnergyPair(
             *bundle.compared(name),
-            own if paired else bundle.image_ids(NATURAL),
-            own,
-            paired,
+            bundle.natural_ids(name),
+            bundle.image_ids(name),
+            model.paired,
             drawings,
             share.to_numpy() if drawings is None else None,
         )
-        settings = replace(MeasureSettings(**model["settings"]), **changes)
+        settings = replace(model.measured_with, **changes)
         written = write_tables(out, name, compared, settings)
-        entries.append({**model, **written.entry})
-    fields = {key: value for key, value in bundle.manifest.items() if key not in ANEW}
+        entries.append({**replace(model, request=None).to_json(), **written.entry})
+    fields = {key: value for key, value in bundle.manifest.to_json().items() if key not in ANEW}
     write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})
     yield Event("compute tables", len(bundle.models), len(bundle.models))
     return load_bundle(out)

@@ -26,6 +26,8 @@ WORK = ".work"
 class Request:
     """What an evaluation's result depends on; recorded in its manifest."""
 
+    name: str
+    """Name of the model in the bundle."""
     plan: Plan
     """The generated images; those of `pair_ids` are evaluated."""
     pair_ids: Sequence[str]
@@ -74,7 +76,7 @@ def finished(out: Path, request: str) -> Bundle | None:
     if not (out / MANIFEST).is_file():
         return None
     found = load_bundle(out)
-    if found.manifest.get("request") != request:
+    if found.manifest.request != request:
         raise BlindspotsError(
             f"{out} holds the bundle of another evaluation ({found.name}): choose another folder."
         )

@@ -1,8 +1,9 @@
-"""Which bundle the page opens with, so that there always is one."""
+"""Which bundles the page opens with, so that there always is one."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
@@ -34,6 +35,26 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
         why = str(error)
     _log.warning("%s The embedded example is shown instead.", why)
     return load_bundle(embedded), f"You see the embedded example: {why}"
+
+
+def open_beside(first: Bundle, asked: Sequence[str]) -> tuple[list[Bundle], str]:
+    """The bundles `asked` that can be shown with `first`, and a sentence on each of the others.
+
+    Those are bundles of another concept space, and such as hold no model yet. One that is no bundle
+    raises `BlindspotsError`.
+    """
+    found, left_out = [], []
+    for one in asked:
+        bundle = load_bundle(one)
+        if bundle.concept_space != first.concept_space:
+            left_out.append(
+                f"{one} is left out: it was measured in another concept space than {first.name}."
+            )
+        elif not bundle.models:
+            left_out.append(f"{one} is left out: it holds no model yet.")
+        else:
+            found.append(bundle)
+    return found, " ".join(left_out)
 
 
 def _with_models(bundle: Bundle) -> Bundle:

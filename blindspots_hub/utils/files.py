@@ -7,8 +7,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,39 @@ def copy_folder(source: Path, target: Path) -> None:
         if path.is_file():
             with atomic(target / path.relative_to(source)) as partial:
                 shutil.copyfile(path, partial)
+
+
+def replace_folder(new: Path, old: Path, without: Collection[str] = ()) -> None:
+    """Let the folder `new` take the place of `old`, beside which it lies.
+
+    What else lies in `old` under names that `new` does not have moves over, but for `without`.
+    Until `new` has its name `old` stays whole beside it, hidden; what a kill in between leaves
+    there, `restore_folder` brings back.
+    """
+    restore_folder(old, without)
+    if old.is_dir():
+        os.rename(old, _aside(old))
+    os.rename(new, old)
+    restore_folder(old, without)
+
+
+def restore_folder(folder: Path, without: Collection[str] = ()) -> None:
+    """End what a kill of `replace_folder` left undone: `folder` is there, with all its own."""
+    aside = _aside(folder)
+    if not aside.is_dir():
+        return
+    with suppress(FileNotFoundError):  # another process was faster
+        if not folder.exists():
+            os.rename(aside, folder)
+            return
+        for path in list(aside.iterdir()):
+            if path.name not in without and not (folder / path.name).exists():
+                os.rename(path, folder / path.name)
+        shutil.rmtree(aside)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.replaced")
 
 
 def write_json(path: Path, value: Any) -> None:

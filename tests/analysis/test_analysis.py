@@ -73,7 +73,7 @@ def test_atlas_is_the_concepts_table() -> None:
     natural = from_dense(rng.gamma(1, 1, (50, 100)) * (rng.random((50, 100)) < 0.1))
     assert natural.fires.min() > 0
     columns = concept_table.concept_table(dictionary.astype(np.float32), natural)
-    assert set(columns) == set(CONCEPTS.names)
+    assert set(columns) == {*CONCEPTS.names} - {"label"}
     assert columns["frequency"] == pytest.approx((natural.matrix.toarray() > 0).mean(axis=0))
     # Four tight groups of atoms are four groups on the map.
     xy = np.column_stack([columns["x"], columns["y"]]).reshape(4, 25, 2)

@@ -85,7 +85,9 @@ def test_the_verdict_says_first_what_was_judged(bundle: Bundle) -> None:
         told = summary.verdict(bundle, model)
         deltas = ModelDeltas.of(bundle.deltas(model), "relative")
         judged, seen = int(deltas.determined.sum()), int((deltas.state != CODE["dead"]).sum())
-        assert told.basis.startswith(f"Of 300 concepts {seen} fire in the 200 pairs, and {judged} ")
+        title = bundle.model(model).title
+        start = f"{title}: of 300 concepts {seen} fire in the 200 pairs, and {judged} "
+        assert told.basis.startswith(start)
         blind = sum(deltas.counts[state] for state in ("suppressed", "exaggerated"))
         if blind:
             assert f"({blind} blindspot" in told.found

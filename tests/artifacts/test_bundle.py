@@ -93,12 +93,12 @@ def test_every_fault_is_listed_at_once(bundle: Path) -> None:
 
 def test_wrong_columns_and_rows_are_told(bundle: Path) -> None:
     path = table_path(bundle, CONCEPTS)
-    table = pq.read_table(path).slice(0, 50).drop_columns(["label"])
+    table = pq.read_table(path).slice(0, 50).drop_columns(["cluster"])
     table = table.set_column(0, "concept", table["concept"].cast("int64"))
     pq.write_table(table, path)
     rehash(bundle)
     found = " ".join(faults(bundle))
-    assert "lacks the column 'label'" in found
+    assert "lacks the column 'cluster'" in found
     assert "column 'concept' is int64 instead of int32" in found
     assert "50 rows for 60 concepts" in found
 

@@ -36,12 +36,12 @@ def test_committed_cards_are_whole(name: str) -> None:
 
 def test_the_bundles_card_says_what_its_manifest_says(tmp_path: Path) -> None:
     bundle = load_bundle(planted.BUNDLE)
-    write_bundle_card(tmp_path, bundle.manifest, bundle.manifest["created_with"])
+    write_bundle_card(tmp_path, bundle.manifest)
     written = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert written == (planted.BUNDLE / "README.md").read_text(encoding="utf-8")
     for model in bundle.models.values():
-        counts = model["counts"]["relative"]
-        row = f"| {model['title']} | 1,000 | {counts.get('suppressed', 0)} |"
+        counts = model.counts["relative"]
+        row = f"| {model.title} | 1,000 | {counts.get('suppressed', 0)} |"
         assert row in written
 
 

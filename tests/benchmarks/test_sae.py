@@ -220,7 +220,7 @@ def _quality_of(
 
     monkeypatch.setattr(sae_quality, "environment", lambda cache: Path("python"))
     monkeypatch.setattr(sae_quality, "_theirs", trained)
-    monkeypatch.setattr(sae_quality, "evaluate_sae", lambda sae, tokens: ours)
+    monkeypatch.setattr(sae_quality, "reconstruction_quality", lambda sae, tokens: ours)
     return drive(quality_rows(tokens_of, QUALITY, Path("cache"), judged=True))
 
 

@@ -47,7 +47,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     root = tmp_path_factory.mktemp("domain") / "b"
     copy_folder(planted.BUNDLE, root)
     kinds.planted_space().domain.save(root / "sae")
-    manifest = {k: v for k, v in load_bundle(planted.BUNDLE).manifest.items() if k != "files"}
+    manifest = load_bundle(planted.BUNDLE).manifest.to_json()
     write_manifest(root, manifest)
     assert faults(root) == []
     return load_bundle(root)
@@ -160,7 +160,7 @@ def test_measuring_folders_warns_and_goes_on(base: Bundle, tmp_path: Path) -> No
     assert [sentence.split(" do ")[0] for sentence in told] == [
         "The natural images", "The generated images",
     ]  # fmt: skip
-    entry = found.model("made")["domain"]
+    entry = found.model("made").domain
     assert entry["natural"]["is_outside"]
     assert entry["natural"]["outside"] > 0.9
     assert entry["home"]["images"] == 256
@@ -185,7 +185,7 @@ def test_the_planted_world_is_measured_without_a_warning(base: Bundle, tmp_path:
     events: list[Event] = []
     found = evaluate("planted/cedar", tmp_path / "o", pairs=40, bundle=base, show=events.append)
     assert not any("warning" in event.detail for event in events)
-    entry = found.model("cedar")["domain"]
+    entry = found.model("cedar").domain
     assert [entry[side]["images"] for side in ("natural", "generated")] == [40, 40]
     assert domain_warning(found, "cedar") is None
     assert domain_notice([]) == ""
@@ -195,12 +195,12 @@ def test_a_bundle_without_a_domain_says_nothing(tmp_path: Path) -> None:
     root = tmp_path / "b"
     copy_folder(planted.BUNDLE, root)
     (root / "sae" / DOMAIN).unlink(missing_ok=True)
-    manifest = dict(load_bundle(planted.BUNDLE).manifest)
+    manifest = load_bundle(planted.BUNDLE).manifest.to_json()
     for model in manifest["models"]:
         model.pop("domain", None)
-    write_manifest(root, {k: v for k, v in manifest.items() if k != "files"})
+    write_manifest(root, manifest)
     found = evaluate("planted/cedar", tmp_path / "o", pairs=4, bundle=load_bundle(root))
-    assert "domain" not in found.model("cedar")
+    assert found.model("cedar").domain is None
     assert domain_warning(found, "cedar") is None
 
 

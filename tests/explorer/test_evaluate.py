@@ -10,21 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import pytest
-from explorer_fixtures import PAGE, write_another
+from explorer_fixtures import PAGE, page_on, write_another
 from synthetic_bundle import HOSTILE, write_synthetic
 
 from blindspots_hub.analysis.planning import Need, pairs_needed
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import needs_table
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
-from blindspots_hub.explorer.tabs.explore import Explore
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.serving.deployment import PUBLIC_PAIRS, PUBLIC_SIDE, PUBLIC_STEPS, Deployment
 
@@ -36,13 +33,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture
 def tab(bundle: Bundle, tmp_path: Path) -> EvaluateTab:
-    catalog = Catalog(bundle)
-    with gr.Blocks():
-        own = gr.State([])
-        explore = Explore(catalog, own)
-        return EvaluateTab(
-            catalog, explore, own, tmp_path / "results", [("Known", "known")], Deployment()
-        )
+    page = page_on(bundle, tmp_path / "results", known_models=[("Known", "known")])
+    tab = page.tabs["evaluate"]
+    assert isinstance(tab, EvaluateTab)
+    return tab
 
 
 def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
@@ -53,7 +47,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
 
 
 def run(tab: EvaluateTab, model: str = "known") -> Iterator[dict[Any, Any]]:
-    return tab._run(model, 200, 3, [], tab._catalog.entries()[0].key)
+    return tab._run(model, 200, 3, [])
 
 
 def test_a_finished_evaluation_can_be_explored_and_downloaded(
@@ -69,13 +63,17 @@ def test_a_finished_evaluation_can_be_explored_and_downloaded(
     assert not any(HOSTILE in page.get(tab.status, "") for page in pages)
     last = pages[-1]
     assert last[tab.finished].endswith("/mine")
-    assert len(last[tab._own]) == 1
+    page = tab._page
+    own = last[page.own]
+    assert len(own) == 1
     assert "Mine is evaluated." in last[tab.status]
-    assert "Mine" in [title for title, _ in last[tab._explore.model].choices]
-    shown_view = tab._show.__get__(tab)  # what the button "Explore it" does
-    tab._tabs, tab._explore_tab = gr.Tabs(), "explore"
-    updates = shown_view(last[tab.finished], last[tab._own], False)
-    assert updates[tab._explore.model].value == last[tab.finished]
+    listed = page._listed(page.first, own)[page._model]
+    assert "Mine" in [title for title, _ in listed.choices]
+    assert "value" not in listed._constructor_args[0], "what is shown stays"
+    updates = tab._show(last[tab.finished], own)  # what the button "Explore it" does
+    view = updates[page.view]
+    assert (view.key, view.tab) == (last[tab.finished], "explore")
+    assert updates[page._buttons].selected == "explore"
 
 
 def test_a_stopped_evaluation_closes_its_work(
@@ -113,6 +111,27 @@ def test_a_mistake_is_one_sentence(
     assert "is-error" in last[tab.status]
     assert "<such>" not in last[tab.status]
     assert last[tab.run].interactive
+
+
+def test_a_misspelt_model_is_told_what_was_meant(
+    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(model: str, *_: Any, **__: Any) -> Work[Bundle]:
+        raise BlindspotsError(f"{model} is not a folder." if model != "far" else "No memory.")
+        yield
+
+    engine(monkeypatch, work)
+    known = [("Alder 1", "planted/alder-1"), ("Willow", "planted/willow")]
+    tab = page_on(bundle, tmp_path, known_models=known).tabs["evaluate"]
+    assert isinstance(tab, EvaluateTab)
+
+    def told(model: str) -> str:
+        return str(list(run(tab, model))[-1][tab.status])
+
+    assert "Did you mean planted/alder-1?" in told("plantd/aldr-1")
+    assert "Did you mean" not in told("/a/folder/of/mine")
+    assert "Did you mean" not in told("planted/alder-1"), "it is spelt as it should be"
+    assert "Did you mean" not in told("far"), "the error is about something else"
 
 
 def test_a_fault_of_the_program_is_told_and_raised(
@@ -189,9 +208,8 @@ def test_advanced_settings_reach_the_evaluation(
         yield
 
     engine(monkeypatch, work)
-    key = tab._catalog.entries()[0].key
     for fields in ((1, "", None, " "), (3, "30", "0", "256")):
-        list(tab._run("known", 200, 3, [], key, *fields))
+        list(tab._run("known", 200, 3, [], *fields))
     kept = ("seeds", "steps", "guidance", "size")
     assert [asked[0][name] for name in kept] == [1, None, None, None]
     assert [asked[1][name] for name in kept] == [3, 30, 0.0, 256]
@@ -200,7 +218,7 @@ def test_advanced_settings_reach_the_evaluation(
     for fields in ((1, "many"), (1, None, "x"), (1, "", "", "512x512")):
         told = tab._estimate("known", 200, *fields)
         assert "is no number such as" in told
-        last = list(tab._run("known", 200, 3, [], key, *fields))[-1]
+        last = list(tab._run("known", 200, 3, [], *fields))[-1]
         assert "is no number such as" in last[tab.status]
     assert len(asked) == 2
 

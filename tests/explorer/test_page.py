@@ -10,7 +10,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -27,10 +26,9 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card
 from blindspots_hub.explorer.page import format as shown
 from blindspots_hub.explorer.page.app import build_app
-from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
+from blindspots_hub.explorer.page.catalog import Catalog, frequency_bytes, menu
 from blindspots_hub.explorer.page.counts import counts_line
-from blindspots_hub.explorer.page.map_server import MapServer, colour_key
-from blindspots_hub.explorer.tabs.explore import Explore
+from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import csv_text, rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
 
@@ -243,30 +241,6 @@ def test_forged_keys_are_refused(catalog: Catalog, key: str) -> None:
 def test_hover_refuses_concepts_that_are_not_there(catalog: Catalog, concept: int) -> None:
     with pytest.raises(BlindspotsError, match="no concept"):
         MapServer(catalog).hover(concept, colour_key(catalog.entries()[0], "relative"))
-
-
-@pytest.fixture
-def explore(catalog: Catalog) -> Explore:
-    with gr.Blocks():
-        return Explore(catalog, gr.State([]))
-
-
-def test_links_are_read_back(explore: Explore, bundle: Bundle) -> None:
-    assert explore.linked({}) is None
-    view = explore.linked(
-        {"bundle": bundle_id(bundle), "model": "own", "delta": "absolute", "concept": "0"}
-    )
-    assert view is not None
-    assert (view.entry.model, view.kind, view.concept) == ("own", "absolute", 0)
-    assert explore.linked({"__theme": "dark"}) is None
-
-
-@pytest.mark.parametrize(
-    "query", [{"concept": "300"}, {"concept": "-1"}, {"delta": "other"}, {"model": "none"}]
-)
-def test_broken_links_are_told(explore: Explore, query: dict[str, str]) -> None:
-    with pytest.raises(BlindspotsError):
-        explore.linked(query)
 
 
 def test_frequency_bytes_grow_with_frequency() -> None:

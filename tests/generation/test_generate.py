@@ -86,7 +86,7 @@ def crayon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TextToImage:
     monkeypatch.setattr(models, "PIPELINE_CLASSES", {})
     for module in ("pipelines", "pipeline_files"):
         monkeypatch.setattr(
-            f"blindspots_hub.data.{module}.PIPELINE_CLASSES", models.PIPELINE_CLASSES
+            f"blindspots_hub.generation.{module}.PIPELINE_CLASSES", models.PIPELINE_CLASSES
         )
     CrayonPipeline().save_pretrained(tmp_path / "crayon")
     register_pipeline_class(CrayonPipeline)

@@ -144,7 +144,7 @@ def test_remeasuring_with_the_same_settings_changes_nothing(tmp_path: Path) -> N
         assert np.all(
             np.abs(new["delta"].to_numpy() - 0.5) <= np.abs(old["delta"].to_numpy() - 0.5)
         )
-        assert wide.model(model)["settings"]["tau"] == 8.0
+        assert wide.model(model).settings["tau"] == 8.0
         undetermined = "undetermined"
         assert new["state"].to_pylist().count(undetermined) > old["state"].to_pylist().count(
             undetermined
@@ -173,7 +173,7 @@ def test_remeasuring_the_embedded_bundle_gives_its_own_tables(
                 assert new.to_numpy() == pytest.approx(old.to_numpy(), abs=1e-9, nan_ok=True)
         old, new = (each.distances(model).to_pandas() for each in (bundle, again))
         pd.testing.assert_frame_equal(new, old, rtol=1e-12)
-        assert again.model(model)["counts"] == bundle.model(model)["counts"]
+        assert again.model(model).counts == bundle.model(model).counts
 
 
 def test_confounds_measure_what_altering_alone_flags(tmp_path: Path, bundle: Bundle) -> None:

@@ -51,8 +51,8 @@ def _tables(root: Path) -> dict[str, bytes]:
 def test_the_result_is_a_whole_bundle(evaluated: Bundle) -> None:
     assert faults(evaluated.root) == []
     entry = evaluated.model("alder-1")
-    assert entry["pairs"] == PAIRS
-    assert entry["run"]["pipeline_class"] == "PlantedPipeline"
+    assert entry.pairs == PAIRS
+    assert entry.run["pipeline_class"] == "PlantedPipeline"
     assert not (evaluated.root / WORK).exists()
     table = evaluated.generations("alder-1")
     assert table.num_rows == PAIRS
@@ -97,7 +97,7 @@ def test_shard_and_batch_size_do_not_change_a_bit(
     in_store = {name for name in {*made, *once} if name.startswith("images/")}
     for name in {*made, *once} - in_store:
         assert made[name] == once[name], name
-    assert generated(tmp_path / "b/images") == generated(evaluated.root / "images")
+    assert generated(tmp_path / "b/images/alder-1") == generated(evaluated.root / "images/alder-1")
 
 
 def test_cancelled_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_cancelled_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path
             if event.stage == DRAW and event.done >= stop_after:
                 break
         work.close()
-    assert 40 <= len(generated(out / "images")) < PAIRS
+    assert 40 <= len(generated(out / "images/alder-1")) < PAIRS
     with pytest.raises(BlindspotsError, match=r"bundle\.json is missing"):
         load_bundle(out)
     evaluate(MODEL, out, pairs=PAIRS)
@@ -130,9 +130,9 @@ def test_killed_and_run_again_ends_the_same(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     # An image without its record, killed between the two, is drawn again.
-    single = out / "images/.work"
+    single = out / "images/alder-1/.work"
     unrecorded = {f.stem for f in single.glob("*.png") if not f.with_suffix(".json").exists()}
-    whole = {*generated(out / "images")} - unrecorded
+    whole = {*generated(out / "images/alder-1")} - unrecorded
     assert len(whole) >= 19
     drawn: set[str] = set()
     attempt = TextToImage._attempt
@@ -183,9 +183,9 @@ def test_own_captioned_images(tmp_path: Path) -> None:
     (folder / "empty.txt").write_text("  ")
     bundle = evaluate("planted/willow", tmp_path / "b", pairs=13, pairs_from=str(folder))
     entry = bundle.model("willow")
-    assert entry["pairs"] == 12
-    assert entry["dropped"] == {"natural_unreadable": 1}
-    assert bundle.manifest["skipped"] == {"caption_empty": 1, "caption_too_long": 1}
+    assert entry.pairs == 12
+    assert entry.dropped == {"natural_unreadable": 1}
+    assert bundle.manifest.skipped == {"caption_empty": 1, "caption_too_long": 1}
 
 
 def test_without_natural_images_the_kept_energies_serve(evaluated: Bundle, tmp_path: Path) -> None:
@@ -222,9 +222,9 @@ def test_measure_pairs_folders_by_name(folders: tuple[Path, Path], tmp_path: Pat
     bundle = measure_folders(natural, generated, tmp_path / "b")
     assert faults(bundle.root) == []
     entry = bundle.model("generated")
-    assert entry["design"] == "paired"
-    assert entry["pairs"] == 23
-    assert entry["dropped"] == {"generated_unmatched": 1, "generated_unreadable": 1}
+    assert entry.design == "paired"
+    assert entry.pairs == 23
+    assert entry.dropped == {"generated_unmatched": 1, "generated_unreadable": 1}
 
 
 def test_measuring_a_folder_against_its_copy_finds_nothing(
@@ -246,7 +246,7 @@ def test_measure_unpaired(folders: tuple[Path, Path], tmp_path: Path) -> None:
         path.rename(path.with_name(f"other-{path.name}"))
     bundle = measure_folders(natural, generated, tmp_path / "b")
     assert faults(bundle.root) == []
-    assert bundle.model("generated")["design"] == "unpaired"
+    assert bundle.model("generated").design == "unpaired"
     assert set(bundle.distances("generated")["distance"].to_pylist()) == {None}
 
 
@@ -269,7 +269,7 @@ def test_full_disk_keeps_what_was_drawn(
     out = tmp_path / "b"
     with pytest.raises(BlindspotsError, match="disk is full"):
         evaluate(MODEL, out, pairs=PAIRS)
-    assert len(generated(out / "images")) >= 20
+    assert len(generated(out / "images/alder-1")) >= 20
     evaluate(MODEL, out, pairs=PAIRS)
     assert _tables(out) == _tables(evaluated.root)
 

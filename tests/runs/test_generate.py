@@ -62,7 +62,7 @@ def _drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_store_is_what_an_evaluation_leaves(evaluated: Bundle, store: Path) -> None:
-    assert files(store) == files(evaluated.root / "images")
+    assert files(store) == files(evaluated.root / "images/cedar")
     assert {path.name for path in store.iterdir()} == {
         "00000-of-00002.parquet", "00001-of-00002.parquet", "generations.json",
     }  # fmt: skip
@@ -192,9 +192,9 @@ def test_images_of_another_kind_are_refused(
 
 
 def test_an_evaluation_does_not_mix_in_other_images(evaluated: Bundle, tmp_path: Path) -> None:
-    shutil.copytree(evaluated.root / "images", tmp_path / "b/images")
-    with pytest.raises(BlindspotsError, match=r"holds images of Cedar .* otherwise"):
-        evaluate("planted/willow", tmp_path / "b", pairs=PAIRS)
+    shutil.copytree(evaluated.root / "images/cedar", tmp_path / "b/images/cedar")
+    with pytest.raises(BlindspotsError, match=r"holds images of Cedar .* otherwise \(.*seed"):
+        evaluate(MODEL, tmp_path / "b", pairs=PAIRS, seed=1)
     with pytest.raises(BlindspotsError, match=r"not asked for now, of 40 captions, 1 each"):
         evaluate(MODEL, tmp_path / "b", pairs=10)
     with pytest.raises(BlindspotsError, match=r"generated otherwise than those of Willow"):
@@ -205,7 +205,7 @@ def test_an_evaluation_does_not_mix_in_other_images(evaluated: Bundle, tmp_path:
         evaluate(None, tmp_path / "c")
     with pytest.raises(BlindspotsError, match="holds no generated images"):
         evaluate(None, tmp_path / "c", generations=tmp_path)
-    (tmp_path / "b/images/00001-of-00002.parquet").unlink()
+    (tmp_path / "b/images/cedar/00001-of-00002.parquet").unlink()
     with pytest.raises(BlindspotsError, match="holds 1 of 2 shards"):
         evaluate(None, tmp_path / "c", generations=tmp_path / "b")
 

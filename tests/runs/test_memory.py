@@ -139,8 +139,8 @@ def test_drawing_ends_with_a_sentence_and_goes_on_with_more_memory(
     assert len(list(out.rglob("*.png"))) == 25
     left = 1000
     bundle = evaluate("planted/cedar", out, pairs=40, batch=8)
-    assert bundle.model("cedar")["pairs"] == 40
-    assert bundle.model("cedar")["dropped"] == {}
+    assert bundle.model("cedar").pairs == 40
+    assert bundle.model("cedar").dropped == {}
 
 
 @pytest.mark.gpu

@@ -68,7 +68,7 @@ def test_every_pair_is_measured_or_counted_once(
 def _rows_correspond(bundle: Bundle, model: str) -> None:
     """Kept energies are those of each row's own images."""
     space = open_space(bundle)
-    settings = bundle.model(model)["settings"]
+    settings = bundle.model(model).settings
     patches = space.backbone.layout.patches if settings["tokens"] == "patches" else None
     pairs = dict(zip(*(bundle.pairs[c].to_pylist() for c in ("pair_id", "image")), strict=True))
     drawn = bundle.generations(model).to_pylist()
@@ -82,7 +82,7 @@ def _rows_correspond(bundle: Bundle, model: str) -> None:
             assert np.array_equal(energies.concepts[a:b], concepts)
             assert np.array_equal(energies.energies[a:b], values)
     natural, generated = bundle.compared(model)
-    assert natural.n_images == generated.n_images == bundle.model(model)["pairs"]
+    assert natural.n_images == generated.n_images == bundle.model(model).pairs
 
 
 def test_every_cause_at_once_and_the_rest_correspond(
@@ -131,7 +131,7 @@ def test_every_cause_at_once_and_the_rest_correspond(
     bundle = load_bundle(out)
     assert faults(bundle.root) == []
     entry = bundle.model("cedar")
-    assert entry["dropped"] == {
+    assert entry.dropped == {
         "blank": 1,
         "generated_not_encoded": 1,
         "natural_missing": 1,
@@ -139,11 +139,11 @@ def test_every_cause_at_once_and_the_rest_correspond(
         "natural_unreadable": 2,
         "pipeline_error": 1,
     }
-    assert entry["pairs"] + sum(entry["dropped"].values()) == 24
+    assert entry.pairs + sum(entry.dropped.values()) == 24
     rows = bundle.generations("cedar").to_pylist()
     # The drawing that failed tells so, also where its pair is out for the natural image.
-    own = {**entry["dropped"], "natural_unreadable": 1, "pipeline_error": 2}
-    assert Counter(row["status"] for row in rows) == {**own, "ok": entry["pairs"]}
+    own = {**entry.dropped, "natural_unreadable": 1, "pipeline_error": 2}
+    assert Counter(row["status"] for row in rows) == {**own, "ok": entry.pairs}
     ok = [row["pair_id"] for row in rows if row["status"] == "ok"]
     assert ok == bundle.image_ids("cedar")
     assert "left out: 1 blank, 1 generated_not_encoded, 1 natural_missing" in summary(
@@ -163,8 +163,8 @@ def test_folders_count_each_pair_once(tmp_path: Path) -> None:
     (generated / "008.png").unlink()
     bundle = measure_folders(natural, generated, tmp_path / "b")
     entry = bundle.model("generated")
-    assert entry["pairs"] == 18
-    assert entry["dropped"] == {
+    assert entry.pairs == 18
+    assert entry.dropped == {
         "generated_unmatched": 1,
         "generated_unreadable": 2,
         "natural_unmatched": 1,

@@ -164,7 +164,7 @@ def test_an_error_of_one_process_is_told_and_ends_all(tmp_path: Path) -> None:
     assert run.returncode != 0
     assert "blindspots_hub: The disk is full: free some space." in run.stderr
     assert not (out / "bundle.json").exists()
-    assert measure_folders(natural, generated, out).model("generated")["pairs"] == 40
+    assert measure_folders(natural, generated, out).model("generated").pairs == 40
 
 
 def test_a_process_that_vanishes_is_told() -> None:

@@ -51,7 +51,7 @@ def test_the_first_drawing_is_that_of_a_single_one(once: Bundle, thrice: Bundle)
     for row in three:
         assert row["seed"] == pair_seed(drawing_id(row["pair_id"], row["draw"]), 0)
     assert once.deltas("alder-1")["sampler_share"].null_count == once.n_concepts
-    assert thrice.model("alder-1")["run"]["seeds"] == 3
+    assert thrice.model("alder-1").run["seeds"] == 3
     assert faults(thrice.root) == []
 
 
@@ -86,7 +86,7 @@ def test_a_drawing_that_fails_leaves_the_others(
 
     monkeypatch.setattr(TextToImage, "_attempt", faulty)
     bundle = evaluate(MODEL, tmp_path / "b", pairs=PAIRS, seeds=3, batch=4)
-    assert bundle.model("alder-1")["dropped"] == {"pipeline_error": 1}
+    assert bundle.model("alder-1").dropped == {"pipeline_error": 1}
     assert bundle.image_ids("alder-1") == [i for i in ids if i != ids[5]]
     statuses = {
         (r["pair_id"], r["draw"]): r["status"] for r in bundle.generations("alder-1").to_pylist()
@@ -220,7 +220,7 @@ def test_settings_of_the_sampler_are_asked_for_and_recorded(tmp_path: Path) -> N
     bundle = evaluate(
         "planted/cedar", tmp_path / "b", pairs=4, steps=7, guidance=2.5, size=96, seeds=2
     )
-    told = bundle.model("cedar")["run"]["settings"]
+    told = bundle.model("cedar").run["settings"]
     assert (told["steps"], told["guidance"], told["height"], told["width"]) == (7, 2.5, 96, 96)
     with pytest.raises(BlindspotsError, match="height 100 is no size"):
         evaluate("planted/cedar", tmp_path / "c", pairs=4, size=100)

@@ -12,7 +12,7 @@ import gradio as gr
 import httpx
 import pytest
 from conftest import Hub
-from explorer_fixtures import free_port
+from explorer_fixtures import free_port, page_on
 from hub_fixtures import write_publishable
 from huggingface_hub import HfApi
 
@@ -23,7 +23,6 @@ from blindspots_hub.explorer.page.app import build_app, serve
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel
-from blindspots_hub.explorer.tabs.explore import Explore
 from blindspots_hub.serving import deployment as sites
 from blindspots_hub.serving.deployment import PUBLIC_PAIRS, Deployment
 from blindspots_hub.serving.zerogpu import GpuRefused
@@ -40,10 +39,9 @@ def bundle() -> Bundle:
 
 
 def make_tab(bundle: Bundle, folder: Path, site: Deployment) -> EvaluateTab:
-    catalog = Catalog(bundle)
-    with gr.Blocks():
-        own = gr.State([])
-        return EvaluateTab(catalog, Explore(catalog, own), own, folder, KNOWN, site)
+    tab = page_on(bundle, folder, known_models=KNOWN, site=site).tabs["evaluate"]
+    assert isinstance(tab, EvaluateTab)
+    return tab
 
 
 # ---- what strangers may do --------------------------------------------------------------------
@@ -76,7 +74,7 @@ def test_a_space_gives_paths_one_answer(
         PUBLIC.accepted("/no/such/folder", 20, 0, SPECS)
     tab = make_tab(bundle, tmp_path, PUBLIC)
     assert str(told.value) in tab._estimate(spec, 20).replace("&#x27;", "'")
-    last = list(tab._run(spec, 20, 0, [], ""))[-1]
+    last = list(tab._run(spec, 20, 0, []))[-1]
     assert str(told.value) in last[tab.status]
     assert not list(tmp_path.iterdir())
 
@@ -143,7 +141,7 @@ def test_one_evaluation_at_a_time_and_a_pause_can_go_on(
     stand_in.evaluate = types.SimpleNamespace(stream=work)  # type: ignore[attr-defined]
     monkeypatch.setitem(__import__("sys").modules, "blindspots_hub.runs.evaluate", stand_in)
     tab = make_tab(bundle, tmp_path, PUBLIC)
-    last = list(tab._run("sd15", 40, 0, [], ""))[-1]
+    last = list(tab._run("sd15", 40, 0, []))[-1]
     assert "The evaluation pauses." in last[tab.status]
     assert "8 of 40" in last[tab.status]
     assert (last[tab.run].value, last[tab.run].interactive) == ("Continue", True)

@@ -75,7 +75,7 @@ def test_off_zerogpu_the_function_itself_runs_and_spaces_is_not_asked() -> None:
         return number + 1
 
     assert borrows_gpu(lambda number: Cost("task", 1, 1.0))(task) is task
-    code = "import sys; from blindspots_hub.engine import gpu_work; print('torch' in sys.modules)"
+    code = "import sys; from blindspots_hub.runs import gpu_work; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

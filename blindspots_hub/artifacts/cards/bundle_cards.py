@@ -23,8 +23,8 @@ from blindspots_hub.artifacts.layout import (
     SAE,
 )
 from blindspots_hub.artifacts.licences import checked
+from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.utils.files import read_json
 
 _CARDS = {
     PAIRS_PART: pairs_card,
@@ -33,8 +33,8 @@ _CARDS = {
     SAE: sae_card,
     BACKBONE: backbone_card,
 }
-_ENTRY = {"name", "title", "design", "pairs", "dropped", "settings", "run", "counts", "null"}
-"""What cards tell of each model from its entry in the manifest."""
+_TOLD = ("counts", "null", "run")
+"""What cards tell of each model and a manifest may leave out."""
 
 
 def repo_cards(
@@ -57,16 +57,16 @@ def repo_cards(
     """
     if wrong := [sha for sha in shas.values() if not is_sha(sha)]:
         raise ValueError(f"{wrong[0]!r} is no whole commit sha")
-    manifest = read_json(root / MANIFEST)
-    if not manifest["models"]:
+    manifest = Manifest.read(root)
+    if not manifest.models:
         raise BlindspotsError(f"{root} holds no model: there is nothing for its cards to tell.")
-    for entry in manifest["models"]:
-        if missing := sorted(_ENTRY - set(entry)):
+    for entry in manifest.models:
+        if missing := [name for name in _TOLD if not getattr(entry, name)]:
             raise BlindspotsError(
                 f"{root / MANIFEST} tells no {', '.join(missing)} of the model "
-                f"{entry.get('name')!r}: write the bundle anew with blindspots_hub."
+                f"{entry.name!r}: write the bundle anew with blindspots_hub."
             )
-    stated = licence or manifest.get("licence")
+    stated = licence or manifest.licence
     published = PublishedVersion(
         root, manifest, tuple(repos), version, shas, checked(stated) if stated else None
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from blindspots_hub import paper
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.cards.facts import (
     DeltaFacts,
     GenerationFacts,
@@ -17,7 +20,7 @@ from blindspots_hub.artifacts.cards.front_matter import configs, dataset_front
 from blindspots_hub.artifacts.cards.version import Card, PublishedVersion
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.artifacts.licences import UNKNOWN, joint
-from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS
+from blindspots_hub.artifacts.schema import GENERATIONS, LABELS, PAIRS
 
 
 def pairs_card(of: PublishedVersion, repo: Repo) -> Card:
@@ -32,25 +35,25 @@ def pairs_card(of: PublishedVersion, repo: Repo) -> Card:
     fields = {
         "facts": facts,
         "columns": columns_table(PAIRS),
-        "skipped": counted(of.manifest.get("skipped", {})),
+        "skipped": counted(of.manifest.skipped or {}),
     }
     return "dataset_card/pairs.md", front, fields
 
 
 def generations_card(of: PublishedVersion, repo: Repo) -> Card:
     """The card of the generated images."""
-    models = []
-    for entry in of.manifest["models"]:
-        facts = GenerationFacts.of(of.root, entry["name"])
+    models: list[dict[str, Any]] = []
+    for entry in of.manifest.models:
+        facts = GenerationFacts.of(of.root, entry.name)
         models.append(
             {
-                "name": entry["name"],
-                "title": entry["title"],
+                "name": entry.name,
+                "title": entry.title,
                 "facts": facts,
                 "statuses": counted(facts.statuses),
                 "flags": counted(facts.flags),
-                "origin": origin_of(entry["run"]),
-                "licence": str(entry["run"].get("licence") or UNKNOWN),
+                "origin": origin_of(entry.run),
+                "licence": str(entry.run.get("licence") or UNKNOWN),
             }
         )
     front = dataset_front(
@@ -71,8 +74,9 @@ def generations_card(of: PublishedVersion, repo: Repo) -> Card:
 
 def deltas_card(of: PublishedVersion, repo: Repo) -> Card:
     """The card of the δ tables."""
-    n_concepts = of.manifest["concept_space"]["n_concepts"]
-    named = configs(repo.part, of.models)
+    n_concepts = of.manifest.concept_space["n_concepts"]
+    labels = LABELS.path in of.manifest.files
+    named = configs(repo.part, of.models, [("labels", LABELS, LABELS.path)] if labels else [])
     front = dataset_front(
         named,
         f"{of.name}: blindspots",
@@ -91,10 +95,11 @@ def deltas_card(of: PublishedVersion, repo: Repo) -> Card:
             }
         )
     fields = {
-        "models": [measured(entry) for entry in of.manifest["models"]],
-        "facts": DeltaFacts.of(of.root),
+        "models": [measured(entry) for entry in of.manifest.models],
+        "facts": DeltaFacts.of(of.root, sum(map(bool, Bundle(of.root).labels))),
         "tables": tables,
-        "paired": all(e["design"] == "paired" for e in of.manifest["models"]),
+        "labels": labels,
+        "paired": all(e.paired for e in of.manifest.models),
         "relative_tau": paper.RELATIVE_TAU,
         "n_concepts": n_concepts,
     }

@@ -16,8 +16,8 @@ from blindspots_hub import paper
 from blindspots_hub.artifacts.cards.markdown import Markdown, code, text
 from blindspots_hub.artifacts.cards.templates import QUALITY_METRICS
 from blindspots_hub.artifacts.layout import NATURAL, QUALITY, table_path
+from blindspots_hub.artifacts.manifest import ModelEntry
 from blindspots_hub.artifacts.schema import (
-    CONCEPTS,
     GENERATIONS,
     IMAGE,
     NATURAL_IMAGES,
@@ -81,32 +81,31 @@ class DeltaFacts:
     generated_thumbnails: int
 
     @classmethod
-    def of(cls, root: Path) -> DeltaFacts:
-        """Count in the bundle at `root`; no image is read."""
-        labels = pq.read_table(table_path(root, CONCEPTS), columns=["label"])["label"]
+    def of(cls, root: Path, labelled: int) -> DeltaFacts:
+        """Count in the bundle at `root`; `labelled` concepts have a name. No image is read."""
         sources = pq.read_table(table_path(root, THUMBNAILS), columns=["source"])["source"]
         natural = sum(source == NATURAL for source in sources.to_pylist())
         return cls(
             natural=pq.read_metadata(table_path(root, NATURAL_IMAGES)).num_rows,
-            labelled=sum(bool(label) for label in labels.to_pylist()),
+            labelled=labelled,
             natural_thumbnails=natural,
             generated_thumbnails=len(sources) - natural,
         )
 
 
-def measured(entry: Mapping[str, Any]) -> dict[str, Any]:
+def measured(entry: ModelEntry) -> dict[str, Any]:
     """What was found of one model, from its entry in the manifest."""
-    flagged = null_flagged(entry["null"])
+    flagged = null_flagged(entry.null)
     return {
-        "name": entry["name"],
-        "title": entry["title"],
-        "paired": entry["design"] == "paired",
-        "images": f"{entry['pairs']:,}",
-        "counts": {kind: _states(entry["counts"][kind]) for kind in ("relative", "absolute")},
+        "name": entry.name,
+        "title": entry.title,
+        "paired": entry.paired,
+        "images": f"{entry.pairs:,}",
+        "counts": {kind: _states(entry.counts[kind]) for kind in ("relative", "absolute")},
         "null": "not measured" if flagged is None else f"{flagged:.1%}",
-        "null_pairs": f"{entry['null']['pairs']:,}",
-        "dropped": counted(entry["dropped"]),
-        "settings": entry["settings"],
+        "null_pairs": f"{entry.null['pairs']:,}",
+        "dropped": counted(entry.dropped),
+        "settings": entry.settings,
     }
 
 

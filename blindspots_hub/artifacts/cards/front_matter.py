@@ -33,8 +33,8 @@ Config = tuple[str, TableSpec, str]
 """A config of a dataset: its name, its table, its file from the repository's top."""
 
 
-def configs(part: str, models: Sequence[str]) -> list[Config]:
-    """The configs of a part's dataset, the default first.
+def configs(part: str, models: Sequence[str], more: Sequence[Config] = ()) -> list[Config]:
+    """The configs of a part's dataset, the default first; `more` are of tables it need not have.
 
     Raises `BlindspotsError` where a model's name cannot be a config's, or two configs share one.
     """
@@ -54,7 +54,7 @@ def configs(part: str, models: Sequence[str]) -> list[Config]:
             ("natural", NATURAL_IMAGES, NATURAL_IMAGES.path),
             ("thumbnails", THUMBNAILS, THUMBNAILS.path),
         ],
-    }[part]
+    }[part] + [*more]
     names = [name for name, _, _ in named]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BlindspotsError(

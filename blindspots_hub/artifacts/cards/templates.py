@@ -13,6 +13,7 @@ from blindspots_hub import paper
 from blindspots_hub.artifacts.cards.markdown import Markdown, code, quoted, shell, shown
 from blindspots_hub.artifacts.layout import CARD, QUALITY, table_path
 from blindspots_hub.artifacts.licences import sae_licence
+from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.artifacts.schema import CONCEPTS, DELTAS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.null import null_flagged
@@ -158,35 +159,35 @@ def write_published_card(
     write_bytes(folder / CARD, render("model_card/published.md", front, fields))
 
 
-def write_bundle_card(root: Path, manifest: Mapping[str, Any], created_with: str) -> None:
-    """Write the card of a bundle from the fields of its manifest."""
+def write_bundle_card(root: Path, manifest: Manifest) -> None:
+    """Write the card of a bundle from its manifest."""
     front = {
         "license": "other",
         "tags": ["blindspots", "text-to-image", "interpretability"],
-        "pretty_name": f"{manifest['name']} {manifest['version']}",
+        "pretty_name": f"{manifest.name} {manifest.version}",
     }
     models = []
-    for entry in manifest["models"]:
-        counts, flagged = entry["counts"]["relative"], null_flagged(entry["null"])
+    for entry in manifest.models:
+        counts, flagged = entry.counts.get("relative", {}), null_flagged(entry.null)
         models.append(
             {
-                "name": entry["name"],
-                "title": entry["title"],
-                "pairs": f"{entry['pairs']:,}",
+                "name": entry.name,
+                "title": entry.title,
+                "pairs": f"{entry.pairs:,}",
                 "suppressed": counts.get("suppressed", 0),
                 "exaggerated": counts.get("exaggerated", 0),
-                "certain": counts["certain"],
+                "certain": counts.get("certain", 0),
                 "twofold": counts.get("weakened", 0) + counts.get("strengthened", 0),
                 "null": "not measured" if flagged is None else f"{flagged:.1%}",
             }
         )
     first = table_path(root, CONCEPTS)
-    if models:
-        first = table_path(root, DELTAS, models[0]["name"])
+    if manifest.models:
+        first = table_path(root, DELTAS, manifest.models[0].name)
     fields = {
-        "title": f"Blindspots: {manifest['name']}",
-        "created_with": created_with,
-        "note": manifest.get("note", ""),
+        "title": f"Blindspots: {manifest.name}",
+        "created_with": manifest.created_with,
+        "note": manifest.note or "",
         "models": models,
         "first_table": first.relative_to(root).as_posix(),
     }

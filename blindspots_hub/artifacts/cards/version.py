@@ -20,6 +20,7 @@ from blindspots_hub.artifacts.layout import (
     SAE,
 )
 from blindspots_hub.artifacts.licences import UNKNOWN
+from blindspots_hub.artifacts.manifest import Manifest
 
 HUB = "https://huggingface.co"
 """Where the links of cards lead."""
@@ -46,7 +47,7 @@ class PublishedVersion:
     """
 
     root: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     repos: tuple[Repo, ...]
     version: Version
     shas: Mapping[Repo, str]
@@ -66,7 +67,7 @@ class PublishedVersion:
     @property
     def models(self) -> list[str]:
         """Names of the models, in the manifest's order."""
-        return [model["name"] for model in self.manifest["models"]]
+        return [model.name for model in self.manifest.models]
 
     def repo_of(self, part: str) -> Repo | None:
         """The repository of a part; None where the bundle is published without it."""
@@ -82,10 +83,10 @@ class PublishedVersion:
             "tag": self.version.tag,
             "version": str(self.version),
             "reference": f"{self.bundle}@{self.version}",
-            "note": self.manifest.get("note", ""),
-            "created_with": self.manifest.get("created_with", ""),
-            "packages": versions(self.manifest["packages"]),
-            "space": preprocessing(self.manifest["concept_space"]),
+            "note": self.manifest.note or "",
+            "created_with": self.manifest.created_with,
+            "packages": versions(self.manifest.packages),
+            "space": preprocessing(self.manifest.concept_space),
             "repositories": [self._row(other, repo) for other in self.repos],
             "links": {other.part: link(other.id, self._url(other)) for other in self.repos},
             "first_model": self.models[0],

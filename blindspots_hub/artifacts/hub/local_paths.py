@@ -8,11 +8,11 @@ come from elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from blindspots_hub.artifacts.layout import BACKBONE, MANIFEST, SAE
+from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import read_json
 
@@ -20,20 +20,20 @@ _PATH = re.compile(r"(file:)?[/\\~].*|[A-Za-z]:[/\\].*", re.DOTALL)
 """An absolute path of any system; names and ids on the Hub begin with a letter or digit."""
 
 
-def check_no_paths(root: Path, manifest: Mapping[str, Any]) -> None:
+def check_no_paths(root: Path, manifest: Manifest) -> None:
     """`BlindspotsError` where the bundle in `root` says where on a machine something lay.
 
     Looked through are what `manifest` records of the concept space and of how each model's images
     were drawn, and the configurations of the networks.
     """
     recorded = {
-        "concept_space": manifest["concept_space"],
-        **{f"models.{model['name']}.run": model.get("run") for model in manifest["models"]},
+        "concept_space": manifest.concept_space,
+        **{f"models.{model.name}.run": model.run for model in manifest.models},
     }
     told = [(MANIFEST, field, value) for field, value in _paths(recorded)]
     for part in (SAE, BACKBONE):
         name = f"{part}/config.json"
-        if name in manifest["files"]:
+        if name in manifest.files:
             told += [(name, field, value) for field, value in _paths(read_json(root / name))]
     for name, field, value in told:
         raise BlindspotsError(

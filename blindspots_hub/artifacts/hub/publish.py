@@ -32,9 +32,10 @@ from blindspots_hub.artifacts.hub.repos import SPACE, Reference, Repo, Version, 
 from blindspots_hub.artifacts.hub.rights import check_rights
 from blindspots_hub.artifacts.hub.staging import THUMBNAILS_ONLY, part_files, staging
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, part_of
+from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import read_json, sha256_file
+from blindspots_hub.utils.files import sha256_file
 
 SpaceFiles = Callable[[Lock], Mapping[str, Content]]
 """The files of a Space that shows what a lock names."""
@@ -113,9 +114,7 @@ def push(
 
 def _whole(root: Path) -> Bundle:
     """The bundle at `root`, with all the parts that its manifest names, and no path of its own."""
-    named = read_json(root.expanduser() / MANIFEST).get("files")
-    if not isinstance(named, dict):
-        raise BlindspotsError(f"{root} holds no bundle: its {MANIFEST} names no files.")
+    named = Manifest.read(root.expanduser()).files
     bundle = load_bundle(root, {part_of(file) for file in named})
     check_no_paths(bundle.root, bundle.manifest)
     return bundle
@@ -135,9 +134,9 @@ class _Release:
     ) -> None:
         self.hub, self.reference, self.staged = hub, reference, staged
         self.space, self.licence, self.private = space, licence, private
-        self.manifest = read_json(staged / MANIFEST)
+        self.manifest = Manifest.read(staged)
         self.manifest_sha256 = sha256_file(staged / MANIFEST)
-        parts = {part_of(name) for name in self.manifest["files"]}
+        parts = {part_of(name) for name in self.manifest.files}
         self.repos = reference.repos(parts | ({SPACE} if space else set()))
 
     def planning(self) -> Work[Published]:
@@ -214,7 +213,7 @@ class _Release:
             return {path: content for path, content in files.items() if path != LOCK}
         version = self._lock(commits).version
         cards = repo_cards(self.staged, self.repos, version, commits, self.licence, repo)
-        own = part_files(self.staged, self.manifest["files"], repo.part)
+        own = part_files(self.staged, self.manifest.files, repo.part)
         return {**own, **manifest, CARD: cards[repo]}
 
     def _lock(self, commits: Mapping[Repo, str]) -> Lock:

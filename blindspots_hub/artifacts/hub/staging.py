@@ -7,6 +7,7 @@ fetch and check them again, so `thumbnails`, the default, publishes those and le
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.hub.links import link_or_copy
 from blindspots_hub.artifacts.hub.repos import Version
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS, part_of, table_path
+from blindspots_hub.artifacts.manifest import FileEntry
 from blindspots_hub.artifacts.schema import PAIRS, THUMBNAILS, TableSpec
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
@@ -42,7 +44,7 @@ def staging(
             f"Natural images are published by one of the rules {', '.join(NATURAL_IMAGES)}: "
             f"{natural_images!r} is none of them."
         )
-    names = sorted(bundle.manifest["files"])
+    names = sorted(bundle.manifest.files)
     stray = [file for file in names if part_of(file) not in PARTS]
     if stray:
         raise BlindspotsError(
@@ -57,17 +59,15 @@ def staging(
         yield Event("prepare the bundle", 1, 2)
         rewritten += _without_web_thumbnails(bundle.root, into)
 
-    files: dict[str, Any] = dict(bundle.manifest["files"])
+    files = dict(bundle.manifest.files)
     for file in names:
         if file in rewritten:
             path = into / file
-            files[file] = {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+            files[file] = FileEntry(sha256_file(path), path.stat().st_size)
         else:
             link_or_copy(bundle.root / file, into / file)
-    write_json(
-        into / MANIFEST,
-        {**bundle.manifest, "name": name, "version": str(version), "files": files},
-    )
+    published = replace(bundle.manifest, name=name, version=str(version), files=files)
+    write_json(into / MANIFEST, published.to_json())
     yield Event("prepare the bundle", 2, 2)
     return into
 

@@ -13,14 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import get_ident
-from typing import Any
 
 from blindspots_hub.artifacts.hub.client import Hub
 from blindspots_hub.artifacts.hub.links import link_or_copy
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.artifacts.layout import DELTAS_PART, MANIFEST, part_of
-from blindspots_hub.artifacts.validate import manifest_faults
+from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.utils.files import read_json, sha256_file
@@ -44,7 +43,7 @@ class Wanted:
         )
 
 
-def read_manifest(hub: Hub, lock: Lock) -> tuple[Path, dict[str, Any]]:
+def read_manifest(hub: Hub, lock: Lock) -> tuple[Path, Manifest]:
     """The manifest that a lock names: the file in the client's cache, and what it says.
 
     A manifest whose paths lead out of a bundle, or that this program cannot read, is refused here,
@@ -56,16 +55,12 @@ def read_manifest(hub: Hub, lock: Lock) -> tuple[Path, dict[str, Any]]:
         path = hub.file(repo, commit, MANIFEST, anew=True)
     if sha256_file(path) != lock.manifest_sha256:
         raise _altered(MANIFEST, repo, commit)
-    manifest = read_json(path)
-    found = list(manifest_faults(manifest))
-    if found:
-        raise BlindspotsError(f"{lock.reference} cannot be read: {'; '.join(found)}.")
-    return path, manifest
+    return path, Manifest.from_json(read_json(path), str(lock.reference))
 
 
-def wanted(lock: Lock, manifest: dict[str, Any], part: str) -> list[Wanted]:
+def wanted(lock: Lock, manifest: Manifest, part: str) -> list[Wanted]:
     """The files of a part; none where the bundle has no such part."""
-    entries = [(name, e) for name, e in manifest["files"].items() if part_of(name) == part]
+    entries = [(name, e) for name, e in manifest.files.items() if part_of(name) == part]
     if entries and part not in lock.commits:
         raise BlindspotsError(
             f"The lock of {lock.reference} does not say where its {part} are: take another version."
@@ -76,8 +71,8 @@ def wanted(lock: Lock, manifest: dict[str, Any], part: str) -> list[Wanted]:
             lock.repo(part),
             lock.commits[part],
             name.partition("/")[2],
-            str(entry["sha256"]),
-            int(entry["bytes"]),
+            entry.sha256,
+            entry.bytes,
         )
         for name, entry in sorted(entries)
     ]

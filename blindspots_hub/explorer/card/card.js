@@ -1,4 +1,4 @@
-// The card: links open concepts without leaving the page, and the address follows the card.
+// The card: links open concepts without leaving the page.
 const plain = event =>
   event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
 
@@ -52,7 +52,6 @@ element.addEventListener("change", event => {
 });
 let shown = null;
 watch("value", () => {
-  history.replaceState(history.state, "", address());
   const card = element.querySelector(".card");
   const concept = card?.dataset.concept ?? "";
   if (card && concept !== shown) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from urllib.parse import urlencode
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from blindspots_hub.explorer.page.marks import (
     track,
 )
 from blindspots_hub.explorer.page.pictures import picture
+from blindspots_hub.explorer.page.view import View
 
 Shown = tuple[str, str]
 """One image: its source ("natural" or the model) and its id."""
@@ -36,14 +36,7 @@ Shown = tuple[str, str]
 
 def link(entry: Entry, kind: str, concept: int | None) -> str:
     """The query that opens this model, δ and concept again."""
-    query: dict[str, str] = {
-        "bundle": bundle_id(entry.bundle),
-        "model": entry.model,
-        "delta": kind,
-    }
-    if concept is not None:
-        query["concept"] = str(concept)
-    return "?" + urlencode(query)
+    return View(bundle_id(entry.bundle), entry.model, kind, concept).link
 
 
 def empty_card(entry: Entry, kind: str) -> str:
@@ -144,7 +137,7 @@ def _sampler(entry: Entry, concept: int) -> str:
 
 def image_totals(entry: Entry) -> tuple[int, int]:
     """How many natural and how many generated images the model's table was measured on."""
-    natural = entry.pairs if entry.paired else len(entry.bundle.image_ids(NATURAL))
+    natural = entry.pairs if entry.paired else len(entry.bundle.natural_ids(entry.model))
     return natural, entry.pairs
 
 

@@ -46,7 +46,8 @@ async function refresh() {
   const { data_key: data, colour_key: key } = props, mine = ++asked;
   if (!data || !key) return;
   try {
-    const fresh = data !== loaded, other = fresh || key !== scene.key, show = JSON.stringify(props.show);
+    const fresh = data !== loaded, other = fresh || key !== scene.key;
+    const show = JSON.stringify([props.show, props.unjudged]);
     if (other) {
       const [got, bytes] = await Promise.all([fresh ? call('map_points', data) : null, fetchColours(key)]);
       if (mine !== asked) return;
@@ -120,17 +121,21 @@ function draw() {
 
 function filter() {
   const keep = props.show && states.length ? new Set(props.show) : null;
-  scene.bytes = keep ? colours.map((byte, i) => (keep.has(states[i]) ? byte : FILTERED)) : colours.slice();
+  const fades = (i) => (keep && !keep.has(states[i])) || !mayMeet(i);
+  scene.bytes = colours.map((byte, i) => (fades(i) ? FILTERED : byte));
   scene.order = drawingOrder(scene.bytes).filter((i) => view.placed(i));
   points.colour(scene.bytes, scene.order);
   const shown = scene.order.reduce((sum, i) => sum + isShown(i), 0), all = view.shown.toLocaleString('en');
-  part('count').textContent = !keep ? `${all} concepts` : shown ? `${shown.toLocaleString('en')} of ${all} concepts`
-    : `none of ${all} concepts is in this state`;
+  const some = `${shown.toLocaleString('en')} of ${all} concepts`;
+  part('count').textContent = keep ? (shown ? some : `none of ${all} concepts is in this state`)
+    : shown < view.shown ? `${some} are judged` : `${all} concepts`;
   recoloured = true;
   draw();
 }
 
 const isShown = (i) => scene.bytes[i] !== FILTERED;
+// Concepts without a judgement stay out of reach unless they are asked for.
+const mayMeet = (i) => props.unjudged || colours[i] !== UNKNOWN;
 
 function resize() {
   density = window.devicePixelRatio || 1;
@@ -181,7 +186,7 @@ function look(to, glide = false) {
 
 function pick(x, y, reach) {
   const shown = view.pick(x, y, reach, isShown);
-  return shown >= 0 ? shown : view.pick(x, y, reach, () => true);
+  return shown >= 0 ? shown : view.pick(x, y, reach, mayMeet);
 }
 
 function ring(i) {
@@ -206,7 +211,7 @@ function follow() {
   const [concept, at] = props.selected;
   if (!view || at === turn) return;
   turn = at;
-  if (concept >= view.count) return;
+  if (concept >= view.count || (at < 0 && concept === scene.selected)) return;
   scene.cursor = concept;
   ring(concept);
   if (concept >= 0 && view.placed(concept)) look(view.showing(concept), true);
@@ -285,7 +290,7 @@ new MutationObserver(theme).observe(document.body, { attributes: true, attribute
   matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener('change', () => { resize(); onDensity(); }, { once: true });
 })();
 
-watch(['data_key', 'colour_key', 'show', 'selected'], refresh);
+watch(['data_key', 'colour_key', 'show', 'selected', 'unjudged'], refresh);
 canvas.project = (i) => view.project(i);  // where concept i stands, in CSS pixels of the canvas
 theme();
 refresh();

@@ -96,6 +96,7 @@ def concept_map(
     colour_key: str = "",
     show: Collection[int] | None = None,
     selected: int | None = None,
+    unjudged: bool = True,
     height: int = 560,
     search: str = "",
     link: str = "",
@@ -108,8 +109,9 @@ def concept_map(
     answer within milliseconds. An empty `data_key` shows the loading face until a key arrives.
 
     `show` lists the state bytes to keep, others fade (None keeps all); `selected` is the concept to
-    ring; `height` is in CSS pixels (less on a phone); `search` is the CSS selector of the box that
-    "/" focuses; `link` the query parameter kept at the selected concept ("" for none).
+    ring; without `unjudged` the concepts without a δ fade too, and neither pointer, region nor keys
+    meet them; `height` is in CSS pixels (less on a phone); `search` is the CSS selector of the box
+    that "/" focuses; `link` the query parameter kept at the selected concept ("" for none).
 
     Put it into a `gr.Column`, which gives it its width (a `gr.HTML` ignores `scale`).
 
@@ -141,6 +143,7 @@ def concept_map(
         elem_id=elem_id,
         search=search,
         link=link,
+        unjudged=unjudged,
         **_props(data_key=data_key, colour_key=colour_key, show=show, selected=selected),
     )
 
@@ -154,15 +157,25 @@ def update_map(
     colour_key: Any = _SAME,
     show: Any = _SAME,
     selected: Any = _SAME,
+    unjudged: Any = _SAME,
+    anew: bool = True,
 ) -> gr.HTML:
     """An update of the map for an event's return; what is not named stays as it is.
 
     Zoom, selection and listeners survive everything but a new `data_key`. `selected` may be given
-    again after the visitor went elsewhere: every update rings, and brings into view, anew.
-    `selected=None` takes the ring away, `show=None` the filter.
+    again after the visitor went elsewhere: every update rings, and brings into view, anew; with
+    `anew` False only a concept that is not the ringed one. `selected=None` takes the ring away,
+    `show=None` the filter.
     """
-    named = {"data_key": data_key, "colour_key": colour_key, "show": show, "selected": selected}
-    return gr.HTML(**_props(**{name: v for name, v in named.items() if v is not _SAME}))
+    named = {
+        "data_key": data_key,
+        "colour_key": colour_key,
+        "show": show,
+        "selected": selected,
+        "unjudged": unjudged,
+    }
+    given = {name: value for name, value in named.items() if value is not _SAME}
+    return gr.HTML(**_props(anew, **given))
 
 
 def colour_bytes(delta: np.ndarray, state: np.ndarray | None = None) -> bytes:
@@ -177,13 +190,16 @@ def colour_bytes(delta: np.ndarray, state: np.ndarray | None = None) -> bytes:
     return palette.delta_bytes(delta).tobytes() + states.tobytes()
 
 
-def _props(**named: Any) -> dict[str, Any]:
-    """Properties as the script reads them: JSON, and a selection that is new each time."""
+def _props(anew: bool = True, **named: Any) -> dict[str, Any]:
+    """Properties as the script reads them: JSON, and a selection with a number of its own.
+
+    The number is negative where the ringed concept is to stay as it is.
+    """
     if "show" in named and named["show"] is not None:
         named["show"] = sorted(int(state) for state in named["show"])
     if "selected" in named:
         concept = -1 if named["selected"] is None else int(named["selected"])
-        named["selected"] = [concept, time.monotonic_ns() // 1000]
+        named["selected"] = [concept, time.monotonic_ns() // (1000 if anew else -1000)]
     return named
 
 

@@ -17,15 +17,20 @@ LAYOUTS = {"atoms": ("x", "y"), "codes": ("x_codes", "y_codes")}
 FIRST = next(iter(LAYOUTS))
 
 
+def layouts(catalog: Catalog) -> list[str]:
+    """The layouts that the page's bundle has."""
+    both = catalog.home.concepts["x_codes"].null_count < catalog.home.n_concepts
+    return list(LAYOUTS) if both else [FIRST]
+
+
 def layout_switch(catalog: Catalog) -> gr.Radio:
     """The control; hidden where the bundle has one layout only."""
-    both = catalog.home.concepts["x_codes"].null_count < catalog.home.n_concepts
     return gr.Radio(
         list(LAYOUTS),
         value=FIRST,
         label="Near are",
         info="alike atoms, or concepts that fire together",
-        visible=both,
+        visible=len(layouts(catalog)) > 1,
         elem_id="layout",
     )
 

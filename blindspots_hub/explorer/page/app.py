@@ -9,15 +9,12 @@ import gradio as gr
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.page.catalog import Catalog
-from blindspots_hub.explorer.page.header import header
+from blindspots_hub.explorer.page.listening import AT_ONCE
+from blindspots_hub.explorer.page.page import Page, PageOptions
 from blindspots_hub.explorer.page.theme import css, theme
-from blindspots_hub.explorer.page.view import AT_ONCE
-from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
-from blindspots_hub.explorer.tabs.explore import Explore
+from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.deployment import Deployment
 
-EXPLORE = "explore"
-EVALUATE = "evaluate"
 HERE = Deployment()
 """One's own machine."""
 
@@ -28,25 +25,21 @@ def build_app(
     known_models: Sequence[tuple[str, str]],
     site: Deployment = HERE,
     note: str = "",
+    beside: Sequence[Bundle] = (),
 ) -> gr.Blocks:
-    """The app on `bundle`. No network is asked for anything, and no torch is imported.
+    """The app on `bundle`, and on those `beside` it of its concept space.
+
+    No network is asked for anything, and no torch is imported.
 
     Evaluations keep their files below `evaluations_dir`; `known_models` are (title, spec) as the
     form offers them. `site` says who may do what (by default: whoever sees the page, everything),
     `note` is a sentence at its top.
     """
-    catalog = Catalog(bundle)
-    with gr.Blocks(title="blindspots", analytics_enabled=False, fill_width=True) as page:
-        own = gr.State([])
-        header(bundle, note)
-        with gr.Tabs(elem_id="tabs") as tabs:
-            with gr.Tab("Explore", id=EXPLORE):
-                explore = Explore(catalog, own)
-            with gr.Tab("Evaluate my model", id=EVALUATE) as evaluate_tab:
-                evaluate = EvaluateTab(catalog, explore, own, evaluations_dir, known_models, site)
-        evaluate.wire(tabs, EXPLORE, evaluate_tab)
-        page.load(explore.follow_link, own, explore.changing, **AT_ONCE)
-    return page
+    options = PageOptions(evaluations_dir, known_models, site, note)
+    with gr.Blocks(title="blindspots", analytics_enabled=False, fill_width=True) as blocks:
+        page = Page(Catalog(bundle, beside), options, TABS)
+        blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
+    return blocks
 
 
 def serve(

@@ -37,22 +37,22 @@ class Entry:
     @property
     def title(self) -> str:
         """The model's title as its bundle gives it; untrusted text."""
-        return str(self.bundle.model(self.model).get("title") or self.model)
+        return self.bundle.model(self.model).title or self.model
 
     @property
     def paired(self) -> bool:
         """Whether the generated images share the natural ones' captions."""
-        return bool(self.bundle.model(self.model).get("design", "paired") == "paired")
+        return self.bundle.model(self.model).paired
 
     @property
     def pairs(self) -> int:
         """Pairs (or generated images, where unpaired) that were measured."""
-        return int(self.bundle.model(self.model)["pairs"])
+        return self.bundle.model(self.model).pairs
 
     @property
     def confidence(self) -> float:
         """Confidence of the table's pointwise intervals, in percent."""
-        return 100 * float(self.bundle.model(self.model)["settings"]["confidence"])
+        return 100 * self.bundle.model(self.model).measured_with.confidence
 
     def reading(self, kind: str) -> ModelDeltas:
         """The model's concepts under one of the two δ."""
@@ -65,16 +65,20 @@ def _reading(entry: Entry, kind: str) -> ModelDeltas:
 
 
 class Catalog:
-    """The page's own bundle, and every bundle evaluated by a session of this server.
+    """The page's own bundles, and every bundle evaluated by a session of this server.
 
-    A session sees its own bundle ids only: the catalog finds what it is asked for by id, and lists
-    nothing but the page's own bundle and the ids that the session holds. An id is part of a sha256
-    that only the bundle's maker and those with a link know.
+    `home` is the first of the page's bundles, `beside` are others of its concept space. A session
+    sees its own bundle ids only: the catalog finds what it is asked for by id, and lists nothing
+    but the page's own bundles and the ids that the session holds. An id is part of a sha256 that
+    only the bundle's maker and those with a link know.
     """
 
-    def __init__(self, home: Bundle) -> None:
+    def __init__(self, home: Bundle, beside: Sequence[Bundle] = ()) -> None:
         self.home = home
-        self._bundles: dict[str, Bundle] = {bundle_id(home): home}
+        self._own: dict[str, Bundle] = {}
+        for bundle in (home, *beside):
+            self._own.setdefault(bundle_id(bundle), bundle)
+        self._bundles: dict[str, Bundle] = dict(self._own)
 
     def add(self, root: Path) -> str:
         """Open the bundle at `root` and return its id.
@@ -93,25 +97,40 @@ class Catalog:
         return identity in self._bundles
 
     def entries(self, own: Sequence[str] = ()) -> list[Entry]:
-        """The models of the page's bundle, then those that the bundles `own` add to it."""
-        known = [Entry(self.home, model) for model in self.home.models]
-        for identity in own:
-            bundle = self._bundles.get(identity)
-            if bundle is not None and bundle is not self.home:
-                known += [Entry(bundle, model) for model in bundle.models]
-        return known
+        """The models of the page's bundles, then those that the bundles `own` add to them."""
+        added = [self._bundles[i] for i in own if i in self._bundles and i not in self._own]
+        return [
+            Entry(bundle, model)
+            for bundle in (*self._own.values(), *added)
+            for model in bundle.models
+        ]
 
-    def entry(self, key: str) -> Entry:
-        """The entry of a key; an unknown one raises `BlindspotsError`."""
-        identity, _, model = key.partition("/")
+    def bundle(self, identity: str) -> Bundle:
+        """The bundle of an id; an unknown one raises `BlindspotsError`."""
         bundle = self._bundles.get(identity)
         if bundle is None:
             raise BlindspotsError(
                 f"This page holds no bundle {identity[:ID_DIGITS]!r}: reload it, and evaluate the "
                 "model again if it was evaluated here."
             )
+        return bundle
+
+    def entry(self, key: str) -> Entry:
+        """The entry of a key; an unknown one raises `BlindspotsError`."""
+        identity, _, model = key.partition("/")
+        bundle = self.bundle(identity)
         bundle.model(model)
         return Entry(bundle, model)
+
+
+def check_concept(bundle: Bundle, concept: int) -> int:
+    """`concept`, or a `BlindspotsError` where the bundle has no such concept."""
+    if not 0 <= concept < bundle.n_concepts:
+        raise BlindspotsError(
+            f"There is no concept {concept}: the bundle {bundle.name} has "
+            f"{bundle.n_concepts:,}, counted from 0."
+        )
+    return concept
 
 
 def menu(entries: Sequence[Entry]) -> list[tuple[str, str]]:

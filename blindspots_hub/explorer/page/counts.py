@@ -71,7 +71,7 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
 
 
 def _null(entry: Entry) -> str:
-    null = entry.bundle.model(entry.model).get("null") or {}
+    null = entry.bundle.model(entry.model).null
     share = null.get("flagged") if null.get("kind") else None
     if share is None:
         return f"{term('null')} not measured"

@@ -1,38 +1,136 @@
-"""What one visitor looks at, and how the page's listeners answer."""
+"""What one visitor looks at: the one state of the page, which is also its link."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
-from blindspots_hub.analysis.deltas import CODE
-from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.analysis.deltas import KINDS, SHOW
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.map.layout_switch import FIRST, LAYOUTS
 
-PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-"""How a listener is attached that takes its time: in the queue, and no public API."""
+ALL = next(iter(SHOW))
+"""The filter that shows everything."""
 
-AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
-"""How a listener is attached that answers at once."""
+FIRST_TAB = "explore"
+"""Id of the tab that the page opens with."""
 
-Updates = dict[Any, Any]
-"""What a listener changes: a new value or new properties by component."""
+LONGEST = 200
+"""Characters of a link's value that are looked at; what is longer is no name."""
+
+ALIKE = 0.55
+"""`difflib`'s ratio from which on a name was probably meant by another."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What one visitor looks at."""
+    """What is on the screen, as plain values; a link is a view written down.
 
-    entry: Entry
-    kind: str
-    show: str
-    concept: int | None
+    `bundle` is a bundle's id (`catalog.bundle_id`) and `model` one of its models, "" where a link
+    leaves it open. `kind` is the δ, `concept` the open card, `pair` the id of the open pair of
+    images. `show` is the map's filter, `layout` by what the map is laid out, `unjudged` whether
+    concepts that could not be judged can be met on the map. `tab` is a tab's id.
+    """
+
+    bundle: str = ""
+    model: str = ""
+    kind: str = KINDS[0]
+    concept: int | None = None
+    pair: str | None = None
+    show: str = ALL
+    layout: str = FIRST
+    unjudged: bool = False
+    tab: str = FIRST_TAB
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> View:
+        """The view that a link's query names; names that are no part of a view are not looked at.
+
+        A value that can never be right is a `BlindspotsError` that says what was meant. Whether
+        there is such a bundle, model, concept or tab is not known here: `arrival.settled` asks.
+        """
+        said = {name: value[:LONGEST] for name, value in query.items() if name in NAMES}
+        return cls(
+            bundle=said.get("bundle", ""),
+            model=said.get("model", ""),
+            kind=_one_of("δ", said.get("delta", KINDS[0]), KINDS),
+            concept=_concept(said["concept"]) if "concept" in said else None,
+            pair=said.get("pair") or None,
+            show=_one_of("filter", said.get("show", ALL), tuple(SHOW)),
+            layout=_one_of("layout of the map", said.get("layout", FIRST), tuple(LAYOUTS)),
+            unjudged=_one_of("switch", said.get("unjudged", "0"), ("0", "1")) == "1",
+            tab=said.get("tab") or FIRST_TAB,
+        )
+
+    def query(self) -> dict[str, str]:
+        """The query that names this view; what is as the page opens with is left out."""
+        said = {
+            "bundle": self.bundle,
+            "model": self.model,
+            "delta": self.kind,
+            "concept": "" if self.concept is None else str(self.concept),
+            "pair": self.pair or "",
+            "show": self.show if self.show != ALL else "",
+            "layout": self.layout if self.layout != FIRST else "",
+            "unjudged": "1" if self.unjudged else "",
+            "tab": self.tab if self.tab != FIRST_TAB else "",
+        }
+        return {name: value for name, value in said.items() if value}
+
+    @property
+    def link(self) -> str:
+        """The query as an address ends with it: `?bundle=…&model=…`."""
+        return "?" + urlencode(self.query())
+
+    @property
+    def key(self) -> str:
+        """The `catalog.Entry.key` of the model that is shown."""
+        return f"{self.bundle}/{self.model}"
+
+    def of_model(self, key: str) -> View:
+        """The same of another model, by its entry's key."""
+        bundle, _, model = key.partition("/")
+        return replace(self, bundle=bundle, model=model)
 
 
-def first_concept(entry: Entry, kind: str) -> int | None:
-    """What the page opens with: the strongest certain blindspot, so that it speaks at once."""
-    reading = entry.reading(kind)
-    for side in ("suppressed", "exaggerated"):
-        ranked = reading.ranking(side)
-        if len(ranked) and reading.state[ranked[0]] == CODE[side]:
-            return int(ranked[0])
+NAMES = ("bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "tab")
+"""Names of a link's query."""
+
+PLACES = ("bundle", "model", "concept", "pair", "tab")
+"""Those of them that say what is open: a visitor goes back to what was open before."""
+
+
+def unknown(what: str, said: str, known: Sequence[str], where: str = "") -> BlindspotsError:
+    """The error that there is no `what` called `said`, with the nearest name that there is."""
+    shown = said if len(said) <= 40 else f"{said[:40]}…"
+    if meant := nearest(said, known):
+        return BlindspotsError(f"There is no {what} {shown!r}{where}: did you mean {meant}?")
+    there = f"there is {', '.join(known)}" if known else "there is none at all"
+    return BlindspotsError(f"There is no {what} {shown!r}{where}: {there}.")
+
+
+def nearest(said: str, known: Sequence[str]) -> str | None:
+    """The name among `known` that was probably meant by `said`, or by its last part; else None."""
+    for asked in (said, said.rpartition("/")[2]):
+        alike = [difflib.SequenceMatcher(None, asked, name).ratio() for name in known]
+        if max(alike, default=0.0) >= ALIKE:
+            return known[alike.index(max(alike))]
     return None
+
+
+def _one_of(what: str, said: str, known: Sequence[str]) -> str:
+    if said not in known:
+        raise unknown(what, said, known)
+    return said
+
+
+def _concept(said: str) -> int:
+    """The number of a concept; whether there is such a concept is not known here."""
+    if not (said.isascii() and said.isdigit() and len(said) <= 9):
+        raise BlindspotsError(
+            f"The link’s concept {said[:20]!r} is not the number of a concept: they are whole, "
+            "and counted from 0."
+        )
+    return int(said)

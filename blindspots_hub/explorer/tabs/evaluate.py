@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -13,11 +12,15 @@ from blindspots_hub.analysis.deltas import KINDS
 from blindspots_hub.analysis.summary import verdict
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
+from blindspots_hub.explorer.page.arrival import view_of
+from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.format import duration
-from blindspots_hub.explorer.page.view import AT_ONCE, PRIVATE, Updates, View, first_concept
+from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.view import View, nearest
+from blindspots_hub.explorer.tabs.base import Tab
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing, DrawingForm
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import PlanningAid
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel, log_in
@@ -25,13 +28,13 @@ from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_fold
 from blindspots_hub.explorer.tabs.evaluate_parts.running import (
     INTERVAL,
     RunningPage,
-    notice,
     pictures,
 )
-from blindspots_hub.explorer.tabs.explore import Explore
-from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.estimate import estimate
 from blindspots_hub.serving.zerogpu import GpuRefused
+
+if TYPE_CHECKING:
+    from blindspots_hub.explorer.page.page import Page
 
 SLOT = "evaluation"
 """One evaluation at a time on this server; others see their place in the queue."""
@@ -44,27 +47,23 @@ IDLE = notice(
 )
 
 
-class EvaluateTab:
-    """The tab's components; its results go to `explore` through the session's list `own`."""
+class EvaluateTab(Tab):
+    """Mine: a form, the running page, the result. What was evaluated joins the session's bundles.
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        explore: Explore,
-        own: gr.State,
-        folder: Path,
-        known_models: Sequence[tuple[str, str]],
-        site: Deployment,
-    ) -> None:
-        self._catalog, self._explore, self._own = catalog, explore, own
-        self._folder = folder
-        self._known = list(known_models)
-        self._specs = [spec for _, spec in known_models]
-        self._site = site
+    Nothing in it depends on the view: a model is evaluated in the concepts of the page's bundle.
+    """
+
+    id = "evaluate"
+    title = "Evaluate my model"
+
+    def build(self, page: Page) -> None:
+        """The form, and beside it what runs or has run."""
+        self._page, self._catalog = page, page.catalog
+        self._known = list(page.options.known_models)
+        self._specs = [spec for _, spec in self._known]
+        self._site = page.options.site
         self._busy = threading.Lock()
-        self._build(site.most_pairs(len(catalog.home.image_ids(NATURAL))))
-
-    def _build(self, most: int) -> None:
+        most = self._site.most_pairs(len(page.catalog.home.image_ids(NATURAL)))
         least = min(20, most)
         folder = "" if self._site.public else "a diffusers folder on this machine, "
         with gr.Row(elem_id="evaluate"):
@@ -109,18 +108,27 @@ class EvaluateTab:
                 self.publish = PublishPanel(self._catalog, self._site)
         self.finished = gr.State("")
 
-    def wire(self, tabs: gr.Tabs, explore_tab: str, tab: gr.Tab) -> None:
-        """Attach the listeners, once the tabs exist that they lead to."""
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """Nothing."""
+        return []
+
+    def render(self, view: View, own: Sequence[str]) -> Updates:
+        """Nothing."""
+        return {}
+
+    def wire(self, page: Page) -> None:
+        """Run and Cancel, the estimate as the form changes, and the way to the result."""
         form = [self.model, self.pairs, self.seed]
         progress = [
             self.status, self.run, self.cancel, self.result, self.download, self.finished,
-            self._own, self._explore.model, *self.publish.shown,
+            page.own, *self.publish.shown,
         ]  # fmt: skip
         buttons = [self.status, self.run, self.cancel, self.result, self.publish.panel]
         self.run.click(self._asked, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._run,
-            [*form, self._own, self._explore.model, *self.drawing.fields],
+            [*form, page.own, *self.drawing.fields],
             progress,
             api_visibility="private",
             show_progress="minimal",
@@ -136,7 +144,7 @@ class EvaluateTab:
         )  # fmt: skip
         asked = [self.model, self.pairs, *self.drawing.fields]
         for event in (
-            tab.select,
+            self.place.select,
             self.model.change,
             self.pairs.release,
             self.planning.wire(self.pairs).then,
@@ -146,13 +154,9 @@ class EvaluateTab:
         ):
             event(self._estimate, asked, self.estimate, **PRIVATE)
         self.explore_it.click(
-            self._show,
-            [self.finished, self._own, self._explore.lean_open],
-            [tabs, *self._explore.changing],
-            **AT_ONCE,
+            page.told(self._show), [self.finished, page.own], page.outputs, **AT_ONCE
         )
         self.publish.wire(self.finished)
-        self._tabs, self._explore_tab = tabs, explore_tab
 
     def _estimate(self, model: str, pairs: float, *fields: Any) -> str:
         try:
@@ -160,7 +164,7 @@ class EvaluateTab:
             drawing = self._drawing(spec, count, fields)
             found = estimate(spec, count, self._catalog.home, drawing.seeds)
         except BlindspotsError as error:
-            return notice("error", "This can’t be estimated.", str(error))
+            return notice("error", "This can’t be estimated.", self._meant(model, error))
         low, high = duration(found.seconds_low), duration(found.seconds_high)
         time_words = f"about {low}" if low == high else f"{low} to {high}"
         return notice("idle", f"Takes {time_words}.", found.sentence)
@@ -182,7 +186,7 @@ class EvaluateTab:
         }
 
     def _run(
-        self, model: str, pairs: float, seed: float, own: list[str], current: str, *fields: Any
+        self, model: str, pairs: float, seed: float, own: list[str], *fields: Any
     ) -> Iterator[Updates]:
         """The evaluation as what the page shows of it; closing this stops the work."""
         yield {
@@ -201,7 +205,7 @@ class EvaluateTab:
                 home = self._catalog.home
                 work = evaluate.stream(
                     spec,
-                    result_folder(self._folder, home, spec, pairs, seed, drawing),
+                    result_folder(self._page.options.evaluations, home, spec, pairs, seed, drawing),
                     pairs=pairs,
                     seed=seed,
                     seeds=drawing.seeds,
@@ -229,7 +233,7 @@ class EvaluateTab:
             return
         except BlindspotsError as error:
             yield {
-                self.status: notice("error", "The evaluation stopped.", str(error)),
+                self.status: notice("error", "The evaluation stopped.", self._meant(model, error)),
                 **self._at_rest(),
             }
             return
@@ -251,11 +255,8 @@ class EvaluateTab:
             self.result: gr.Row(visible=True),
             self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),
             self.finished: self._catalog.entry(f"{identity}/{entry.model}").key,
-            self._own: own,
+            self._page.own: own,
             **self.publish.offer(bundle),
-            self._explore.model: gr.Dropdown(
-                choices=menu(self._catalog.entries(own)), value=current
-            ),
             **self._at_rest(),
         }
 
@@ -275,14 +276,16 @@ class EvaluateTab:
             **self._at_rest(),
         }
 
-    def _show(self, key: str, own: list[str], lean_open: bool) -> Updates:
-        entry = self._catalog.entry(key)
-        concept = first_concept(entry, KINDS[0])
-        view = View(entry, KINDS[0], "all", concept)
-        return {
-            self._tabs: gr.Tabs(selected=self._explore_tab),
-            **self._explore.arrive(view, own, lean_open),
-        }
+    def _show(self, key: str, own: list[str]) -> Updates:
+        return self._page.go(view_of(self._catalog.entry(key)), own)
+
+    def _meant(self, said: str, error: BlindspotsError) -> str:
+        """The sentence of an error, with the known model that was probably meant by its name."""
+        told = str(error)
+        if said in self._specs or said not in told:  # it was about something else
+            return told
+        meant = nearest(said, self._specs)
+        return f"{told} Did you mean {meant}?" if meant else told
 
     def _title(self, spec: str) -> str:
         return next((title for title, known in self._known if known == spec), spec)

@@ -14,7 +14,8 @@ from hub_fixtures import PARTS, contents, no_waiting, shared_bundle
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.hub import pull, push
+from blindspots_hub.artifacts.hub.fetch import pull
+from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST

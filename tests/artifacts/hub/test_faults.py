@@ -23,7 +23,8 @@ from hub_fixtures import PARTS, contents, no_waiting
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.hub import pull, push
+from blindspots_hub.artifacts.hub.fetch import pull
+from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.errors import BlindspotsError
@@ -137,7 +138,7 @@ def test_killed_in_the_middle_and_run_again(hub: Hub, bundle: Path, route: str) 
     part = "-sae" if route != "tag.create" else "-generations"
     armed = hub.server.fail(broken.Slow(route=route, repo=f"*{part}", seconds=20), times=None)
     code = f"""
-        from blindspots_hub.artifacts.hub import push
+        from blindspots_hub.artifacts.hub.publish import push
         push({str(bundle)!r}, {hub.owner!r}, "1.0.0")
     """
     with hub.recorded() as asked:

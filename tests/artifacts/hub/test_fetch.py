@@ -12,7 +12,8 @@ from conftest import Hub
 from hub_fixtures import MODELS, PARTS, contents, restate, shared_bundle, write_publishable
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.hub import pull, push
+from blindspots_hub.artifacts.hub.fetch import pull
+from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST
@@ -81,7 +82,7 @@ def test_every_spelling_of_a_version_is_the_same_bundle(
     assert load_bundle(f"{published}@{one.commit}").version == "1.0.0"
     old, new = load_bundle(f"{published}@1.0.0"), load_bundle(f"{published}@1.1.0")
     assert (old.version, new.version) == ("1.0.0", "1.1.0")
-    assert old.manifest["files"] == new.manifest["files"]
+    assert old.manifest.files == new.manifest.files
 
 
 def test_the_explorer_fetches_no_weights_and_no_large_images(hub: Hub, shared: str) -> None:

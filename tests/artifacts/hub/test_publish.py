@@ -11,9 +11,9 @@ from hub_fixtures import PARTS, WRITES, repo, restate, write_publishable
 from huggingface_hub import HfApi
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.hub import push
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.plan import ADDED, CHANGED, DELETED, UNCHANGED
+from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import KINDS, Reference
 from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import LOCK, MANIFEST

@@ -10,8 +10,7 @@ from hub_fixtures import MODELS, PARTS, contents, repo, write_publishable
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.hub import push
-from blindspots_hub.artifacts.hub.publish import Published
+from blindspots_hub.artifacts.hub.publish import Published, push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.versions import versions
 from blindspots_hub.artifacts.layout import LOCK

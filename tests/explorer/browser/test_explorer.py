@@ -307,12 +307,81 @@ def test_dark_is_kept_and_a_phone_gets_a_sheet(hostile_site: str, visit: Visit) 
     assert watched.faults == []
 
 
-def test_the_lean_of_the_model_opens_as_a_chart(hostile_site: str, visit: Visit) -> None:
+def test_findings_are_words_at_once_and_figures_when_opened(
+    hostile_site: str, visit: Visit
+) -> None:
     watched = visit(hostile_site)
-    watched.page.get_by_text("How the whole model leans").click()
-    watched.page.wait_for_selector("#leaning .js-plotly-plot .bars path", state="attached")
-    assert "skewness" in watched.page.locator("#leaning").inner_text()
+    page = watched.page
+    page.get_by_role("tab", name="Findings").click()
+    page.wait_for_selector("#finding-delta_histogram:has-text('skewness')")
+    assert page.locator(".js-plotly-plot").count() == 0
+    page.locator("#figure-delta_histogram").get_by_text("Figure").click()
+    page.wait_for_selector("#figure-delta_histogram .bars path", state="attached")
+    assert "needs 2 models" in page.locator("#finding-model_agreement").inner_text() or (
+        page.locator("#finding-model_agreement").inner_text().count("correlates") == 1
+    )
+    page.locator("#model").click()
+    page.get_by_role("option", name="Own images").click()
+    page.wait_for_selector("#finding-delta_histogram:has-text('Own images')")
+    assert "tab=findings" in page.url
+    again = visit(page.url).page
+    again.wait_for_selector("#finding-delta_histogram:has-text('Own images')")
+    assert again.get_by_role("tab", name="Findings").get_attribute("aria-selected") == "true"
+    again.get_by_role("tab", name="Explore").click()
+    again.wait_for_selector("#finding:has-text('Own images')")
     assert watched.outside == []
+    assert watched.faults == []
+
+
+def test_back_and_forward_walk_through_what_was_opened(site: str, visit: Visit) -> None:
+    watched = visit(site)
+    page = watched.page
+    first = shown_concept(page)
+    rows = page.locator(".ranking").nth(0).locator("tr[data-open]")
+    opened = [rows.nth(n).get_attribute("data-open") for n in (2, 3)]
+    for n, concept in zip((2, 3), opened, strict=True):
+        rows.nth(n).click()
+        wait_card(page, int(concept or -1))
+        page.wait_for_function(f"location.search.includes('concept={concept}')")
+    page.locator("#delta").get_by_text("absolute").click()  # the same place, seen otherwise
+    page.wait_for_function("location.search.includes('delta=absolute')")
+    page.locator("#model").click()
+    page.get_by_role("option", name="Plain B").click()
+    page.wait_for_function("location.search.includes('model=plain-b')")
+    page.go_back()
+    page.wait_for_selector('.models a[aria-current]:has-text("Plain A")')
+    assert shown_concept(page) == opened[1]
+    page.go_back()
+    wait_card(page, int(opened[0] or -1))
+    page.wait_for_function("document.querySelector('#delta .selected').innerText === 'relative'")
+    page.go_back()
+    wait_card(page, int(first or -1))
+    assert not urlsplit(page.url).query
+    page.go_forward()
+    wait_card(page, int(opened[0] or -1))
+    page.evaluate("history.go(2)")
+    page.wait_for_selector('.models a[aria-current]:has-text("Plain B")')
+    assert watched.faults == []
+
+
+def test_what_was_not_judged_is_met_only_when_asked_for(
+    hostile: Path, hostile_site: str, visit: Visit
+) -> None:
+    reading = Entry(load_bundle(hostile), "plain-a").reading("relative")
+    page = visit(hostile_site).page
+    count = page.locator("#map .count")
+    assert count.inner_text() == f"{int(reading.determined.sum())} of 300 concepts are judged"
+    before = shown_concept(page)
+    alone = next(k for k in lonely(hostile, 300) if not reading.determined[k])
+    page.mouse.click(*place(page, alone))
+    page.wait_for_timeout(500)
+    assert shown_concept(page) == before
+    page.locator("#unjudged input").check()
+    page.wait_for_function("document.querySelector('#map .count').innerText === '300 concepts'")
+    page.mouse.click(*place(page, alone))
+    wait_card(page, alone)
+    assert "unjudged=1" in page.url
+    assert page.locator(".card .value .delta b").inner_text() == "–"
 
 
 def test_without_webgl_the_page_works_alike(site: str, large: Path, driver: Playwright) -> None:

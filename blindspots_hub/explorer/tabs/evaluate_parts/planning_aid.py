@@ -11,8 +11,8 @@ from blindspots_hub.analysis.planning import Need, pairs_needed
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.format import count
-from blindspots_hub.explorer.page.view import PRIVATE
-from blindspots_hub.explorer.tabs.evaluate_parts.running import notice
+from blindspots_hub.explorer.page.listening import PRIVATE
+from blindspots_hub.explorer.page.notice import notice
 
 MARGIN = 0.2
 """Half-width of the relative gap's interval that the form begins with."""

@@ -13,8 +13,9 @@ from blindspots_hub.artifacts.hub.publish import Published, push
 from blindspots_hub.artifacts.layout import DELTAS_PART
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
-from blindspots_hub.explorer.page.view import Updates
-from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, notice, pictures
+from blindspots_hub.explorer.page.listening import Updates
+from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, pictures
 from blindspots_hub.serving.deployment import Deployment
 
 FIRST = "1.0.0"

@@ -32,6 +32,6 @@ def zip_bundle(bundle: Bundle) -> Path:
     """
     path = Path(tempfile.mkdtemp(prefix="bundle-")) / f"{bundle.name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name in (MANIFEST, *cards(bundle.root), *sorted(bundle.manifest["files"])):
+        for name in (MANIFEST, *cards(bundle.root), *sorted(bundle.manifest.files)):
             archive.write(bundle.root / name, f"{bundle.name}/{name}")
     return path

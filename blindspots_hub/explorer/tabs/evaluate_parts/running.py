@@ -129,11 +129,3 @@ def pictures(
                 yield {place: page.html()}
     finally:
         work.close()
-
-
-def notice(kind: str, title: str, sentence: str) -> str:
-    """A face of the running page that is one sentence: `kind` is "done", "error" or "idle"."""
-    return (
-        f'<div class="notice is-{kind}" role="status"><b>{escape(title)}</b>'
-        f"<p>{escape(sentence)}</p></div>"
-    )

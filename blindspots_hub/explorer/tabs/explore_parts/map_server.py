@@ -9,7 +9,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.concept_map import Hover, MapData, colour_bytes
 from blindspots_hub.explorer.map.layout_switch import points
-from blindspots_hub.explorer.page.catalog import Catalog, Entry
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, check_concept
 from blindspots_hub.explorer.page.marks import delta_words, shown_delta, state_words
 from blindspots_hub.explorer.page.pictures import data_uri, media_type
 from blindspots_hub.explorer.tabs.explore_parts.rankings import SIDES, csv_text
@@ -47,7 +47,7 @@ class MapServer:
     def hover(self, concept: int, key: str) -> Hover:
         """The map's tooltip of one concept."""
         entry, kind = self.asked(key)
-        check_concept(entry, concept)
+        check_concept(entry.bundle, concept)
         reading = entry.reading(kind)
         told: Hover = {
             "label": entry.bundle.labels[concept],
@@ -87,13 +87,3 @@ class MapServer:
             return {"error": str(error)}
         name = f"{entry.model}-{side}-{kind}.csv"
         return {"name": name, "text": csv_text(entry, kind, side, show)}
-
-
-def check_concept(entry: Entry, concept: int) -> int:
-    """`concept`, or a `BlindspotsError` where the bundle has no such concept."""
-    if not 0 <= concept < entry.bundle.n_concepts:
-        raise BlindspotsError(
-            f"There is no concept {concept}: the bundle {entry.bundle.name} has "
-            f"{entry.bundle.n_concepts:,}, counted from 0."
-        )
-    return concept

@@ -7,8 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from blindspots_hub.planted.criteria import Point
-from blindspots_hub.planted.power import BANDS, Row
+from blindspots_hub.planted.benchmark.points import Point
+from blindspots_hub.planted.benchmark.power import BANDS, Row
 
 
 def calibration_figure(points: Sequence[Point]) -> Any:

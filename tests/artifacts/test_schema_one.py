@@ -18,7 +18,7 @@ from blindspots_hub.measure.settings import METHOD
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.remeasure import remeasure
 
-ROOT = Path(__file__).parent / "golden" / "schema1"
+ROOT = Path(__file__).parents[1] / "golden" / "schema1"
 """Written by the program as it was before schema 2.0."""
 
 MODEL = "plain-a"
@@ -36,14 +36,14 @@ def test_versions() -> None:
 
 def test_it_opens_and_its_pointwise_intervals_stand_in(old: Bundle) -> None:
     assert faults(ROOT) == []
-    assert old.manifest["schema_version"] == 1
+    assert old.manifest.schema_version == 1
     for kind in KINDS:
         reading = ModelDeltas.of(old.deltas(MODEL), kind)
         assert reading.method == 1
         assert np.array_equal(reading.selected_low, reading.low, equal_nan=True)
         assert np.array_equal(reading.r_selected_high, reading.r_high, equal_nan=True)
         assert sum(reading.counts.values()) == old.n_concepts
-    assert null_flagged(old.model(MODEL)["null"]) == 0.001
+    assert null_flagged(old.model(MODEL).null) == 0.001
 
 
 def test_one_command_measures_it_anew(old: Bundle, tmp_path: Path) -> None:
@@ -51,11 +51,11 @@ def test_one_command_measures_it_anew(old: Bundle, tmp_path: Path) -> None:
     command = ["remeasure", str(ROOT), "--out", str(out), "--min-support", "5", "-q"]
     assert CliRunner().invoke(cli.app, command).exit_code == 0
     new = load_bundle(out)
-    assert new.manifest["schema_version"] == SCHEMA_VERSION
+    assert new.manifest.schema_version == SCHEMA_VERSION
     entry = new.model(MODEL)
-    assert entry["method"] == METHOD
-    assert set(entry["selection"]) == {"rejected", "supported", "level"}
-    assert entry["null"]["kind"] == "swap"
+    assert entry.method == METHOD
+    assert set(entry.selection) == {"rejected", "supported", "level"}
+    assert entry.null["kind"] == "swap"
     before, after = (bundle.deltas(MODEL) for bundle in (old, new))
     for name in ("gap", "relative_delta", "images_generated", "support"):
         assert after[name].to_numpy() == pytest.approx(before[name].to_numpy(), abs=1e-9)
@@ -76,7 +76,7 @@ def test_confidence_narrows_pointwise_intervals_alone(old: Bundle, tmp_path: Pat
         for level in (0.95, 0.5)
     )
     a, b = (ModelDeltas.of(bundle.deltas(MODEL), "relative") for bundle in (wide, narrow))
-    assert narrow.model(MODEL)["settings"]["confidence"] == 0.5
+    assert narrow.model(MODEL).settings["confidence"] == 0.5
     judged = a.determined
     assert np.all((b.r_high - b.r_low)[judged] < (a.r_high - a.r_low)[judged])
     assert np.array_equal(a.q, b.q, equal_nan=True)

@@ -1,0 +1,171 @@
+"""Files of several bundles of one concept space, merged by pair id into those of one."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.heatmaps import Heatmaps
+from blindspots_hub.artifacts.labels import Label, rows_of, table_of
+from blindspots_hub.artifacts.layout import NATURAL, heatmaps_path, table_path
+from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS
+from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.features import TENSORS, ImageFeatures
+
+ROUNDING = 0.01
+"""Share of an image's energy by which two measurements of it may differ: another machine rounds
+otherwise, and decides a near tie between two codes the other way. Beyond, it is another image."""
+
+BLOCK = 256
+"""Pairs that are in memory at once with their images."""
+
+
+@dataclass(frozen=True)
+class NaturalImages:
+    """The natural images of several bundles as one set, ids ascending.
+
+    Image i is row `row[i]` of bundle `source[i]`, the first bundle that has it. `unlike` are the
+    ids of which two bundles hold energies that differ by more than `ROUNDING`.
+    """
+
+    ids: list[str]
+    captions: list[str]
+    source: np.ndarray
+    row: np.ndarray
+    energies: ImageEnergies
+    unlike: list[str]
+    features: ImageFeatures | None = None
+    """None unless all bundles keep them."""
+
+    @classmethod
+    def of(cls, bundles: Sequence[Bundle]) -> NaturalImages:
+        """Merge the natural images of `bundles`."""
+        energies = [bundle.energies(NATURAL) for bundle in bundles]
+        place: dict[str, tuple[int, int]] = {}
+        caption: dict[str, str] = {}
+        twice: dict[int, list[tuple[int, tuple[int, int]]]] = {}
+        for number, bundle in enumerate(bundles):
+            ids = bundle.image_ids(NATURAL)
+            for row, (image, words) in enumerate(zip(ids, bundle.captions(ids), strict=True)):
+                if image in place:
+                    twice.setdefault(number, []).append((row, place[image]))
+                else:
+                    place[image], caption[image] = (number, row), words
+        ids = sorted(place)
+        source, rows = np.array([place[i] for i in ids], np.int64).reshape(-1, 2).T
+        everything = stacked(energies)
+        starts = np.cumsum([0, *(one.n_images for one in energies)])
+        unlike: set[str] = set()
+        for number, found in twice.items():
+            here = starts[number] + np.array([row for row, _ in found], np.int64)
+            first = np.array([starts[n] + row for _, (n, row) in found], np.int64)
+            bad = _differ(everything.take(first), everything.take(here))
+            own = bundles[number].image_ids(NATURAL)
+            unlike |= {own[found[i][0]] for i in np.flatnonzero(bad)}
+        return cls(
+            ids,
+            [caption[i] for i in ids],
+            source,
+            rows,
+            everything.take(starts[source] + rows),
+            sorted(unlike),
+            _features(bundles, starts[source] + rows),
+        )
+
+    def columns(self) -> dict[str, Any]:
+        """Columns of the table NATURAL_IMAGES."""
+        return dict(zip(NATURAL_IMAGES.names, (self.ids, self.captions), strict=True))
+
+
+def _features(bundles: Sequence[Bundle], rows: np.ndarray) -> ImageFeatures | None:
+    """Features of `rows` of the natural images of all bundles, one bundle after the other."""
+    found = [bundle.features(NATURAL) for bundle in bundles]
+    kept = [one for one in found if one is not None]
+    if len(kept) < len(found):
+        return None
+    return ImageFeatures(
+        *(np.concatenate([getattr(one, name) for one in kept])[rows] for name in TENSORS)
+    )
+
+
+def _differ(a: ImageEnergies, b: ImageEnergies) -> np.ndarray:
+    """Whether each image's energies differ by more than `ROUNDING` of them, bool (images,)."""
+    between = np.asarray(abs(a.matrix - b.matrix).sum(axis=1)).ravel()
+    larger = np.maximum(a.matrix.sum(axis=1), b.matrix.sum(axis=1))
+    return np.asarray(between > ROUNDING * np.asarray(larger).ravel(), bool)
+
+
+def stacked(parts: Sequence[ImageEnergies]) -> ImageEnergies:
+    """The images of all `parts`, one after the other."""
+    offsets = np.cumsum([0, *(part.indptr[-1] for part in parts)])
+    pointers = [part.indptr[1:] + offset for part, offset in zip(parts, offsets[:-1], strict=True)]
+    return ImageEnergies(
+        np.concatenate([[0], *pointers]).astype(np.int64),
+        np.concatenate([part.concepts for part in parts]),
+        np.concatenate([part.energies for part in parts]),
+        parts[0].n_concepts,
+    )
+
+
+def merged_heatmaps(bundles: Sequence[Bundle], natural: NaturalImages) -> Heatmaps:
+    """Heatmaps of the natural images of all bundles; of two of one concept and image the first."""
+    parts = [Heatmaps.load(heatmaps_path(bundle.root, NATURAL)) for bundle in bundles]
+    row_of = {image: row for row, image in enumerate(natural.ids)}
+    keys = []
+    for bundle, part in zip(bundles, parts, strict=True):
+        here = np.array([row_of[i] for i in bundle.image_ids(NATURAL)], np.int32)
+        keys.append(np.stack([part.keys[:, 0], here[part.keys[:, 1]]], axis=1))
+    every = np.concatenate(keys)
+    # np.unique gives the first of equal keys, which is that of the first bundle.
+    unique, picked = np.unique(every, axis=0, return_index=True)
+    lengths = np.concatenate([np.diff(part.indptr) for part in parts])
+    starts = np.cumsum([0, *lengths])[:-1]
+    indptr = np.concatenate([[0], np.cumsum(lengths[picked])]).astype(np.int64)
+    at = np.repeat(starts[picked] - indptr[:-1], lengths[picked]) + np.arange(indptr[-1])
+    return Heatmaps(
+        unique.astype(np.int32).reshape(-1, 2),
+        indptr,
+        np.concatenate([part.patches for part in parts])[at],
+        np.concatenate([part.values for part in parts])[at],
+    )
+
+
+def merged_pairs(bundles: Sequence[Bundle]) -> Iterator[Mapping[str, Any]]:
+    """Columns of the table PAIRS by blocks; of a pair that several bundles have, one with image."""
+    block: list[dict[str, Any]] = []
+    rows = heapq.merge(*(_rows(bundle) for bundle in bundles), key=itemgetter("pair_id"))
+    for _, same in groupby(rows, key=itemgetter("pair_id")):
+        found = list(same)
+        block.append(next((one for one in found if one["image"] is not None), found[0]))
+        if len(block) == BLOCK:
+            yield _columns(block)
+            block = []
+    yield _columns(block)
+
+
+def _rows(bundle: Bundle) -> Iterator[dict[str, Any]]:
+    file = pq.ParquetFile(table_path(bundle.root, PAIRS))
+    for batch in file.iter_batches(batch_size=BLOCK, columns=list(PAIRS.names)):
+        yield from batch.to_pylist()
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: [row[name] for row in rows] for name in PAIRS.names}
+
+
+def merged_labels(bundles: Iterable[Bundle]) -> pa.Table:
+    """Table LABELS of all bundles; of two names by one method and model the first."""
+    found: dict[tuple[int, str, str | None], Label] = {}
+    for bundle in bundles:
+        for one in rows_of(bundle.label_table):
+            found.setdefault((one.concept, one.method, one.model), one)
+    return table_of(found.values())

@@ -1,0 +1,63 @@
+"""From what a link or a listener says to a view that can be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from blindspots_hub.analysis.deltas import CODE, KINDS
+from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.map.layout_switch import layouts
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, bundle_id, check_concept
+from blindspots_hub.explorer.page.view import View, unknown
+
+
+def first_view(catalog: Catalog) -> View:
+    """What the page opens with: the strongest blindspot of the first model, where there is one."""
+    entries = catalog.entries()
+    if not entries:
+        return View(bundle_id(catalog.home))
+    return view_of(entries[0])
+
+
+def view_of(entry: Entry) -> View:
+    """A model as one comes to it for the first time: with its strongest blindspot open."""
+    concept = first_concept(entry, KINDS[0])
+    return View(bundle_id(entry.bundle), entry.model, concept=concept)
+
+
+def first_concept(entry: Entry, kind: str) -> int | None:
+    """The strongest certain blindspot of a model, so that the page speaks at once."""
+    reading = entry.reading(kind)
+    for side in ("suppressed", "exaggerated"):
+        ranked = reading.ranking(side)
+        if len(ranked) and reading.state[ranked[0]] == CODE[side]:
+            return int(ranked[0])
+    return None
+
+
+def settled(view: View, catalog: Catalog, tabs: Sequence[str]) -> View:
+    """`view` with what it leaves open filled in: the page's bundle, and a bundle's first model.
+
+    A bundle, model, concept, pair, layout or tab that is not there is a `BlindspotsError`. Where a
+    bundle has no model at all, `model` stays "".
+    """
+    if view.tab not in tabs:
+        raise unknown("tab", view.tab, tabs)
+    if view.layout not in layouts(catalog):
+        raise BlindspotsError(
+            f"The bundle {catalog.home.name} has no map by {view.layout}: it was made by an "
+            "earlier version."
+        )
+    bundle = catalog.bundle(view.bundle or bundle_id(catalog.home))
+    if view.concept is not None:
+        check_concept(bundle, view.concept)
+    model = view.model or next(iter(bundle.models), "")
+    if model and model not in bundle.models:
+        raise unknown("model", model, list(bundle.models), f" in the bundle {bundle.name}")
+    if view.pair is not None and view.pair not in bundle.image_ids(model or NATURAL):
+        raise BlindspotsError(
+            f"There is no pair {view.pair[:40]!r} among those of {model or bundle.name}."
+        )
+    return replace(view, bundle=bundle_id(bundle), model=model)

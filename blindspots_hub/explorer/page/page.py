@@ -1,0 +1,223 @@
+"""The page: the view that is shown, the tabs that show it, and the way from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from blindspots_hub.analysis.deltas import KINDS
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.address import address_bar, address_of
+from blindspots_hub.explorer.page.arrival import first_view, settled
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
+from blindspots_hub.explorer.page.example import example_notice
+from blindspots_hub.explorer.page.header import header
+from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.view import NAMES, View
+from blindspots_hub.explorer.tabs.base import Tab
+from blindspots_hub.serving.deployment import Deployment
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What the page is served with.
+
+    Evaluations keep their files below `evaluations`; `known_models` are (title, spec) as the form
+    offers them; `site` says who may do what; `note` is a sentence at the page's top.
+    """
+
+    evaluations: Path
+    known_models: Sequence[tuple[str, str]] = ()
+    site: Deployment = field(default_factory=Deployment)
+    note: str = ""
+
+
+class Page:
+    """One visitor's page: build it inside a `gr.Blocks`.
+
+    `view` is the state that holds the `View`, `own` the state with the ids of the bundles that the
+    session made. A listener of a tab ends in one of two ways: `go` brings another view to the
+    screen, whatever tab shows it; `at` notes that the tab itself has changed what it shows.
+    """
+
+    def __init__(self, catalog: Catalog, options: PageOptions, tabs: Sequence[type[Tab]]) -> None:
+        self.catalog, self.options = catalog, options
+        self.tabs = {tab.id: tab() for tab in tabs}
+        first = first_view(catalog)
+        lacking = self.tabs[first.tab].lacks(catalog.home)
+        # A bundle that nothing can be shown of yet: begin where that is mended.
+        self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
+        self.view, self.own = gr.State(self.first), gr.State([])
+        self._build()
+        self._wire()
+
+    def _build(self) -> None:
+        home = self.catalog.home
+        header(home, self.options.note)
+        self._address = address_bar()
+        self._example = gr.HTML(example_notice(home), elem_id="example")
+        self._fault = gr.HTML("", elem_id="fault")
+        with gr.Row(elem_id="bar", visible=bool(self.first.model)) as self._bar:
+            self._model = gr.Dropdown(
+                menu(self.catalog.entries()),
+                value=self.first.key if self.first.model else None,
+                label="Model",
+                elem_id="model",
+                filterable=False,
+            )
+            self._kind = gr.Radio(list(KINDS), value=self.first.kind, label="δ", elem_id="delta")
+        self._lacks: dict[str, gr.HTML] = {}
+        self._bodies: dict[str, gr.Column] = {}
+        # What each tab shows, not always the page's view: a tab behind is rendered when opened.
+        self._drawn = {
+            name: gr.State(self.first if name == self.first.tab else None) for name in self.tabs
+        }
+        with gr.Tabs(elem_id="tabs", selected=self.first.tab) as self._buttons:
+            for name, tab in self.tabs.items():
+                missing = tab.lacks(home)
+                with gr.Tab(tab.title, id=name) as tab.place:
+                    self._lacks[name] = gr.HTML(lacks_line(missing), elem_id=f"{name}-lacks")
+                    with gr.Column(visible=not missing, elem_id=f"{name}-body") as body:
+                        tab.build(self)
+                    self._bodies[name] = body
+
+    def _wire(self) -> None:
+        for tab in self.tabs.values():
+            tab.wire(self)
+        seen = [self.view, self.own]
+        # `select` of the buttons is a visitor's click; that of a tab is also raised on load.
+        self._buttons.select(
+            self.told(self._open_tab), [*seen, *self._drawn.values()], self.outputs, **AT_ONCE
+        )
+        self._model.input(
+            self.told(self._other_model), [*seen, self._model], self.outputs, **AT_ONCE
+        )
+        self._kind.input(self.told(self._other_kind), [*seen, self._kind], self.outputs, **AT_ONCE)
+        self.own.change(self._listed, seen, [self._bar, self._model], **AT_ONCE)
+        self._address.travel(self._travel, self.own, self.outputs, **AT_ONCE)
+
+    # ---- what tabs use -----------------------------------------------------------------------
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Everything that `go` may change: the outputs of a listener that ends with it."""
+        return [
+            *self.noted, self._buttons, self._example, self._bar, self._model, self._kind,
+            *self._lacks.values(), *self._bodies.values(),
+            *(component for tab in self.tabs.values() for component in tab.outputs),
+        ]  # fmt: skip
+
+    @property
+    def noted(self) -> list[Any]:
+        """What `at` changes: outputs of a listener that ends with it, beside the tab's own."""
+        return [self.view, self._address, self._fault, *self._drawn.values()]
+
+    def go(self, view: View, own: Sequence[str], arrived: bool = False) -> Updates:
+        """Bring `view` to the screen, in the tab that it names.
+
+        `arrived` says that the address came first, as with a link: no entry is added to the
+        browser's history. What is not there raises `BlindspotsError` (see `told`).
+        """
+        view = settled(view, self.catalog, list(self.tabs))
+        return {self._buttons: gr.Tabs(selected=view.tab), **self._shown(view, own, arrived)}
+
+    def at(self, view: View) -> Updates:
+        """Note that `view` is on the screen: its tab has changed what it shows."""
+        return self._noted(view, arrived=False)
+
+    def entry(self, view: View) -> Entry:
+        """The model of a view."""
+        return self.catalog.entry(view.key)
+
+    def told(self, handler: Callable[..., Updates]) -> Callable[..., Updates]:
+        """`handler` with a `BlindspotsError` shown on the page, as one sentence."""
+
+        @wraps(handler)
+        def told_handler(*args: Any, **kwargs: Any) -> Updates:
+            try:
+                return handler(*args, **kwargs)
+            except BlindspotsError as error:
+                return {self._fault: notice("error", "This can’t be shown.", str(error))}
+
+        return told_handler
+
+    def follow_link(self, own: list[str], request: gr.Request) -> Updates:
+        """On load: bring what the address names to the screen; leave the page as it is if none."""
+        query = dict(request.query_params)
+        return self._follow(query, own) if set(NAMES) & set(query) else {self.view: gr.skip()}
+
+    # ---- what happens ------------------------------------------------------------------------
+
+    def _noted(self, view: View, arrived: bool) -> Updates:
+        return {
+            self.view: view,
+            self._address: address_of(view, arrived),
+            self._fault: "",
+            self._drawn[view.tab]: view,
+        }
+
+    def _shown(self, view: View, own: Sequence[str], arrived: bool) -> Updates:
+        """All of the page but for which tab is in front."""
+        bundle, tab = self.catalog.bundle(view.bundle), self.tabs[view.tab]
+        missing = tab.lacks(bundle)
+        return {
+            **self._noted(view, arrived),
+            self._example: example_notice(bundle),
+            self._model: gr.Dropdown(
+                choices=self._menu(view, own), value=view.key if view.model else None
+            ),
+            self._bar: gr.Row(visible=bool(view.model)),
+            self._kind: view.kind,
+            self._lacks[tab.id]: lacks_line(missing),
+            self._bodies[tab.id]: gr.Column(visible=not missing),
+            **({} if missing else tab.render(view, own)),
+        }
+
+    def _menu(self, view: View, own: Sequence[str]) -> list[tuple[str, str]]:
+        entries = self.catalog.entries(own)
+        if view.model and self.entry(view) not in entries:  # a link to someone else's evaluation
+            entries = [*entries, self.entry(view)]
+        return menu(entries)
+
+    def _listed(self, view: View, own: list[str]) -> Updates:
+        """The menu once the session has another bundle; what is shown stays."""
+        choices = self._menu(view, own)
+        return {self._model: gr.Dropdown(choices=choices), self._bar: gr.Row(visible=bool(choices))}
+
+    def _open_tab(
+        self, event: gr.SelectData, view: View, own: list[str], *drawn: View | None
+    ) -> Updates:
+        name = next(name for name, tab in self.tabs.items() if tab.title == event.value)
+        view = replace(view, tab=name)
+        is_drawn = dict(zip(self._drawn, drawn, strict=True))[name] == view
+        return self.at(view) if is_drawn else self._shown(view, own, arrived=False)
+
+    def _other_model(self, view: View, own: list[str], key: str) -> Updates:
+        return self.go(view.of_model(key), own)
+
+    def _other_kind(self, view: View, own: list[str], kind: str) -> Updates:
+        return self.go(replace(view, kind=kind), own)
+
+    def _travel(self, event: gr.EventData, own: list[str]) -> Updates:
+        query = {str(name): str(value) for name, value in dict(event.query).items()}
+        named = bool(set(NAMES) & set(query))
+        updates = self._follow(query, own) if named else self.go(self.first, own)
+        updates.pop(self._address, None)  # it is there already, and may be elsewhere by now
+        return updates
+
+    def _follow(self, query: dict[str, str], own: list[str]) -> Updates:
+        try:
+            return self.go(View.from_query(query), own, arrived=True)
+        except BlindspotsError as error:
+            return {self._fault: notice("error", "This link leads nowhere.", str(error))}
+
+
+def lacks_line(missing: str | None) -> str:
+    """What stands in a tab's place where its bundle lacks something, as HTML."""
+    return notice("idle", "There is nothing to show here yet.", missing) if missing else ""

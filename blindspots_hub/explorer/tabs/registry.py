@@ -1,0 +1,11 @@
+"""All tabs. To add one: write its file beside this one, its test, and its line here."""
+
+from __future__ import annotations
+
+from blindspots_hub.explorer.tabs.base import Tab
+from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
+from blindspots_hub.explorer.tabs.explore import ExploreTab
+from blindspots_hub.explorer.tabs.findings import FindingsTab
+
+TABS: tuple[type[Tab], ...] = (ExploreTab, FindingsTab, EvaluateTab)
+"""In the order of their buttons."""

@@ -1,0 +1,264 @@
+"""`combine`: bundles of one concept space become one, with their models side by side.
+
+No table is computed anew. Every model keeps its own pairs, so that models measured on different
+pairs are compared concept by concept; pairs that several bundles have are there once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import (
+    BACKBONE,
+    GENERATIONS_PART,
+    NATURAL,
+    PAIRS_PART,
+    SAE,
+    drawings_path,
+    energies_path,
+    features_path,
+    heatmaps_path,
+    table_path,
+)
+from blindspots_hub.artifacts.manifest import ModelEntry
+from blindspots_hub.artifacts.merging import (
+    NaturalImages,
+    merged_heatmaps,
+    merged_labels,
+    merged_pairs,
+)
+from blindspots_hub.artifacts.schema import (
+    CONCEPTS,
+    DELTAS,
+    GENERATIONS,
+    LABELS,
+    NATURAL_IMAGES,
+    OWN_NATURAL,
+    PAIR_DISTANCES,
+    PAIRS,
+    SCHEMA_VERSION,
+    THUMBNAILS,
+    major,
+)
+from blindspots_hub.artifacts.writer import write_manifest, write_table
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.utils.files import atomic, copy_folder, replace_folder
+
+STAGE = "combine"
+NAMED = 5
+"""Pairs that an error names."""
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A model of the combined bundle: `own` is its name in the bundle it comes from."""
+
+    bundle: Bundle
+    own: str
+    entry: ModelEntry
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+
+@Call
+def combine(
+    bundles: Sequence[Bundle | str | Path],
+    out: str | Path,
+    *,
+    rename: bool = False,
+    name: str = "combined",
+) -> Work[Bundle]:
+    """Write to `out`, an empty or missing folder, one bundle with the models of all `bundles`.
+
+    Each is a bundle, its folder, or NAMESPACE/NAME[@VERSION] on the Hub. Pairs, natural energies,
+    heatmaps, thumbnails and labels are merged by pair id; the map is that of the first bundle;
+    findings are left out. A model that several bundles hold alike is there once; unlike ones of one
+    name are refused, or with `rename` the later ones are called NAME-2, NAME-3.
+
+    Raises `BlindspotsError` where the concept spaces differ, where two bundles hold other energies
+    of one natural image, where a bundle is damaged; nothing is left at `out` then.
+    """
+    out = Path(out).resolve()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise BlindspotsError(f"{out} is not empty: choose another folder.")
+    opened = [one if isinstance(one, Bundle) else load_bundle(one) for one in bundles]
+    work = out.parent / f".{out.name}.{os.getpid()}.combining"
+    try:
+        yield from combining(opened, work, rename, name)
+        replace_folder(work, out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return load_bundle(out)
+
+
+def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) -> Work[None]:
+    """Write the combined bundle to the new folder `root`, its manifest last."""
+    _check(bundles)
+    members = _members(bundles, rename)
+    yield Event(STAGE, 0, len(members) + 1)
+    for bundle in bundles:
+        bundle.require(PAIRS_PART, GENERATIONS_PART if bundle.models else PAIRS_PART, SAE)
+    natural = NaturalImages.of(bundles)
+    if natural.unlike:
+        shown = ", ".join(natural.unlike[:NAMED])
+        more = f" and {len(natural.unlike) - NAMED:,} more" if len(natural.unlike) > NAMED else ""
+        raise BlindspotsError(
+            f"The bundles hold other energies of the same natural images (pairs {shown}{more}): "
+            "combine bundles that were measured alike, or evaluate one of them again."
+        )
+    first = bundles[0]
+    for part in (SAE, BACKBONE):
+        if part in first.parts:
+            first.require(part)
+            copy_folder(first.root / part, root / part)
+    write_table(root, PAIRS, merged_pairs(bundles))
+    write_table(root, NATURAL_IMAGES, natural.columns())
+    write_table(root, CONCEPTS, first.concept_columns)
+    natural.energies.save(energies_path(root, NATURAL))
+    merged_heatmaps(bundles, natural).save(heatmaps_path(root, NATURAL))
+    if natural.features is not None:
+        natural.features.save(features_path(root, NATURAL))
+    for done, member in enumerate(members, start=1):
+        yield Event(STAGE, done, len(members) + 1, {"model": member.name})
+        _copy_model(member, root, natural)
+    _write_thumbnails(bundles, members, root)
+    labels = merged_labels(bundles)
+    write_table(root, LABELS, {column: labels[column] for column in LABELS.names})
+    write_manifest(root, _fields(bundles, members, name))
+    yield Event(STAGE, len(members) + 1, len(members) + 1)
+
+
+def _check(bundles: Sequence[Bundle]) -> None:
+    if not bundles:
+        raise BlindspotsError("Name at least one bundle to combine.")
+    first = bundles[0]
+    for bundle in bundles:
+        if bundle.concept_space != first.concept_space:
+            raise BlindspotsError(
+                f"{bundle.root} was measured in another concept space than {first.root}, so their "
+                "concepts cannot be compared: evaluate its models with --bundle of the other."
+            )
+        if major(bundle.manifest.schema_version) != major(SCHEMA_VERSION):
+            raise BlindspotsError(
+                f"{bundle.root} is of schema version {bundle.manifest.schema_version}: bring it to "
+                f"today's first (python -m blindspots_hub remeasure {bundle.root} --out DIR)."
+            )
+    tokens = {
+        entry.measured_with.tokens: bundle.root
+        for bundle in bundles
+        for entry in bundle.models.values()
+    }
+    if len(tokens) > 1:
+        told = " and ".join(f"of {kind} tokens in {root}" for kind, root in sorted(tokens.items()))
+        raise BlindspotsError(
+            f"Energies are sums {told}: combine bundles that were measured with the same --tokens."
+        )
+
+
+def _members(bundles: Sequence[Bundle], rename: bool) -> list[_Member]:
+    """The models of the combined bundle, each once."""
+    found: dict[str, _Member] = {}
+    for bundle in bundles:
+        for own, entry in bundle.models.items():
+            asked = entry.request or (bundle.manifest.request if len(bundle.models) == 1 else None)
+            member = _Member(bundle, own, replace(entry, request=asked))
+            there = [one for one in found.values() if one.own == own]
+            if any(_alike(one, member) for one in there):
+                continue
+            if there and not rename:
+                raise BlindspotsError(
+                    f"{there[0].bundle.root} and {bundle.root} hold different results of the model "
+                    f"{own}: combine with --rename to keep both under names of their own."
+                )
+            name, number = own, 1
+            while name in found:
+                number += 1
+                name = f"{own}-{number}"
+            if name != own:
+                title = f"{entry.title} ({bundle.name})"
+                member = replace(member, entry=replace(member.entry, name=name, title=title))
+            found[name] = member
+    return list(found.values())
+
+
+def _alike(one: _Member, other: _Member) -> bool:
+    """Whether two models are the same result: one entry, one set of pairs, the same energies."""
+    bare = [replace(m.entry, name=m.own, title="", request=None) for m in (one, other)]
+    if bare[0] != bare[1]:
+        return False
+    a, b = ((m.bundle, m.own) for m in (one, other))
+    if a[0].image_ids(a[1]) != b[0].image_ids(b[1]):
+        return False
+    if a[0].natural_ids(a[1]) != b[0].natural_ids(b[1]):
+        return False
+    energies = [bundle.energies(name) for bundle, name in (a, b)]
+    return all(
+        np.array_equal(getattr(energies[0], part), getattr(energies[1], part))
+        for part in ("indptr", "concepts", "energies")
+    )
+
+
+def _copy_model(member: _Member, root: Path, natural: NaturalImages) -> None:
+    """Files that belong to one model alone, as they are."""
+    source = member.bundle.root
+    for spec in (DELTAS, PAIR_DISTANCES, GENERATIONS):
+        _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
+    for path in (energies_path, heatmaps_path):
+        _copy(path(source, member.own), path(root, member.name))
+    for optional in (drawings_path, features_path):
+        if optional(source, member.own).is_file():
+            _copy(optional(source, member.own), optional(root, member.name))
+    ids = member.bundle.natural_ids(member.own)
+    if not member.entry.paired and ids != natural.ids:
+        write_table(root, OWN_NATURAL, {"pair_id": ids}, member.name)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic(target) as partial:
+        shutil.copyfile(source, partial)
+
+
+def _write_thumbnails(bundles: Sequence[Bundle], members: Sequence[_Member], root: Path) -> None:
+    """Thumbnails of all bundles by pair, then source; of two of one image the first."""
+    parts = []
+    for bundle in bundles:
+        table = pq.read_table(table_path(bundle.root, THUMBNAILS)).select(list(THUMBNAILS.names))
+        called = {NATURAL: NATURAL, **{m.own: m.name for m in members if m.bundle is bundle}}
+        source = pa.array([called.get(one) for one in table["source"].to_pylist()], pa.string())
+        table = table.set_column(0, "source", source)
+        parts.append(table.filter(source.is_valid()))
+    every = pa.concat_tables(parts).combine_chunks()
+    keys = list(zip(every["pair_id"].to_pylist(), every["source"].to_pylist(), strict=True))
+    first: dict[tuple[str, str], int] = {}
+    for row, key in enumerate(keys):
+        first.setdefault(key, row)
+    kept = every.take(pa.array([first[key] for key in sorted(first)], pa.int64()))
+    write_table(root, THUMBNAILS, {column: kept[column] for column in THUMBNAILS.names})
+
+
+def _fields(bundles: Sequence[Bundle], members: Sequence[_Member], name: str) -> dict[str, object]:
+    licences = {bundle.manifest.licence for bundle in bundles}
+    origins = [
+        {"name": bundle.name, "version": bundle.version, "results": bundle.identity}
+        for bundle in bundles
+    ]
+    return {
+        "name": name,
+        "version": "1.0.0",
+        "concept_space": bundles[0].concept_space,
+        "models": [member.entry.to_json() for member in members],
+        "combined_from": origins,
+        **({"licence": licences.pop()} if len(licences) == 1 and None not in licences else {}),
+    }

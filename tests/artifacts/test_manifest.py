@@ -1,0 +1,144 @@
+"""The manifest: typed, told of in words, and open to what a newer minor version adds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bundle_tools import rehash
+from synthetic_bundle import Synthetic, write_synthetic
+
+from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.artifacts.layout import MANIFEST, table_path
+from blindspots_hub.artifacts.manifest import Manifest
+from blindspots_hub.artifacts.schema import DELTAS, LABELS
+from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import Catalog
+from blindspots_hub.runs.remeasure import remeasure
+from blindspots_hub.utils.files import json_bytes, read_json, write_json
+
+SCHEMA_1 = Path(__file__).parents[1] / "golden" / "schema1"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    spec = Synthetic(n_concepts=30, pairs=24, models={"plain-a": "Plain A"})
+    return write_synthetic(tmp_path_factory.mktemp("bundle") / "b", spec)
+
+
+@pytest.fixture
+def root(written: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "bundle"))
+
+
+def change(root: Path, how: Callable[[dict[str, Any]], object]) -> None:
+    """Change the manifest of the bundle at `root`."""
+    manifest = read_json(root / MANIFEST)
+    how(manifest)
+    write_json(root / MANIFEST, manifest)
+
+
+@pytest.mark.parametrize("which", ["today", "schema 1"])
+def test_what_is_read_is_written_back_to_the_byte(written: Path, which: str) -> None:
+    path = (written if which == "today" else SCHEMA_1) / MANIFEST
+    again = Manifest.from_json(read_json(path)).to_json()
+    if which == "schema 1":
+        again = {k: v for k, v in again.items() if k in read_json(path)}
+    assert json_bytes(again) == path.read_bytes()
+
+
+def test_fields_of_a_newer_minor_are_kept(root: Path) -> None:
+    def newer(manifest: dict[str, Any]) -> None:
+        manifest["schema_version"] = "2.99"
+        manifest["weather"] = {"sky": "blue"}
+        manifest["models"][0]["mood"] = [1, 2]
+
+    change(root, newer)
+    manifest = Manifest.read(root)
+    assert manifest.extra == {"weather": {"sky": "blue"}}
+    assert manifest.models[0].extra == {"mood": [1, 2]}
+    assert manifest.to_json() == read_json(root / MANIFEST)
+
+
+def test_wrong_types_are_told_all_at_once(root: Path) -> None:
+    def wrong(manifest: dict[str, Any]) -> None:
+        manifest["name"] = 7
+        manifest["concept_space"]["layout"]["grid"] = [16]
+        model = manifest["models"][0]
+        model["pairs"] = "many"
+        model["title"] = None
+        model["settings"]["tau"] = "warm"
+        model["counts"]["relative"]["dead"] = -1
+        del model["design"]
+        manifest["files"]["sae/config.json"] = []
+        manifest["models"].append("no model")
+
+    change(root, wrong)
+    found = faults(root)
+    for told in (
+        "bundle.json.name is 7 instead of a text",
+        "bundle.json.concept_space.layout.grid is [16] instead of a list of 2",
+        "bundle.json.models[0].pairs is 'many' instead of a whole number from 0",
+        "bundle.json.models[0].title is None instead of a text",
+        "bundle.json.models[0].settings.tau is 'warm' instead of a number",
+        "bundle.json.models[0].counts.relative.dead is -1 instead of a whole number from 0",
+        "bundle.json.models[0] lacks 'design'",
+        "bundle.json.files.sae/config.json is [] instead of an object",
+        "bundle.json.models[1] is 'no model' instead of an object",
+    ):
+        assert told in found
+    assert len(found) == 9
+    with pytest.raises(BlindspotsError, match=r"is not a whole bundle: .*'many'.*'warm'"):
+        load_bundle(root)
+
+
+@pytest.mark.parametrize("value", [None, 7, "x", [], {}, [{}], {"a": 1}, True])
+def test_no_type_of_any_field_is_a_traceback(root: Path, value: object) -> None:
+    whole = read_json(root / MANIFEST)
+    for name in whole:
+        write_json(root / MANIFEST, {**whole, name: value})
+        faults(root)
+    for name in whole["models"][0]:
+        change(root, lambda m, name=name: m.update(models=[{**whole["models"][0], name: value}]))
+        faults(root)
+
+
+def test_two_models_of_one_name_are_a_fault(root: Path) -> None:
+    change(root, lambda m: m["models"].append(m["models"][0]))
+    assert "bundle.json has two models called 'plain-a'" in faults(root)
+
+
+def test_a_newer_minor_opens_with_what_it_adds_ignored(root: Path, tmp_path: Path) -> None:
+    """Tables, columns and files that this program has never heard of."""
+    path = table_path(root, DELTAS, "plain-a")
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("surprise", pa.array([0.5] * len(table))), path)
+    (root / "deltas/surprises").mkdir()
+    pq.write_table(pa.table({"x": [1]}), root / "deltas/surprises/all.parquet")
+    labels = pq.read_table(table_path(root, LABELS)).drop_columns(["method"])
+    pq.write_table(labels, table_path(root, LABELS))  # labels in a form of another version
+    change(root, lambda m: m.update(schema_version="2.99"))
+    change(root, lambda m: m["files"].update({"deltas/surprises/all.parquet": {
+        "sha256": "", "bytes": 0}}))  # fmt: skip
+    rehash(root)
+    assert faults(root) == []
+    bundle = load_bundle(root)
+    assert bundle.labels == [""] * 30
+    assert [entry.title for entry in Catalog(bundle).entries()] == ["Plain A"]
+    again = remeasure(bundle, tmp_path / "again", {})
+    assert again.deltas("plain-a").column_names == list(DELTAS.names)
+
+
+@pytest.mark.parametrize("version", ["3.0", 99, None])
+def test_a_newer_major_is_one_sentence(root: Path, version: object) -> None:
+    change(root, lambda m: (m.clear(), m.update(schema_version=version, shape="unknown")))
+    (told,) = faults(root)
+    assert "this program reads versions up to 2.1" in told
+    with pytest.raises(BlindspotsError, match="use the version of blindspots_hub that wrote it"):
+        load_bundle(root)
