@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from blindspots_hub.runs.evaluate import evaluate as evaluate
     from blindspots_hub.runs.evaluate_sae import evaluate_sae as evaluate_sae
     from blindspots_hub.runs.folders import measure_folders as measure_folders
+    from blindspots_hub.runs.generate import generate as generate
     from blindspots_hub.runs.import_published import import_published as import_published
     from blindspots_hub.runs.new_bundle import new_bundle as new_bundle
     from blindspots_hub.runs.remeasure import remeasure as remeasure
@@ -52,6 +53,7 @@ _WHERE = {
     "confounds": "runs.confounds",
     "evaluate": "runs.evaluate",
     "evaluate_sae": "runs.evaluate_sae",
+    "generate": "runs.generate",
     "import_published": "runs.import_published",
     "load_bundle": "artifacts.bundle",
     "measure_folders": "runs.folders",

@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(starting.start)
+app.command()(measuring.generate)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)

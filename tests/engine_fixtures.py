@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from blindspots_hub.data.images import encode_png
+from blindspots_hub.generation.shards import read_shard
 from blindspots_hub.planted.world import world_pairs
 
 
@@ -12,6 +13,14 @@ def files(root: Path) -> dict[str, bytes]:
     """Content of every file below `root`."""
     paths = sorted(path for path in root.rglob("*") if path.is_file())
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def generated(store: Path) -> dict[str, bytes]:
+    """Content of every image that a store of generations holds, in shards or singly, by name."""
+    found = {path.stem: path.read_bytes() for path in (store / ".work").glob("*.png")}
+    for shard in store.glob("*.parquet"):
+        found |= {name: one.content or b"" for name, one in read_shard(shard).items()}
+    return found
 
 
 def paired_folders(root: Path, count: int) -> tuple[Path, Path]:

@@ -33,6 +33,7 @@ KNOW_PLANTED = {
     "commands/planted.py",
     "runs/evaluate.py",
     "runs/folders.py",
+    "runs/generate.py",
     "serving/estimate.py",
 }
 """The callers that offer the planted world; nothing else knows it."""

@@ -23,6 +23,7 @@ from blindspots_hub.artifacts.layout import (
     PARTS,
     drawings_path,
     energies_path,
+    features_path,
     heatmaps_path,
     part_of,
     table_path,
@@ -44,6 +45,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.progress import Event, drive
 from blindspots_hub.utils.files import sha256_file
@@ -214,6 +216,16 @@ class Bundle:
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
         return ImageEnergies.load(energies_path(self.root, source))
+
+    @lru_cache(maxsize=64)  # noqa: B019
+    def features(self, source: str) -> ImageFeatures | None:
+        """Class token and mean patch token of a source's images; rows follow `image_ids(source)`.
+
+        None where the bundle keeps none: it is of an earlier version, or was made from one that
+        holds neither features nor natural images.
+        """
+        path = features_path(self.root, source)
+        return ImageFeatures.load(path) if path.is_file() else None
 
     def compared(self, model: str) -> tuple[ImageEnergies, ImageEnergies]:
         """Natural and generated energies that a model's tables compare; where paired, row by row.

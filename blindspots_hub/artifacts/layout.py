@@ -24,6 +24,10 @@ BACKBONE = "backbone"
 PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
 
+IMAGES = "images"
+"""Folder beside the parts, and none of them: the images that evaluations generated, a store for each
+model. No manifest names it and nothing publishes it; a bundle is whole without."""
+
 FINDINGS = "deltas/analyses"
 """Folder of the optional tables of analyses: they belong to the tables that they were made from."""
 
@@ -62,6 +66,11 @@ def energies_path(root: Path, source: str) -> Path:
 def drawings_path(root: Path, model: str) -> Path:
     """Path of the energies of a model's single drawings, where captions have several."""
     return root / f"deltas/drawings/{model}.safetensors"
+
+
+def features_path(root: Path, source: str) -> Path:
+    """Path of the per-image features of a source, where they were kept."""
+    return root / f"deltas/features/{source}.safetensors"
 
 
 def heatmaps_path(root: Path, source: str) -> Path:

@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.labels import Label, rows_of, table_of
 from blindspots_hub.artifacts.layout import NATURAL, heatmaps_path, table_path
 from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.features import TENSORS, ImageFeatures
 
 ROUNDING = 0.01
 """Share of an image's energy by which two measurements of it may differ: another machine rounds
@@ -42,6 +43,8 @@ class NaturalImages:
     row: np.ndarray
     energies: ImageEnergies
     unlike: list[str]
+    features: ImageFeatures | None = None
+    """None unless all bundles keep them."""
 
     @classmethod
     def of(cls, bundles: Sequence[Bundle]) -> NaturalImages:
@@ -75,11 +78,23 @@ class NaturalImages:
             rows,
             everything.take(starts[source] + rows),
             sorted(unlike),
+            _features(bundles, starts[source] + rows),
         )
 
     def columns(self) -> dict[str, Any]:
         """Columns of the table NATURAL_IMAGES."""
         return dict(zip(NATURAL_IMAGES.names, (self.ids, self.captions), strict=True))
+
+
+def _features(bundles: Sequence[Bundle], rows: np.ndarray) -> ImageFeatures | None:
+    """Features of `rows` of the natural images of all bundles, one bundle after the other."""
+    found = [bundle.features(NATURAL) for bundle in bundles]
+    kept = [one for one in found if one is not None]
+    if len(kept) < len(found):
+        return None
+    return ImageFeatures(
+        *(np.concatenate([getattr(one, name) for one in kept])[rows] for name in TENSORS)
+    )
 
 
 def _differ(a: ImageEnergies, b: ImageEnergies) -> np.ndarray:

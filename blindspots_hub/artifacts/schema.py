@@ -98,8 +98,8 @@ GENERATIONS = TableSpec(
         Column("pair_id", pa.string(), "", "the pair whose caption was drawn"),
         Column("draw", pa.int32(), "", "which drawing of this caption it is, from 0"),
         Column("seed", pa.int64(), "", "seed of the generator; null for images made elsewhere"),
-        Column("image", IMAGE, "", "the generated image, or null where it can be made again"),
-        Column("image_sha256", pa.string(), "", "sha256 of the generated image's PNG file"),
+        Column("image", IMAGE, "", "the generated image, or null where the table does not hold it"),
+        Column("image_sha256", pa.string(), "", "sha256 of the generated image's file"),
         Column("flags", pa.list_(pa.string()), "", "blank, caption_truncated; empty if none"),
         Column("status", pa.string(), "", "ok, or the cause that took it, or its pair, out"),
     ),
@@ -296,6 +296,13 @@ thumbnails show the first of these. `deltas/drawings/{model}.safetensors`, there
 holds the energies of the single drawings in the same format, and `pair` int32 (drawings), the row
 of the model that each belongs to, ascending: counts, weights and distances come from these.
 
+`deltas/features/natural.safetensors` and `deltas/features/{model}.safetensors`, where they were
+kept: `class_token` and `mean_patch_token`, float16 (images, width of the backbone), of every
+image's tokens after the final LayerNorm; the mean is over patch tokens. Rows follow the energies of
+the same source; where a caption is drawn several times, a row is of the first drawing that could be
+measured. Metrics in token space (Fréchet and kernel distances, precision and recall, nearest
+images) are computed from these.
+
 ## Intervals and states
 
 A concept is judged where `support` reaches `settings.min_support`. The pointwise interval of a gap
@@ -312,6 +319,20 @@ interval of r beyond -1/3 or 1/3 (two-fold); `suppressed` and `exaggerated` have
 patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in
 the energies file, ascending; `indptr` int64 (rows + 1), `patches` uint16 (row-major index into the
 patch grid), `values` float16 (the code).
+
+## Generated images
+
+`images/{model}/`, beside the parts, is the store that an evaluation generated its images into, and
+that `generate` writes to a folder of its own: `{i:05d}-of-{n:05d}.parquet`, each whole or absent,
+with the columns `pair_id`, `draw`, `seed`, `caption`, `image` (the file: PNG, or WebP where a
+quality was asked for; null where there is none), `image_sha256`, `flags` and `status` (ok, blank,
+or why there is no image), rows by pair, then draw; and `generations.json`: `name` and `title` of
+the model, `how` (model, revision, settings, seed) and `encoding` of the images, `seeds` a caption,
+`pairs`, `pairs_a_shard`, `shards`, `run` as in bundle.json, and `plan`, the fingerprint of all
+that, which every shard's metadata repeats. The store is no part of the bundle: no manifest names
+it, nothing publishes it, validating does not look at it, and a bundle is whole without it. Unless
+it was asked not to, an evaluation also embeds the images in `generations/{model}.parquet`, which is
+a part.
 
 ## bundle.json
 

@@ -16,6 +16,7 @@ from blindspots_hub.artifacts.layout import (
     SAE,
     drawings_path,
     energies_path,
+    features_path,
     heatmaps_path,
     part_of,
     table_path,
@@ -37,6 +38,7 @@ from blindspots_hub.artifacts.schema import (
 )
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.utils.files import read_json, sha256_file
 
@@ -124,6 +126,30 @@ def _content_faults(root: Path, manifest: Manifest, parts: Collection[str]) -> I
         path = drawings_path(root, source)
         if path.is_file() and key in rows:
             yield from _drawing_faults(path, n_concepts, rows[key])
+    counts = {
+        NATURAL: rows.get((NATURAL_IMAGES.path, None)),
+        **{model: rows.get((PAIR_DISTANCES.path, model)) for model in models},
+    }
+    yield from _feature_faults(root, counts)
+
+
+def _feature_faults(root: Path, counts: Mapping[str, int | None]) -> Iterator[str]:
+    widths: dict[str, int] = {}
+    for source, rows in counts.items():
+        path = features_path(root, source)
+        if not path.is_file():
+            continue
+        try:
+            features = ImageFeatures.load(path)
+        except BlindspotsError as error:
+            yield str(error)
+            continue
+        widths[source] = features.width
+        if rows is not None and features.n_images != rows:
+            yield f"features of {source} have {features.n_images} rows, its table has {rows}"
+    if len({*widths.values()}) > 1:
+        told = ", ".join(f"{source} {width}" for source, width in widths.items())
+        yield f"features differ in width ({told}), though they are of one backbone"
 
 
 def _drawing_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
-from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, of_results, table_path
+from blindspots_hub.artifacts.layout import CARD, IMAGES, LOCK, MANIFEST, of_results, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
 from blindspots_hub.utils.files import atomic, json_bytes, sha256_file, write_json
@@ -86,13 +86,14 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
     """Write the card and `bundle.json`: `fields`, and sha256 and size of every file under `root`.
 
     Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
-    in progress) do not belong to a bundle; cards do, but are not vouched for. Where there are
-    labels or findings, `results` is the sha256 of the manifest without them, unless it is given.
+    in progress) and the store of generated images do not belong to a bundle; cards do, but are not
+    vouched for. Where there are labels or findings, `results` is the sha256 of the manifest without
+    them, unless it is given.
     """
     files = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root)
-        if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _hidden(name):
+        if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _beside(name):
             files[name.as_posix()] = FileEntry(sha256_file(path), path.stat().st_size)
     given = {
         "schema_version": SCHEMA_VERSION,
@@ -111,8 +112,8 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
     return manifest
 
 
-def _hidden(name: Path) -> bool:
-    return any(part.startswith(".") for part in name.parts)
+def _beside(name: Path) -> bool:
+    return name.parts[0] == IMAGES or any(part.startswith(".") for part in name.parts)
 
 
 def _version(package: str) -> str | None:

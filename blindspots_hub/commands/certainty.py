@@ -15,6 +15,7 @@ from blindspots_hub.commands.options import (
     TokensOption,
     open_bundle,
     run,
+    share,
     tell,
 )
 
@@ -95,7 +96,10 @@ def confounds(
     tokens: TokensOption = "patches",
     quiet: QuietOption = False,
 ) -> None:
-    """What JPEG, size, blur and contrast alone would flag: natural images, altered."""
+    """What JPEG, size, blur and contrast alone would flag: natural images, altered.
+
+    On several GPUs: accelerate launch --multi_gpu -m blindspots_hub confounds …
+    """
     from blindspots_hub import planted
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.measure.settings import MeasureSettings
@@ -115,7 +119,7 @@ def confounds(
         device=device,
         settings=MeasureSettings(tokens=tokens),
     )
-    for found in run(work, quiet):
+    for found in share(work, quiet) or ():
         typer.echo(
             f"{found.alteration}: {found.pairs:,} images against themselves flag "
             f"{found.flagged['relative']} of {found.judged} concepts by relative δ "

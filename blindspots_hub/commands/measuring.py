@@ -1,9 +1,9 @@
-"""`evaluate`, `measure`, `validate`: from a model or two folders of images to a bundle."""
+"""`generate`, `evaluate`, `measure`, `validate`: from a model or folders of images to a bundle."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -12,55 +12,116 @@ from blindspots_hub.commands.options import (
     DeviceOption,
     QuietOption,
     TokensOption,
-    is_first,
     open_bundle,
-    run,
+    share,
     tell,
 )
-from blindspots_hub.progress import Work
 
-if TYPE_CHECKING:
-    from blindspots_hub.artifacts.bundle import Bundle
+_MODEL = "planted/NAME, a known name such as sd15, a diffusers folder, or org/name[@rev]."
+
+SeedOption = Annotated[int, typer.Option(help="Chooses the captions and each image's noise.")]
+PairsFromOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--pairs-from",
+        help="Captions and natural images from elsewhere: a bundle, a folder of captioned images, "
+        "a table, or a Hub dataset.",
+    ),
+]
+SeedsOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="How many times each caption is drawn: tells the sampler's noise from the model.",
+    ),
+]
+StepsOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(help="Denoising steps, instead of the pipeline's own."),
+]
+GuidanceOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option(help="Classifier-free guidance scale, instead of the pipeline's own."),
+]
+SizeOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option(help="Side of the images in pixels, instead of the model's usual one."),
+]
+BatchOption = Annotated[int, typer.Option(min=1, help="Captions drawn at once, on a GPU.")]
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help=_MODEL)],
+    out: Annotated[Path, typer.Option("--out", help="Folder that the images are written to.")],
+    pairs: Annotated[int, typer.Option(min=2, help="How many captions are drawn.")] = 200,
+    seed: SeedOption = 0,
+    pairs_from: PairsFromOption = None,
+    seeds: SeedsOption = 1,
+    steps: StepsOption = None,
+    guidance: GuidanceOption = None,
+    size: SizeOption = None,
+    batch: BatchOption = 1,
+    quality: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="WebP files of this quality, 1 to 100. Default: lossless PNG files."),
+    ] = None,
+    bundle: BundleOption = None,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw captions with MODEL and keep the images, which `evaluate --generations` measures.
+
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
+    GPUs: accelerate launch --multi_gpu -m blindspots_hub generate …
+    """
+    from blindspots_hub.artifacts.layout import PAIRS_PART
+    from blindspots_hub.runs.generate import generate
+
+    work = generate.stream(
+        model,
+        out,
+        pairs=pairs,
+        seed=seed,
+        seeds=seeds,
+        bundle=open_bundle(bundle, () if pairs_from else (PAIRS_PART,), quiet),
+        pairs_from=pairs_from,
+        device=device,
+        steps=steps,
+        guidance=guidance,
+        size=size,
+        batch=batch,
+        quality=quality,
+    )
+    if store := share(work, quiet):
+        plan = store.plan
+        typer.echo(f"{len(plan.names):,} images of {len(plan.captions):,} captions are in {out}.")
+        typer.echo(f"Measure them: python -m blindspots_hub evaluate --generations {out} --out DIR")
 
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="planted/NAME, a known name such as sd15, a diffusers folder, or org/name[@rev]."
-        ),
-    ],
     out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
-    pairs: Annotated[int, typer.Option(min=2, help="How many captions are drawn.")] = 200,
-    seed: Annotated[int, typer.Option(help="Chooses the captions and each image's noise.")] = 0,
-    pairs_from: Annotated[
+    model: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(
-            "--pairs-from",
-            help="Captions and natural images from elsewhere: a bundle, a folder of captioned "
-            "images, a table, or a Hub dataset.",
-        ),
+        typer.Argument(help=f"{_MODEL} Left out with --generations."),
     ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="How many times each caption is drawn: tells the sampler's noise from the model.",
-        ),
-    ] = 1,
-    steps: Annotated[
+    pairs: Annotated[
         Optional[int],  # noqa: UP045
-        typer.Option(help="Denoising steps, instead of the pipeline's own."),
+        typer.Option(min=2, help="How many captions are drawn (200), or all of --generations."),
     ] = None,
-    guidance: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option(help="Classifier-free guidance scale, instead of the pipeline's own."),
+    seed: SeedOption = 0,
+    pairs_from: PairsFromOption = None,
+    generations: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Images that `generate` or another evaluation left: no model is loaded."),
     ] = None,
-    size: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option(help="Side of the images in pixels, instead of the model's usual one."),
-    ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Captions drawn at once, on a GPU.")] = 1,
+    seeds: SeedsOption = 1,
+    steps: StepsOption = None,
+    guidance: GuidanceOption = None,
+    size: SizeOption = None,
+    batch: BatchOption = 1,
+    embed_images: Annotated[
+        bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
+    ] = True,
     bundle: BundleOption = None,
     device: DeviceOption = None,
     tokens: TokensOption = "patches",
@@ -84,15 +145,17 @@ def evaluate(
         seeds=seeds,
         bundle=open_bundle(bundle, needed, quiet),
         pairs_from=pairs_from,
+        generations=generations,
         device=device,
         settings=MeasureSettings(tokens=tokens),
         steps=steps,
         guidance=guidance,
         size=size,
         batch=batch,
+        embed_images=embed_images,
         previews=False,
     )
-    _share(work, quiet)
+    tell(share(work, quiet))
 
 
 def measure(
@@ -121,17 +184,7 @@ def measure(
         device=device,
         settings=MeasureSettings(tokens=tokens),
     )
-    _share(work, quiet)
-
-
-def _share(work: Work[Bundle], quiet: bool) -> None:
-    """Do the work, alone or with the other processes, of which the first alone speaks."""
-    from blindspots_hub.utils.distributed import shutdown
-
-    bundle = run(work, quiet or not is_first())
-    if is_first():
-        tell(bundle)
-    shutdown()
+    tell(share(work, quiet))
 
 
 def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOption, run
+from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOption, share
 
 
 def start(
@@ -32,7 +32,8 @@ def start(
 ) -> None:
     """Make the bundle of an RA-SAE's concepts, with natural images, that models are evaluated on.
 
-    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
+    GPUs: accelerate launch --multi_gpu -m blindspots_hub start …
     """
     from blindspots_hub.measure.settings import MeasureSettings
     from blindspots_hub.runs.new_bundle import new_bundle
@@ -47,7 +48,9 @@ def start(
         device=device,
         settings=MeasureSettings(tokens=tokens),
     )
-    bundle = run(work, quiet)
+    bundle = share(work, quiet)
+    if bundle is None:
+        return
     images = len(bundle.image_ids("natural"))
     seen = sum(count > 0 for count in bundle.concepts["images"].to_pylist())
     typer.echo(f"{seen:,} of {bundle.n_concepts:,} concepts fire in {images:,} natural images.")

@@ -59,11 +59,22 @@ def run(work: Work[T], quiet: bool) -> T:
         return drive(work, show)
 
 
-def tell(bundle: Bundle) -> None:
-    """Say what a finished bundle found, and how to look at it."""
+def share(work: Work[T], quiet: bool) -> T | None:
+    """Do the work, alone or with the other processes, of which the first alone gets the result."""
+    from blindspots_hub.utils.distributed import shutdown
+
+    result = run(work, quiet or not is_first())
+    shutdown()
+    return result if is_first() else None
+
+
+def tell(bundle: Bundle | None) -> None:
+    """Say what a finished bundle found, and how to look at it; of none, nothing."""
     from blindspots_hub.analysis.domain import domain_warning
     from blindspots_hub.analysis.summary import summary
 
+    if bundle is None:
+        return
     for name in bundle.models:
         typer.echo(summary(bundle, name))
         if warning := domain_warning(bundle, name):

@@ -104,3 +104,26 @@ class SparseCodes:
             values=np.concatenate([part.values for part in parts]),
             n_concepts=widths.pop(),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCodes(SparseCodes):
+    """Codes of the tokens of one image, and what is kept of the tokens themselves.
+
+    `features` (2, d) float16: its class token, and the mean of its patch tokens; `look`
+    (`concepts.domain.LOOK`) where the concept space knows its own images, else None.
+    """
+
+    features: NDArray[np.float16]
+    look: NDArray[np.float64] | None = None
+
+
+def token_features(tokens: NDArray[np.float32], layout: TokenLayout) -> NDArray[np.float16]:
+    """Class token and mean patch token (2, d) of one image's tokens (T, d).
+
+    The mean is taken in float64, so that it is the same whatever the image is batched with; what
+    float16 cannot hold becomes its largest number.
+    """
+    limit = np.finfo(np.float16).max
+    both = np.stack([tokens[0], tokens[layout.patches].mean(0, dtype=np.float64)])
+    return np.clip(both, -limit, limit).astype(np.float16)

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from blindspots_hub.concepts.codes import SparseCodes
@@ -51,13 +50,6 @@ MOST = 0.5
 
 _FLOOR = 1e-3
 """Least width of a side of a feature's range: where the space's own images agree to the digit."""
-
-
-@dataclass(frozen=True, eq=False)
-class ImageCodes(SparseCodes):
-    """Codes of the tokens of one image, and its `look` (len(LOOK),) to the space they are of."""
-
-    look: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -239,12 +231,3 @@ def _scores(
 ) -> NDArray[np.float64]:
     width = np.where(found > middle, high - middle, middle - low)
     return np.abs(found - middle) / np.maximum(width, _FLOOR)
-
-
-def seen(
-    domain: Domain, tokens: torch.Tensor, decoded: torch.Tensor, codes: SparseCodes, patches: slice
-) -> ImageCodes:
-    """`codes` of one image's tokens (T, d), with its look by its `patches`."""
-    of_patches = codes.rows(patches.start, patches.stop)
-    look = domain.look(tokens[patches].cpu().numpy(), decoded[patches].cpu().numpy(), of_patches)
-    return ImageCodes(codes.indptr, codes.concepts, codes.values, codes.n_concepts, look)

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from blindspots_hub.concepts.backbone import Backbone
-from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.domain import Domain, seen
+from blindspots_hub.concepts.codes import ImageCodes, SparseCodes, token_features
+from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import fingerprint
@@ -40,29 +40,39 @@ class ConceptSpace:
                 "weights and the preprocessing named in the RA-SAE's config.json."
             )
 
-    def encode(self, image: Image.Image) -> SparseCodes:
+    def encode(self, image: Image.Image) -> ImageCodes:
         """Codes of all tokens of one RGB image: (layout.tokens, n_concepts), sparse."""
         return self.codes_of(self.backbone.preprocess(image))
 
-    def codes_of(self, pixels: torch.Tensor) -> SparseCodes:
+    def codes_of(self, pixels: torch.Tensor) -> ImageCodes:
         """The same for an image that is preprocessed already: float32 (3, crop, crop)."""
         return self.codes_of_batch(pixels[None])[0]
 
-    def codes_of_batch(self, pixels: torch.Tensor) -> list[SparseCodes]:
+    def codes_of_batch(self, pixels: torch.Tensor) -> list[ImageCodes]:
         """The same for each of several images: float32 (B, 3, crop, crop).
 
         On the CPU to the bit what each gives alone; on CUDA, where the network sees them at once,
-        energies are within 1e-5 of it. Where the space knows its `domain`, they are `ImageCodes`.
+        energies are within 1e-5 of it.
         """
         tokens = self.backbone.tokens(pixels)
         codes = self.sae.encode_images(tokens)
-        if self.domain is None:
-            return list(codes)
-        patches = self.backbone.layout.patches
-        return [
-            seen(self.domain, of_image, self.sae.decode(found), found, patches)
-            for of_image, found in zip(tokens, codes, strict=True)
-        ]
+        return [self._of_image(*image) for image in zip(tokens, codes, strict=True)]
+
+    def _of_image(self, tokens: torch.Tensor, codes: SparseCodes) -> ImageCodes:
+        own, look = tokens.cpu().numpy(), None
+        if self.domain is not None:
+            patches = self.backbone.layout.patches
+            decoded = self.sae.decode(codes)[patches].cpu().numpy()
+            of_patches = codes.rows(patches.start, patches.stop)
+            look = self.domain.look(own[patches], decoded, of_patches)
+        return ImageCodes(
+            codes.indptr,
+            codes.concepts,
+            codes.values,
+            codes.n_concepts,
+            token_features(own, self.backbone.layout),
+            look,
+        )
 
     def to(self, device: str) -> ConceptSpace:
         """This space with its weights on `device`."""

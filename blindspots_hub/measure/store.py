@@ -6,18 +6,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.domain import LOOK, ImageCodes
+from blindspots_hub.concepts.codes import ImageCodes, SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.settings import TOKENS
 from blindspots_hub.utils.files import atomic, fingerprint
 
-FORMAT = 2
+FORMAT = 3
 """Of a shard's file; part of its configuration, so that no shard of another one is ever read."""
 
 
@@ -40,6 +41,20 @@ class CodedImages:
     n_concepts: int
     looks: np.ndarray | None = None
     """How each image looks to its concept space (`concepts.domain`), where that was kept."""
+    features: ImageFeatures | None = None
+    """Tokens of each image, where they were kept."""
+
+    @classmethod
+    def of(
+        cls,
+        codes: Mapping[str, SparseCodes],
+        failed: dict[str, Failure],
+        layout: TokenLayout,
+        n_concepts: int,
+    ) -> CodedImages:
+        """From the codes of every image, by id."""
+        beside = {name: _stacked(list(codes.values()), name) for name in _BESIDE}
+        return cls(list(codes), list(codes.values()), failed, layout, n_concepts, **_named(beside))
 
     def energies(self, tokens: str) -> ImageEnergies:
         """Concept energies ξ of every image over its `tokens` (METHOD: section 3)."""
@@ -61,8 +76,15 @@ class CodedImages:
         row = {image_id: i for i, image_id in enumerate(self.ids)}
         rows = [row[image_id] for image_id in ids]
         kept = [self.codes[i] for i in rows]
-        looks = None if self.looks is None else self.looks[rows]
-        return CodedImages(list(ids), kept, self.failed, self.layout, self.n_concepts, looks)
+        return CodedImages(
+            list(ids),
+            kept,
+            self.failed,
+            self.layout,
+            self.n_concepts,
+            None if self.looks is None else self.looks[rows],
+            None if self.features is None else self.features.take(np.array(rows, np.int64)),
+        )
 
 
 class CodeStore:
@@ -126,9 +148,10 @@ class CodeStore:
             "concepts": np.ascontiguousarray(stacked.concepts),
             "values": np.ascontiguousarray(stacked.values),
         }
-        looks = [one.look for i in ids if isinstance(one := codes[i], ImageCodes)]
-        if looks and len(looks) == len(ids):
-            tensors["looks"] = np.stack(looks)
+        for name in _BESIDE:
+            found = _stacked([codes[image_id] for image_id in ids], name)
+            if found is not None:
+                tensors[name] = found
         causes = {i: [failure.cause, failure.reason] for i, failure in failed.items()}
         metadata = {"ids": json.dumps(ids), "failed": json.dumps(causes)}
         with atomic(self._path(shard)) as partial:
@@ -139,24 +162,29 @@ class CodeStore:
         ids: list[str] = []
         codes: list[SparseCodes] = []
         failed: dict[str, Failure] = {}
-        looks: list[np.ndarray | None] = []
+        parts: list[dict[str, np.ndarray]] = []
         for shard in range(len(self.shards)) if shards is None else shards:
-            shard_ids, stacked, shard_failed, shard_looks = self._read(shard)
+            shard_ids, stacked, shard_failed, beside = self._read(shard)
             step = self.layout.tokens
             codes += [stacked.rows(i * step, (i + 1) * step) for i in range(len(shard_ids))]
             ids += shard_ids
             failed |= shard_failed
-            looks.append(shard_looks)
-        known = [one for one in looks if one is not None]
-        every = np.concatenate(known) if known and len(known) == len(looks) else None
-        return CodedImages(ids, codes, failed, self.layout, self.n_concepts, every)
+            if shard_ids:
+                parts.append(beside)
+        every = {
+            name: np.concatenate([part[name] for part in parts])
+            if parts and all(name in part for part in parts)
+            else None
+            for name in _BESIDE
+        }
+        return CodedImages(ids, codes, failed, self.layout, self.n_concepts, **_named(every))
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"shard-{shard:05d}.safetensors"
 
     def _read(
         self, shard: int
-    ) -> tuple[list[str], SparseCodes, dict[str, Failure], np.ndarray | None]:
+    ) -> tuple[list[str], SparseCodes, dict[str, Failure], dict[str, np.ndarray]]:
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -165,13 +193,29 @@ class CodeStore:
                 indptr, concepts, values = (
                     file.get_tensor(name) for name in ("indptr", "concepts", "values")
                 )
-                looks = file.get_tensor("looks") if "looks" in file.keys() else None  # noqa: SIM118
+                beside = {n: file.get_tensor(n) for n in file.keys() if n in _BESIDE}  # noqa: SIM118
         except SafetensorError as error:
             raise ValueError(f"{self._path(shard)}: {error}") from error
         ids = json.loads(metadata["ids"])
         failed = {i: Failure(*told) for i, told in json.loads(metadata["failed"]).items()}
         if set(ids) | set(failed) != set(self.shards[shard]):
             raise ValueError(f"{self._path(shard)} holds other images")
-        if looks is None and not ids:
-            looks = np.zeros((0, len(LOOK)))
-        return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed, looks
+        return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed, beside
+
+
+_BESIDE = {"looks": "look", "features": "features"}
+"""Tensors of a shard beside the codes, and the fields of `ImageCodes` that they stack."""
+
+
+def _stacked(codes: Sequence[SparseCodes], name: str) -> np.ndarray | None:
+    """A tensor of `_BESIDE` over the images; None where one of them has none, or there are none."""
+    rows = [getattr(one, _BESIDE[name]) for one in codes if isinstance(one, ImageCodes)]
+    known = [row for row in rows if row is not None]
+    return np.stack(known) if known and len(known) == len(codes) else None
+
+
+def _named(beside: Mapping[str, np.ndarray | None]) -> dict[str, Any]:
+    """The fields of `CodedImages` that the tensors of `_BESIDE` become."""
+    features = beside["features"]
+    stacked = None if features is None else ImageFeatures.stacked(features)
+    return {"looks": beside["looks"], "features": stacked}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from blindspots_hub import planted
 from blindspots_hub.analysis.concept_map import concept_table
-from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.cards.templates import render, write_sae_card
 from blindspots_hub.artifacts.labels import named
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
@@ -24,19 +25,16 @@ from blindspots_hub.concepts.quality.reconstruction import reconstruction_qualit
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
+from blindspots_hub.data.images import open_image
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.models import resolve
+from blindspots_hub.generation.plan import Plan
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.concept_match import labels as factor_names
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
-from blindspots_hub.planted.measured import (
-    Drawn,
-    Natural,
-    draw_model,
-    encode_natural,
-    natural_pairs,
-    thumbnail,
-)
+from blindspots_hub.planted.measured import Natural, natural_pairs, thumbnail
 from blindspots_hub.planted.models import MODELS, planted_pipeline
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
 from blindspots_hub.planted.train_backbone import IMAGE, PATCH, train_backbone
@@ -44,6 +42,12 @@ from blindspots_hub.planted.train_unlabelled import train_unlabelled
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry
+from blindspots_hub.runs.encoding import SHARD
+from blindspots_hub.runs.generate import generating
+from blindspots_hub.runs.generating import Generations, opening_store
+from blindspots_hub.runs.loading import ImageLoader
+from blindspots_hub.runs.request import WORK, how_generated
+from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.train_sae import ORIGIN
 from blindspots_hub.utils.files import copy_folder, write_bytes
 
@@ -176,29 +180,94 @@ def load_space(folder: Path) -> ConceptSpace:
     return ConceptSpace(backbone, sae, Domain.load(folder / SAE))
 
 
-def building(trained: Path, out: Path) -> Work[Bundle]:
-    """Evaluate the five planted models on `PAIRS` pairs and write the bundle to `out`."""
+def building(
+    trained: Path, out: Path, pairs: int = PAIRS, label_images: int = LABEL_IMAGES
+) -> Work[Bundle]:
+    """Evaluate the five planted models on `pairs` pairs and write the bundle to `out`.
+
+    Processes that `accelerate launch` started share the work.
+    """
+    planted.register()
+    workers = Workers.join("cpu")
+    yield from workers.first(_preparing(trained))
+    session = Session(workers, load_space(trained))
+    natural = yield from natural_pairs(pairs, BUNDLE_WORLD)
+    coded = yield from _encoded(natural, session, out / WORK / "natural")
+    drawn = []
+    for name in planted.TITLES:
+        drawn.append((yield from _draw_model(name, natural, session, out / WORK / name)))
+    training_world = yield from natural_pairs(label_images, TRAINING_WORLD)
+    by_name = yield from _encoded(training_world, session, out / WORK / "labels")
+    labels = factor_names(by_name.energies("patches"), training_world.factors)
+    work = _write(trained, out, session.space, natural, coded, drawn, labels)
+    return (yield from workers.bundle(out, work))
+
+
+def _preparing(trained: Path) -> Work[None]:
     if Domain.load(trained / SAE) is None:  # trained before there were any
         yield from fitting_known(trained)
-    space = load_space(trained)
+    for name in MODELS:
+        planted_pipeline(name).save_pretrained(planted.MODEL_FOLDER / name)
+
+
+def _encoded(natural: Natural, session: Session, folder: Path) -> Work[CodedImages]:
+    images: dict[str, ImageLoader] = {
+        i: partial(open_image, file) for i, file in zip(natural.ids, natural.files, strict=True)
+    }
+    return (yield from session.encode(folder, images, "encode natural images"))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What a planted model drew, and its codes."""
+
+    name: str
+    images: Generations
+    coded: CodedImages
+
+
+def _draw_model(name: str, natural: Natural, session: Session, folder: Path) -> Work[_Model]:
+    """Draw every caption, as `evaluate` does; the images go when the bundle is whole.
+
+    Nobody misses them: `evaluate planted/NAME` draws the same ones again from the seeds.
+    """
+    known = resolve(f"planted/{name}")
+    plan = Plan(how_generated(known, 0), natural.captions, pairs_a_shard=SHARD)
+    store, pipeline = yield from opening_store(folder / "images", plan, known, session.workers)
+    images = Generations(store, natural.ids, pipeline)
+    yield from generating(images, session.workers, 1, f"draw {name}")
+    loaders: dict[str, ImageLoader] = {i: partial(images.image, i) for i in natural.ids}
+    coded = yield from session.encode(folder / "codes", loaders, f"encode {name}")
+    if coded.failed:
+        reason = next(iter(coded.failed.values())).reason
+        raise BlindspotsError(f"planted/{name} failed on a caption: {reason}")
+    return _Model(name, images, coded)
+
+
+def _write(
+    trained: Path,
+    out: Path,
+    space: ConceptSpace,
+    natural: Natural,
+    coded: CodedImages,
+    drawn: list[_Model],
+    factor_labels: list[str],
+) -> Work[None]:
     for name in (BACKBONE, SAE):
         if trained.resolve() != out.resolve():
             copy_folder(trained / name, out / name)
-    for name in MODELS:
-        planted_pipeline(name).save_pretrained(planted.MODEL_FOLDER / name)
-    natural = yield from natural_pairs(PAIRS, BUNDLE_WORLD)
-    coded = yield from encode_natural(natural, space)
-    drawn = []
-    for name in planted.TITLES:
-        drawn.append((yield from draw_model(name, natural, space, seed=0)))
-    labels = yield from _labels(space)
     settings = MeasureSettings()
     energies = coded.energies(settings.tokens)
     yield Event("lay out the map", 0, 1)
     concepts = concept_table(space.sae.dictionary.numpy(), energies)
     captions = list(natural.captions.values())
     side = EncodedImages(
-        natural.ids, captions, energies, coded.heat, lambda row: thumbnail(natural.pairs[row].image)
+        natural.ids,
+        captions,
+        energies,
+        coded.heat,
+        lambda row: thumbnail(natural.pairs[row].image),
+        features=coded.features,
     )
     identity = {
         "name": "planted",
@@ -208,15 +277,8 @@ def building(trained: Path, out: Path) -> Work[Bundle]:
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }
     models = [_model_side(item, captions, settings, coded, space.domain) for item in drawn]
-    names = named(labels, "planted factor")
+    names = named(factor_labels, "planted factor")
     yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings, names)
-    return load_bundle(out)
-
-
-def _labels(space: ConceptSpace) -> Work[list[str]]:
-    named = yield from natural_pairs(LABEL_IMAGES, TRAINING_WORLD)
-    coded = yield from encode_natural(named, space)
-    return factor_names(coded.energies("patches"), named.factors)
 
 
 def _pairs(natural: Natural) -> dict[str, Any]:
@@ -234,29 +296,26 @@ def _pairs(natural: Natural) -> dict[str, Any]:
 
 
 def _model_side(
-    drawn: Drawn,
+    drawn: _Model,
     captions: list[str],
     settings: MeasureSettings,
     natural: CodedImages,
     domain: Domain | None,
 ) -> ModelImages:
-    ids = drawn.coded.ids
-    energies = drawn.coded.energies(settings.tokens)
+    coded, ids = drawn.coded, drawn.coded.ids
     return ModelImages(
         name=drawn.name,
         title=planted.TITLES[drawn.name],
-        side=EncodedImages(ids, captions, energies, drawn.coded.heat, drawn.thumbnails.__getitem__),
+        side=EncodedImages(
+            ids,
+            captions,
+            coded.energies(settings.tokens),
+            coded.heat,
+            lambda row: thumbnail(drawn.images.image(ids[row])),
+            features=coded.features,
+        ),
         natural_rows=np.arange(len(ids)),
-        generations={
-            "pair_id": ids,
-            "draw": [0] * len(ids),
-            "seed": drawn.seeds,
-            # Left out: `evaluate planted/NAME` draws the same images again from the seeds.
-            "image": [None] * len(ids),
-            "image_sha256": drawn.hashes,
-            "flags": [[] for _ in ids],
-            "status": ["ok"] * len(ids),
-        },
-        run={**drawn.run, "seed": 0},
-        domain=domain_entry(domain, {"natural": natural, "generated": drawn.coded}),
+        generations=drawn.images.tables({}, embed=False),
+        run={**drawn.images.store.about["run"], "seed": 0},
+        domain=domain_entry(domain, {"natural": natural, "generated": coded}),
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,10 +11,9 @@ from PIL import Image
 
 from blindspots_hub import planted
 from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.domain import ImageCodes
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import pair_id, pair_seed
-from blindspots_hub.data.images import encode_png, encode_webp, open_image
+from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, load_pipeline
 from blindspots_hub.generation.models import resolve
@@ -60,10 +57,6 @@ class Drawn:
     name: str
     scenes: list[Scene]
     coded: CodedImages
-    run: dict[str, Any]
-    seeds: list[int]
-    thumbnails: list[bytes] = field(repr=False)
-    hashes: list[str] = field(repr=False)
 
     @property
     def factors(self) -> np.ndarray:
@@ -107,7 +100,7 @@ def draw_model(name: str, natural: Natural, space: ConceptSpace, seed: int) -> W
     planted.register()
     pipeline = load_pipeline(resolve(f"planted/{name}"), "cpu")
     truth = planted_pipeline(name)
-    scenes, codes, thumbnails, hashes, seeds = [], [], [], [], []
+    scenes, codes = [], []
     for done, (image_id, pair) in enumerate(zip(natural.ids, natural.pairs, strict=True)):
         outcome = pipeline.generate(pair.caption.text, image_id, seed)
         if isinstance(outcome, Failed):
@@ -115,13 +108,9 @@ def draw_model(name: str, natural: Natural, space: ConceptSpace, seed: int) -> W
         generator = torch.Generator("cpu").manual_seed(pair_seed(image_id, seed))
         scenes.append(truth.scene_for(pair.caption.text, generator))
         codes.append(space.encode(outcome.image))
-        thumbnails.append(thumbnail(outcome.image))
-        hashes.append(sha256(encode_png(outcome.image)).hexdigest())
-        seeds.append(outcome.seed)
         if done % 50 == 0:
             yield Event(f"draw and encode {name}", done, len(natural.ids))
-    kept = coded(natural.ids, codes, space)
-    return Drawn(name, scenes, kept, pipeline.describe(), seeds, thumbnails, hashes)
+    return Drawn(name, scenes, coded(natural.ids, codes, space))
 
 
 def thumbnail(image: Image.Image) -> bytes:
@@ -129,9 +118,7 @@ def thumbnail(image: Image.Image) -> bytes:
     return encode_webp(image, lossless=False, quality=65, size=96)
 
 
-def coded(ids: Sequence[str], codes: list[SparseCodes], space: ConceptSpace) -> CodedImages:
+def coded(ids: Sequence[str], codes: Sequence[SparseCodes], space: ConceptSpace) -> CodedImages:
     """Codes of images that were all read."""
-    looks = [one.look for one in codes if isinstance(one, ImageCodes)]
-    known = np.stack(looks) if looks and len(looks) == len(codes) else None
     layout, n_concepts = space.backbone.layout, space.sae.config.n_concepts
-    return CodedImages(list(ids), codes, {}, layout, n_concepts, known)
+    return CodedImages.of(dict(zip(ids, codes, strict=True)), {}, layout, n_concepts)

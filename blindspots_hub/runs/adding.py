@@ -31,7 +31,7 @@ def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
     if not (out / MANIFEST).is_file():
         return None, out
     held = load_bundle(out)
-    name = request.model.name
+    name = request.name
     place = out / ADDING / request.fingerprint[:16]
     there = held.models.get(name)
     if request.fingerprint in (held.manifest.request, there and there.request):

@@ -12,7 +12,13 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
-from blindspots_hub.artifacts.layout import NATURAL, drawings_path, energies_path, heatmaps_path
+from blindspots_hub.artifacts.layout import (
+    NATURAL,
+    drawings_path,
+    energies_path,
+    features_path,
+    heatmaps_path,
+)
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     GENERATIONS,
@@ -23,6 +29,7 @@ from blindspots_hub.artifacts.schema import (
 )
 from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
@@ -38,7 +45,8 @@ class EncodedImages:
     """Measured images of one source: ids ascending, energies row by row, and what cards show.
 
     `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
-    `drawings` where captions were drawn several times: `energies` are their means.
+    `drawings` where captions were drawn several times: `energies` are their means. `features` have
+    the rows of `energies`; None where they are not known.
     """
 
     ids: list[str]
@@ -47,6 +55,7 @@ class EncodedImages:
     heat: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
     thumbnail: Callable[[int], bytes | None]
     drawings: Drawings | None = None
+    features: ImageFeatures | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,8 @@ def assemble(
     sides = {NATURAL: natural} | {model.name: model.side for model in models}
     for source, side in sides.items():
         Heatmaps.build(list(shown[source].heat.values())).save(heatmaps_path(root, source))
+        if side.features is not None:
+            side.features.save(features_path(root, source))
         if source != NATURAL:
             side.energies.save(energies_path(root, source))
             if side.drawings is not None:

@@ -25,6 +25,7 @@ from blindspots_hub.artifacts.layout import (
     SAE,
     drawings_path,
     energies_path,
+    features_path,
     heatmaps_path,
     table_path,
 )
@@ -127,6 +128,8 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
     write_table(root, CONCEPTS, first.concept_columns)
     natural.energies.save(energies_path(root, NATURAL))
     merged_heatmaps(bundles, natural).save(heatmaps_path(root, NATURAL))
+    if natural.features is not None:
+        natural.features.save(features_path(root, NATURAL))
     for done, member in enumerate(members, start=1):
         yield Event(STAGE, done, len(members) + 1, {"model": member.name})
         _copy_model(member, root, natural)
@@ -214,8 +217,9 @@ def _copy_model(member: _Member, root: Path, natural: NaturalImages) -> None:
         _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
     for path in (energies_path, heatmaps_path):
         _copy(path(source, member.own), path(root, member.name))
-    if drawings_path(source, member.own).is_file():
-        _copy(drawings_path(source, member.own), drawings_path(root, member.name))
+    for optional in (drawings_path, features_path):
+        if optional(source, member.own).is_file():
+            _copy(optional(source, member.own), optional(root, member.name))
     ids = member.bundle.natural_ids(member.own)
     if not member.entry.paired and ids != natural.ids:
         write_table(root, OWN_NATURAL, {"pair_id": ids}, member.name)

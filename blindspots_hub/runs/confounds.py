@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,13 +23,12 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
-from blindspots_hub.progress import Call, Work
-from blindspots_hub.runs.encoding import ImageLoader, code_store, encode_all, open_space
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.loading import ImageLoader
+from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.sources import open_pairs
-from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.files import write_json
 
 REPORT = "confounds.json"
@@ -118,7 +118,8 @@ def confounds(
     """Measure natural images against themselves after each alteration, and write the report.
 
     The images are those of `bundle`, or of `pairs_from` as in `evaluate`; the concepts are the
-    bundle's. Codes are kept below `out`: run again it goes on where it was.
+    bundle's. Codes are kept below `out`: run again it goes on where it was. Processes that
+    `accelerate launch` started share the work; the first writes the report.
     """
     if not alterations:
         raise BlindspotsError("No alteration is named: give a JPEG quality or a side in pixels.")
@@ -139,15 +140,13 @@ def confounds(
     def altered(alteration: Alteration, image_id: str) -> Image.Image:
         return alteration(natural(image_id))
 
-    space = open_space(bundle, offload_device(pick_device(device)))
+    session = yield from Session.opening(bundle, Workers.join(device))
     coded = {}
     for alteration in (Alteration(), *alterations):
         images: dict[str, ImageLoader] = {i: partial(altered, alteration, i) for i in ids}
         folder = out / _CODES / alteration.name.replace(" ", "-").replace(",", "")
-        store = code_store(folder, ids, space)
-        coded[alteration.name] = yield from encode_all(
-            store, space, images, f"encode {alteration.name}"
-        )
+        stage = f"encode {alteration.name}"
+        coded[alteration.name] = yield from session.encode(folder, images, stage)
     untouched = coded.pop(Alteration().name)
     found = []
     for name, images_coded in coded.items():
@@ -155,16 +154,19 @@ def confounds(
         sides = [side.take(both).energies(settings.tokens) for side in (untouched, images_coded)]
         table = measure(sides[0], sides[1], settings, paired=True)
         found.append(_confound(name, table, len(both), settings))
-    write_json(
-        out / REPORT,
-        {
-            "concept_space": bundle.concept_space,
-            "settings": settings.to_dict(),
-            "seed": seed,
-            "confounds": [asdict(confound) for confound in found],
-        },
-    )
+    report = {
+        "concept_space": bundle.concept_space,
+        "settings": settings.to_dict(),
+        "seed": seed,
+        "confounds": [asdict(confound) for confound in found],
+    }
+    yield from session.workers.first(_write(out, report))
     return found
+
+
+def _write(out: Path, report: dict[str, Any]) -> Work[None]:
+    yield Event("write the report", 0, 1)
+    write_json(out / REPORT, report)
 
 
 def _confound(

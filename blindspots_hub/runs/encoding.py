@@ -9,14 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE
-from blindspots_hub.concepts.backbone import Backbone
+from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.concepts.codes import SparseCodes
-from blindspots_hub.concepts.domain import Domain
-from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp
-from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.sampler import Drawings
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
 from blindspots_hub.progress import Event, Work
@@ -26,7 +22,6 @@ from blindspots_hub.runs.gpu_work import encode
 from blindspots_hub.runs.loading import ImageLoader, Pixels, loading
 from blindspots_hub.runs.pairing import Paired
 from blindspots_hub.utils.distributed import ALONE, Processes, barrier
-from blindspots_hub.utils.files import copy_folder
 
 SHARD = 32
 """Images a shard: what a kill can lose of the encoding, a few seconds on a CPU."""
@@ -36,28 +31,6 @@ THUMBNAIL = 112
 
 THUMBNAIL_QUALITY = 80
 """webp quality of a thumbnail."""
-
-
-def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
-    """The concept space of a bundle: its SAE, and its own backbone or the one of the Hub.
-
-    Raises `BlindspotsError` where they are not those that the bundle was measured with.
-    """
-    bundle.require(SAE)
-    sae = RASAE.from_pretrained(bundle.root / SAE).to(device)
-    if BACKBONE in bundle.parts:
-        bundle.require(BACKBONE)
-        backbone = Backbone.load(bundle.root / BACKBONE, device=device)
-    else:
-        config = sae.config
-        backbone = Backbone.load(config.backbone, config.backbone_revision, device)
-    space = ConceptSpace(backbone, sae, Domain.load(bundle.root / SAE))
-    if space.description != bundle.concept_space:
-        raise BlindspotsError(
-            f"The bundle {bundle.name} was measured with another backbone or RA-SAE than the one "
-            f"in {bundle.root}: fetch the bundle again."
-        )
-    return space
 
 
 def code_store(
@@ -160,6 +133,7 @@ def coded_side(
         energies=coded.energies(tokens),
         heat=coded.heat,
         thumbnail=thumbnail,
+        features=coded.features,
     )
 
 
@@ -172,7 +146,8 @@ def drawn_side(
 ) -> EncodedImages:
     """The side of a bundle whose images are pairs, each of one drawing or more.
 
-    A pair's energies are the mean of its drawings'; heatmap and thumbnail show the first of them.
+    A pair's energies are the mean of its drawings'; heatmap, thumbnail and features are those of
+    the first of them.
     `captions` and `images` are by drawing.
     """
     first = coded.take([names[0] for names in paired.drawings.values()])
@@ -199,12 +174,12 @@ def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:
         return None if found is None else found.image
 
     rows = np.array([order[pair_id] for pair_id in ids], np.int64)
-    energies = base.energies(NATURAL).take(rows)
-    return EncodedImages(list(ids), base.captions(list(ids)), energies, heat, thumbnail)
-
-
-def copy_space(base: Bundle, out: Path) -> None:
-    """Copy the concept space of `base` (SAE and its own backbone) into `out`."""
-    for name in (SAE, BACKBONE):
-        if (base.root / name).is_dir():
-            copy_folder(base.root / name, out / name)
+    features = base.features(NATURAL)
+    return EncodedImages(
+        list(ids),
+        base.captions(list(ids)),
+        base.energies(NATURAL).take(rows),
+        heat,
+        thumbnail,
+        features=None if features is None else features.take(rows),
+    )

@@ -1,62 +1,75 @@
 """`evaluate`: captions in, a valid bundle out. The one call that runs it all.
 
 For every chosen pair the model draws the caption, both images become concept codes, and the tables
-follow from the codes. Everything is kept as it is made (images one by one, codes in shards), so
-that a run that was stopped goes on where it was and ends with the same tables, bit for bit.
+follow from the codes. Everything is kept as it is made (images one by one, then in shards; codes in
+shards), so that a run that was stopped goes on where it was and ends with the same tables, bit for
+bit.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import IMAGES
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import load_pipeline, pick_device
+from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.generation.models import KnownModel, resolve
+from blindspots_hub.generation.plan import Plan
+from blindspots_hub.generation.store import ABOUT, GenerationStore
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.progress import Call, Work
 from blindspots_hub.runs.adding import begin, settle
-from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluation import Run, RunOptions
-from blindspots_hub.runs.request import Request, finished, tidy
+from blindspots_hub.runs.generate import PAIRS, planned, with_settings
+from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
+from blindspots_hub.runs.request import Request, finished, how_generated
+from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.sources import CaptionedImages, open_pairs
-from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
-from blindspots_hub.utils.distributed import Processes, barrier
 
 
 @Call
 def evaluate(
-    model: str,
+    model: str | None,
     out: str | Path,
     *,
-    pairs: int = 200,
+    pairs: int | None = None,
     seed: int = 0,
     seeds: int = 1,
     bundle: Bundle | None = None,
     pairs_from: str | None = None,
+    generations: str | Path | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
     steps: int | None = None,
     guidance: float | None = None,
     size: int | None = None,
     batch: int = 1,
+    embed_images: bool = True,
     previews: bool = False,
 ) -> Work[Bundle]:
     """Evaluate a text-to-image model and return the bundle written to `out`.
 
     `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, or a Hub id
-    `org/name[@revision]`. `pairs` pairs are drawn by `seed` from those of `bundle` (the embedded
-    default) or of `pairs_from` (another bundle, a folder of captioned images, a table, a Hub
-    dataset). The concepts are those of `bundle`.
+    `org/name[@revision]`. `pairs` (200) pairs are drawn by `seed` from those of `bundle` (the
+    embedded default) or of `pairs_from` (another bundle, a folder of captioned images, a table, a
+    Hub dataset). The concepts are those of `bundle`.
 
     Each caption is drawn `seeds` times, the first as with one; a pair's generated energy is then
     their mean, and the tables tell how much of a difference's spread is the sampler's noise.
     `steps`, `guidance` and `size` (side in pixels) take the place of the model's usual ones.
-    Where `out` holds a bundle of the same concepts, the model is added to it.
     `batch` captions are drawn at once, which changes no seed: a GPU draws several faster, and
-    images then differ by rounding only.
+    images then differ by rounding only. Where `out` holds a bundle of the same concepts, the model
+    is added to it.
+
+    The images stay in `out`/images/NAME, a store as `generate` writes it; the bundle's own table
+    holds them too unless `embed_images` is false. `generations` is the folder of such a store, or
+    of an evaluation that has one: its images are measured and no pipeline is loaded, with the
+    concepts of any `bundle` that has the pairs. `model` may then be None, and `pairs` are all of
+    the store's.
 
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
     again with the same arguments it goes on where it stopped.
@@ -66,67 +79,137 @@ def evaluate(
     """
     planted.register()
     out = Path(out).resolve()
-    if batch < 1:
-        raise BlindspotsError(f"{batch} captions cannot be drawn at once: ask for at least 1.")
-    if seeds < 1:
-        raise BlindspotsError(f"A caption cannot be drawn {seeds} times: ask for at least 1.")
-    known = _set(resolve(model), steps, guidance, size)
+    known = None if model is None else with_settings(resolve(model), steps, guidance, size)
     base = bundle or load_bundle(planted.BUNDLE)
-    settings = settings or MeasureSettings()
     source = yield from open_pairs(pairs_from, base)
-    ids = choose_pairs(source.captions, pairs, seed)
-    if len(ids) < 2:
-        raise BlindspotsError(f"{pairs} pair is too few to compare anything: ask for at least 2.")
-    request = Request(known, ids, seed, base.concept_space, settings, seeds)
+    asked: _Kept | _Planned
+    if generations is not None:
+        fixed = {"steps": steps, "guidance": guidance, "size": size}
+        given = [name for name, value in fixed.items() if value is not None]
+        given += ["seeds"] if seeds != 1 else []
+        asked = _kept(Path(generations), known, source, pairs, seed, given)
+    elif known is not None:
+        plan = planned(known, source, PAIRS if pairs is None else pairs, seed, seeds, batch)
+        asked = _Planned(known, plan)
+    else:
+        raise BlindspotsError("No model is named: name one, or the folder of its generated images.")
+    settings = settings or MeasureSettings()
+    space = base.concept_space
+    request = Request(asked.name, asked.plan, asked.pair_ids, space, settings, embed_images)
     found, place = begin(out, request)
     if found:
         return found
 
-    chosen = pick_device(device)
-    processes = Processes.launched(chosen)
-    if processes.count > 1:
-        chosen = processes.device
+    workers = Workers.join(device)
     if finished(place, request.fingerprint) is None:
-        options = RunOptions(batch, processes, previews)
-        yield from _run(place, request, source, base, chosen, options)
-    if processes.is_first:
-        yield from settle(place, out)
-    barrier(processes)
+        session = yield from Session.opening(base, workers)
+        # Beside the bundle at `out` and not in `place`, which goes when the model is added.
+        store, pipeline = yield from asked.opening(out / IMAGES / asked.name, workers)
+        images = Generations(store, asked.pair_ids, pipeline)
+        run = Run(
+            place, request, source, session, images, base, RunOptions(max(batch, 1), previews)
+        )
+        yield from telling_what_is_kept(store, run.draw())
+        yield from workers.bundle(place, asked.finishing(store, run))
+    yield from workers.first(settle(place, out))
     return load_bundle(out)
 
 
-def _run(
-    out: Path,
-    request: Request,
-    source: CaptionedImages,
-    base: Bundle,
-    device: str,
-    options: RunOptions,
-) -> Work[None]:
-    """Draw, encode and write the bundle of one model to `out`."""
-    known, processes = request.model, options.processes
-    yield Event("load the concept space", 0, 1)
-    space = open_space(base, offload_device(device))
-    yield Event(f"load {known.title}", 0, 1)
-    pipeline = load_pipeline(known, device, offload_device(device))
-    run = Run(out, request, source, space, pipeline, base, options)
-    try:
-        yield from run.draw()
-    except GpuRefused as refused:
-        drawn, wanted = run.drawings.kept, len(run.drawings.names)
-        raise GpuRefused(
-            f"{refused} {drawn:,} of {wanted:,} images are drawn and kept: run the same again to "
-            "go on from there."
-        ) from refused
-    barrier(processes)
-    if processes.is_first:
+@dataclass(frozen=True)
+class _Planned:
+    """Images that are yet to be generated."""
+
+    model: KnownModel
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def pair_ids(self) -> list[str]:
+        return list(self.plan.captions)
+
+    def opening(
+        self, folder: Path, workers: Workers
+    ) -> Work[tuple[GenerationStore, TextToImage | None]]:
+        return (yield from opening_store(folder, self.plan, self.model, workers))
+
+    def finishing(self, store: GenerationStore, run: Run) -> Work[None]:
+        store.finish()
         yield from run.finish()
-        tidy(out)
 
 
-def _set(
-    model: KnownModel, steps: int | None, guidance: float | None, size: int | None
-) -> KnownModel:
-    """The model with the settings that are given in the place of its own."""
-    given = {"steps": steps, "guidance": guidance, "height": size, "width": size}
-    return model.with_settings(**{name: one for name, one in given.items() if one is not None})
+@dataclass(frozen=True)
+class _Kept:
+    """Images of a store, of all its pairs or some."""
+
+    store: GenerationStore
+    pair_ids: list[str]
+
+    @property
+    def name(self) -> str:
+        return str(self.store.about["name"])
+
+    @property
+    def plan(self) -> Plan:
+        return self.store.plan
+
+    def opening(
+        self, folder: Path, workers: Workers
+    ) -> Work[tuple[GenerationStore, TextToImage | None]]:
+        yield from ()
+        return self.store, None
+
+    def finishing(self, store: GenerationStore, run: Run) -> Work[None]:
+        yield from run.finish()
+
+
+def _kept(
+    folder: Path,
+    model: KnownModel | None,
+    source: CaptionedImages,
+    pairs: int | None,
+    seed: int,
+    given: list[str],
+) -> _Kept:
+    """The images in `folder`, held against what else was asked for."""
+    store = GenerationStore.open(_store_folder(folder.expanduser(), model))
+    folder = store.folder
+    if given:
+        raise BlindspotsError(
+            f"The images in {folder} are generated already: leave out {', '.join(given)}."
+        )
+    if model is not None:
+        how = how_generated(model, store.plan.how["seed"])
+        encoding = store.plan.encoding.to_json()
+        if other := store.plan.differences(how, encoding):
+            raise BlindspotsError(
+                f"{folder} holds images of {store.about['title']}, generated otherwise than those "
+                f"of {model.title} would be ({', '.join(other)}): leave the model out to take them "
+                "as they are."
+            )
+    captions = store.plan.captions
+    ids = list(captions) if pairs is None else choose_pairs(captions, pairs, seed)
+    if missing := [pair_id for pair_id in ids if pair_id not in source.captions]:
+        raise BlindspotsError(
+            f"{len(missing):,} of {len(ids):,} pairs whose images are in {folder} are not in the "
+            f"source of pairs ({missing[0]} is one): name the source that they were generated from."
+        )
+    if len(ids) < 2:
+        raise BlindspotsError("1 pair is too few to compare anything: ask for at least 2.")
+    return _Kept(store, ids)
+
+
+def _store_folder(folder: Path, model: KnownModel | None) -> Path:
+    """The store that `folder` is, or that an evaluation left in it, of `model` if one is given."""
+    if (folder / ABOUT).is_file():
+        return folder
+    left = sorted(about.parent for about in (folder / IMAGES).glob(f"*/{ABOUT}"))
+    named = [one for one in left if model is not None and one.name == model.name] or left
+    if len(named) > 1:
+        raise BlindspotsError(
+            f"{folder} holds the images of {len(named)} models: name one of "
+            f"{', '.join(str(one) for one in named)}."
+        )
+    return named[0] if named else folder

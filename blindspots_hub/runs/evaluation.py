@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,30 +14,26 @@ from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
-from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
-from blindspots_hub.progress import Event
+from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry, warned
 from blindspots_hub.runs.encoding import (
-    ImageLoader,
     code_store,
     coded_side,
-    copy_space,
     drawn_side,
     encode_shards,
     kept_side,
 )
-from blindspots_hub.runs.generating import Drawings, blocks, portions
-from blindspots_hub.runs.loading import NoImage
+from blindspots_hub.runs.generating import Generations, blocks
+from blindspots_hub.runs.loading import ImageLoader, NoImage
 from blindspots_hub.runs.pairing import Paired, pair_up
 from blindspots_hub.runs.request import WORK, Request
+from blindspots_hub.runs.session import Session, copy_space
 from blindspots_hub.runs.sources import CaptionedImages
-from blindspots_hub.utils.distributed import ALONE, Processes
 
 DRAW = "draw and measure"
 """The long stage: its events carry the images as they come and the counts as they tighten."""
@@ -50,12 +46,10 @@ PREVIEW = 160
 class RunOptions:
     """How an evaluation goes about its work; nothing in its result depends on it.
 
-    `batch` captions are drawn at once, `processes` share the shards, and where `previews` is false
-    no event carries an image.
+    `batch` captions are drawn at once, and where `previews` is false no event carries an image.
     """
 
     batch: int = 1
-    processes: Processes = ALONE
     previews: bool = True
 
 
@@ -83,26 +77,26 @@ class Run:
         out: Path,
         request: Request,
         source: CaptionedImages,
-        space: ConceptSpace,
-        pipeline: TextToImage,
+        session: Session,
+        generations: Generations,
         base: Bundle,
         manner: RunOptions,
     ) -> None:
         self.out, self.request, self.source, self.manner = out, request, source, manner
-        self.space, self.pipeline, self.base = space, pipeline, base
+        self.session, self.base = session, base
+        self.space = space = session.space
         self.ids = list(request.pair_ids)
-        self.drawings = Drawings(out / WORK, request, source.captions, pipeline)
+        self.generations = generations
         self.natural_images: dict[str, ImageLoader] = {
             i: partial(self._natural, i) for i in self.ids
         }
         self.drawn_images: dict[str, ImageLoader] = {
-            name: partial(self.drawings.image, name) for name in self.drawings.names
+            name: partial(generations.image, name) for name in generations.names
         }
         self.natural_store = code_store(out / WORK, self.ids, space)
-        # Codes of drawings lie beside the drawings: another way of drawing has other codes.
-        self.drawn_store = code_store(
-            self.drawings.folder, self.drawings.names, space, request.seeds
-        )
+        plan = request.plan  # images that are made in another way have other codes
+        folder = out / WORK / f"generated-{plan.identity[:16]}"
+        self.drawn_store = code_store(folder, generations.names, space, plan.seeds)
 
     def _natural(self, pair_id: str) -> Image.Image:
         try:
@@ -118,12 +112,12 @@ class Run:
         """Whether natural images are at hand, or only the energies that the bundle keeps."""
         return self.source.images_at_hand
 
-    def draw(self) -> Iterator[Event]:
+    def draw(self) -> Work[None]:
         """Draw and encode shard by shard; an event an image, counts when the sample doubled.
 
         Of several processes each does its own shards, and tells of them alone.
         """
-        processes = self.manner.processes
+        processes = self.session.workers.processes
         mine = range(processes.rank, len(self.drawn_store.shards), processes.count)
         total, done = sum(len(self.drawn_store.shards[shard]) for shard in mine), 0
         natural = encode_shards(
@@ -141,15 +135,14 @@ class Run:
                     if told:
                         yield Event(DRAW, done, total, told)
                 names = self.drawn_store.shards[shard]
-                if self.drawn_store.has(shard):
-                    done += len(names)
+                encoded = self.drawn_store.has(shard)
+                for name in self.generations.generate(names, self.manner.batch):
+                    done += 1
+                    if not encoded:
+                        yield Event(DRAW, done, total, self._preview(name))
+                if encoded:
                     yield Event(DRAW, done, total)
                     continue
-                for some in portions(names, self.manner.batch):
-                    self.drawings.draw_missing(some)
-                    for name in some:
-                        done += 1
-                        yield Event(DRAW, done, total, self._preview(name))
                 for _ in encode_shards(self.drawn_store, [shard], self.space, self.drawn_images):
                     pass
                 if turn == 1:
@@ -166,8 +159,8 @@ class Run:
     def _preview(self, name: str) -> dict[str, Any]:
         if not self.manner.previews:
             return {}
-        drawing = self.drawings.get(name)
-        pair_id = self.drawings.pair_of[name]
+        drawing = self.generations.get(name)
+        pair_id = self.generations.pair_of[name]
         detail: dict[str, Any] = {
             "pair_id": pair_id,
             "caption": self.source.captions[pair_id],
@@ -181,7 +174,7 @@ class Run:
                 detail["natural"] = kept.image
         except BlindspotsError:
             detail["status"] = "natural_unreadable"  # counted when its shard is encoded
-        if drawing.png is not None:
+        if drawing.content is not None:
             detail["generated"] = small(drawing.image())
         return detail
 
@@ -216,15 +209,13 @@ class Run:
         else:
             natural = kept_side(self.base, self.ids)
         seen = {*coded.ids, *coded.failed}
-        of_pair = {i: names for i, names in self.drawings.of_pair.items() if names[0] in seen}
+        of_pair = {i: names for i, names in self.generations.of_pair.items() if names[0] in seen}
         paired = pair_up(of_pair, without, {name: one.cause for name, one in coded.failed.items()})
-        generated = drawn_side(coded, paired, self.drawings.captions, self.drawn_images, tokens)
+        generated = drawn_side(coded, paired, self.generations.captions, self.drawn_images, tokens)
         return _Sides(natural, generated, coded, paired)
 
-    def finish(self) -> Iterator[Event]:
+    def finish(self) -> Work[None]:
         """Write the bundle from what was drawn and encoded."""
-        for names in portions(self.drawings.names, self.manner.batch):
-            self.drawings.draw_missing(names)  # that somebody removed since they were encoded
         sides = self._sides()
         dropped = Counter(sides.paired.dropped.values())
         if len(sides.rows) < 2:
@@ -233,24 +224,25 @@ class Run:
                 f"Only {len(sides.rows)} of {len(self.ids)} pairs can be measured ({causes}): "
                 "mend the cause and run again."
             )
-        known = self.request.model
+        plan, about = self.request.plan, self.generations.store.about
         model = ModelImages(
-            name=known.name,
-            title=known.title,
+            name=about["name"],
+            title=about["title"],
             side=sides.generated,
             natural_rows=sides.rows,
-            generations=self.drawings.tables(sides.paired.out),
+            generations=self.generations.tables(sides.paired.out, self.request.embed_images),
             run={
-                **self.pipeline.describe(),
-                "seed": self.request.seed,
-                "seeds": self.request.seeds,
+                **about["run"],
+                "seed": plan.how["seed"],
+                "seeds": plan.seeds,
+                "images": plan.encoding.to_json(),
             },
             dropped=dict(sorted(dropped.items())),
             domain=self._domain(sides),
         )
         copy_space(self.base, self.out)
         identity = {
-            "name": f"{known.name}-{len(self.ids)}-pairs",
+            "name": f"{about['name']}-{len(self.ids)}-pairs",
             "version": "1.0.0",
             "concept_space": self.request.concept_space,
             "request": self.request.fingerprint,

@@ -17,23 +17,15 @@ from blindspots_hub.data.identity import pair_id
 from blindspots_hub.data.images import open_image
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.generation.models import slug
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.progress import Call, Work
 from blindspots_hub.runs.assemble import ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry
-from blindspots_hub.runs.encoding import (
-    code_store,
-    coded_side,
-    copy_space,
-    encode_all,
-    open_space,
-)
-from blindspots_hub.runs.request import WORK, finished, tidy
-from blindspots_hub.serving.zerogpu import offload_device
-from blindspots_hub.utils.distributed import Processes, barrier
+from blindspots_hub.runs.encoding import coded_side
+from blindspots_hub.runs.request import WORK, finished
+from blindspots_hub.runs.session import Session, Workers, copy_space
 from blindspots_hub.utils.files import fingerprint, sha256_file
 
 
@@ -63,24 +55,14 @@ def measure_folders(
     if found := finished(out, request):
         return found
 
-    chosen = pick_device(device)
-    processes = Processes.launched(chosen)
-    if processes.count > 1:
-        chosen = processes.device
-    yield Event("load the concept space", 0, 1)
-    space = open_space(base, offload_device(chosen))
+    session = yield from Session.opening(base, Workers.join(device))
     coded = {}
     for side, paths in files.items():
         images = {i: partial(open_image, path) for i, path in paths.items()}
-        store = code_store(out / WORK / f"{side}-{request[:16]}", list(images), space)
-        stage = f"encode {side} images"
-        coded[side] = yield from encode_all(store, space, images, stage, processes, side)
-    if processes.is_first:
-        copy_space(base, out)
-        yield from _write(out, base, settings, request, matched, files, coded, space.domain)
-        tidy(out)
-    barrier(processes)
-    return load_bundle(out)
+        folder = out / WORK / f"{side}-{request[:16]}"
+        coded[side] = yield from session.encode(folder, images, f"encode {side} images", side)
+    work = _write(out, base, settings, request, matched, files, coded, session.space.domain)
+    return (yield from session.workers.bundle(out, work))
 
 
 def _request(files: dict[str, dict[str, Path]], base: Bundle, settings: MeasureSettings) -> str:
@@ -149,6 +131,7 @@ def _write(
     found: dict[str, CodedImages],
     domain: Domain | None,
 ) -> Work[None]:
+    copy_space(base, out)
     kept = _Kept.of(found, matched.paired)
     coded = kept.coded
     for side, images in coded.items():

@@ -1,4 +1,4 @@
-"""The drawings of one evaluation: every caption one or more times, drawn where they are missing."""
+"""The generated images of a run: read from their store, generated where they are missing."""
 
 from __future__ import annotations
 
@@ -12,60 +12,82 @@ from PIL import Image
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.data.identity import drawing_id
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import Failed, TextToImage
-from blindspots_hub.generation.image_files import DrawingStore, GeneratedImage
+from blindspots_hub.generation.generate import Failed, TextToImage, load_pipeline
+from blindspots_hub.generation.image_files import GeneratedImage
+from blindspots_hub.generation.models import KnownModel
+from blindspots_hub.generation.plan import Plan
+from blindspots_hub.generation.store import GenerationStore
+from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.gpu_work import draw
 from blindspots_hub.runs.loading import NoImage
-from blindspots_hub.runs.request import Request
+from blindspots_hub.runs.session import Workers
+from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
 
 BLOCK = 256
 """Rows of a table with images that are written at once."""
 
 
-class Drawings:
-    """Images that a pipeline draws for captions, kept below `folder` as they are made."""
+def opening_store(
+    folder: Path, plan: Plan, model: KnownModel, workers: Workers
+) -> Work[tuple[GenerationStore, TextToImage | None]]:
+    """The store of a plan's images, and the pipeline that makes them: None where all are there.
+
+    Raises `BlindspotsError` where `folder` holds other images, and for what `load_pipeline` does.
+    """
+    store = GenerationStore(folder, plan)
+    if store.complete:
+        return store, None
+    yield Event(f"load {model.title}", 0, 1)
+    pipeline = load_pipeline(model, workers.device, offload_device(workers.device))
+    yield from workers.first(store.begin(model.name, model.title, pipeline.describe()))
+    return store, pipeline
+
+
+class Generations:
+    """Images of these pairs' captions, several a caption perhaps; a store may hold more pairs."""
 
     def __init__(
-        self, folder: Path, request: Request, captions: Mapping[str, str], pipeline: TextToImage
+        self, store: GenerationStore, pair_ids: Sequence[str], pipeline: TextToImage | None
     ) -> None:
-        self._store = DrawingStore(folder, request.how)
-        self._pipeline, self._seed = pipeline, request.seed
+        self.store, self._pipeline = store, pipeline
+        plan = store.plan
+        self._seed = int(plan.how["seed"])
         self.of_pair: dict[str, list[str]] = {
-            pair_id: [drawing_id(pair_id, number) for number in range(request.seeds)]
-            for pair_id in request.pair_ids
+            pair_id: [drawing_id(pair_id, number) for number in range(plan.seeds)]
+            for pair_id in pair_ids
         }
         self.pair_of = {name: i for i, names in self.of_pair.items() for name in names}
-        self.captions = {name: captions[pair_id] for name, pair_id in self.pair_of.items()}
-
-    @property
-    def folder(self) -> Path:
-        """Where the images lie; another way of drawing has another folder."""
-        return self._store.folder
+        self.captions = {name: plan.captions[i] for name, i in self.pair_of.items()}
 
     @property
     def names(self) -> list[str]:
-        """Names of all drawings: by pair, then by number."""
+        """Names of all images: by pair, then by number."""
         return list(self.captions)
 
-    @property
-    def kept(self) -> int:
-        """How many are drawn, or known to have no image."""
-        return sum(map(self._store.has, self.names))
+    def generate(self, names: Sequence[str], batch: int) -> Iterator[str]:
+        """Generate those that are not there yet, `batch` at once; yields every name in turn.
 
-    def draw_missing(self, names: Sequence[str]) -> None:
-        """Draw those that are not there yet, all at once.
-
-        Raises `BlindspotsError` where memory does not hold a single one: more memory may, so that
-        this is no fact about the caption.
+        Shards that are whole by then are written. Raises `BlindspotsError` where memory does not
+        hold a single image: more memory may, so that this is no fact about the caption.
         """
-        missing = [name for name in names if not self._store.has(name)]
+        for some in portions(names, batch):
+            self._generate_missing(some)
+            yield from some
+        self.store.pack(names)
+
+    def _generate_missing(self, names: Sequence[str]) -> None:
+        missing = [name for name in names if not self.store.has(name)]
+        if not missing:
+            return
+        if self._pipeline is None:
+            raise self._removed(missing[0])
         asked = [(self.captions[name], name) for name in missing]
         no_room = None
         for name, outcome in zip(missing, draw(self._pipeline, asked, self._seed), strict=True):
             if isinstance(outcome, Failed) and outcome.cause == "out_of_memory":
                 no_room = outcome.reason
             else:
-                self._store.put(name, outcome)
+                self.store.put(name, outcome)
         if no_room is not None:
             raise BlindspotsError(
                 f"{no_room} Close what else uses it, or ask for smaller images (--size); what is "
@@ -73,43 +95,58 @@ class Drawings:
             )
 
     def get(self, name: str) -> GeneratedImage:
-        """A drawing that is there."""
-        drawing = self._store.get(name)
-        if drawing is None:
-            raise BlindspotsError(
-                f"The drawing {name} was removed from {self.folder} while it was needed: run the "
-                "same again."
-            )
-        return drawing
+        """What became of an image that was generated."""
+        found = self.store.get(name)
+        if found is None:
+            raise self._removed(name)
+        return found
+
+    def _removed(self, name: str) -> BlindspotsError:
+        return BlindspotsError(
+            f"The generated image {name} was removed from {self.store.folder} while it was needed: "
+            "run the same again."
+        )
 
     def image(self, name: str) -> Image.Image:
-        """The image of a drawing that is there; `NoImage` by its status where it has none."""
-        drawing = self.get(name)
-        if drawing.status != "ok":
-            raise NoImage(drawing.status, f"The drawing {name} has the status {drawing.status}.")
-        return drawing.image()
+        """The image of this name; `NoImage` by its status where there is none."""
+        found = self.get(name)
+        if found.status != "ok":
+            raise NoImage(found.status, f"The image {name} has the status {found.status}.")
+        return found.image()
 
-    def tables(self, out: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        """The bundle's table GENERATIONS in blocks of rows; `out` is the cause of a drawing."""
-        numbers = {
-            name: number for names in self.of_pair.values() for number, name in enumerate(names)
-        }
+    def tables(self, out: Mapping[str, str], embed: bool) -> Iterator[dict[str, Any]]:
+        """The bundle's table GENERATIONS in blocks of rows; `out` is the cause of an image.
+
+        Where `embed` is false the table holds no image, only its sha256.
+        """
+        plan = self.store.plan
         for names in blocks(self.names):
             kept = [self.get(name) for name in names]
             yield {
                 "pair_id": [self.pair_of[name] for name in names],
-                "draw": [numbers[name] for name in names],
+                "draw": [plan.names[name][1] for name in names],
                 "seed": [one.seed for one in kept],
                 "image": [
-                    image_cell(one.png, f"{name}.png")
+                    image_cell(one.content if embed else None, f"{name}.{plan.encoding.suffix}")
                     for name, one in zip(names, kept, strict=True)
                 ],
                 "image_sha256": [
-                    None if one.png is None else sha256(one.png).hexdigest() for one in kept
+                    None if one.content is None else sha256(one.content).hexdigest() for one in kept
                 ],
                 "flags": [list(one.flags) for one in kept],
                 "status": [out.get(name, "ok") for name in names],
             }
+
+
+def telling_what_is_kept(store: GenerationStore, work: Work[None]) -> Work[None]:
+    """`work`, whose refusals of a GPU then say how many images need not be generated again."""
+    try:
+        yield from work
+    except GpuRefused as refused:
+        raise GpuRefused(
+            f"{refused} {store.kept:,} of {len(store.plan.names):,} images are drawn and kept: run "
+            "the same again to go on from there."
+        ) from refused
 
 
 def blocks(names: Sequence[str]) -> Iterator[Sequence[str]]:

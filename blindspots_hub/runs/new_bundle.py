@@ -7,14 +7,16 @@ of pairs are measured and the map of all concepts is drawn; models come later, b
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 
 from blindspots_hub.analysis.concept_map import concept_table
-from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, QUALITY, SAE
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.domain import Domain
@@ -24,13 +26,14 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.runs.assemble import assemble
-from blindspots_hub.runs.encoding import ImageLoader, code_store, coded_side, encode_all
+from blindspots_hub.runs.assemble import Blocks, EncodedImages, assemble
+from blindspots_hub.runs.encoding import coded_side
 from blindspots_hub.runs.generating import BLOCK, portions
-from blindspots_hub.runs.request import WORK, finished, tidy
+from blindspots_hub.runs.loading import ImageLoader
+from blindspots_hub.runs.request import WORK, finished
+from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.sources import own_pairs
 from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.files import fingerprint, write_bytes
@@ -55,26 +58,19 @@ def new_bundle(
 
     `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
     or Hub id `backbone`. `pairs_from` is what `evaluate` takes by that name; `seed` chooses `pairs`
-    of them. A backbone in a folder becomes part of the bundle. Run again it goes on where it
-    stopped. Raises `BlindspotsError` for what the user can mend.
+    of them. A backbone in a folder becomes part of the bundle. Processes that `accelerate launch`
+    started share the work. Run again it goes on where it stopped. Raises `BlindspotsError` for what
+    the user can mend.
     """
     settings = settings or MeasureSettings()
     source = yield from own_pairs(pairs_from)
     ids = choose_pairs(source.captions, pairs, seed)
     if len(ids) < 2:
         raise BlindspotsError(f"{pairs_from} holds {len(ids)} usable pairs: give at least 2.")
+    workers = Workers.join(device)
     yield Event("load the concept space", 0, 1)
-    chosen = pick_device(device)
-    weights = RASAE.from_pretrained(sae).to(offload_device(chosen))
-    named = backbone or weights.config.backbone
-    if backbone is None and "/" not in named and not Path(named).is_dir():
-        raise BlindspotsError(
-            f"The RA-SAE {sae} was trained on a backbone in a folder {named!r}: say where that "
-            "lies with --backbone."
-        )
-    revision = None if backbone else weights.config.backbone_revision
-    network = Backbone.load(named, revision, offload_device(chosen))
-    space = ConceptSpace(network, weights)
+    networks = _Networks.load(sae, backbone, offload_device(workers.device))
+    space = ConceptSpace(networks.backbone, networks.sae)
     request = fingerprint(
         {"space": space.description, "pairs": ids, "settings": settings.to_dict()}
     )
@@ -85,19 +81,13 @@ def new_bundle(
         return open_image(source.image(pair_id) or b"", f"the natural image of pair {pair_id}")
 
     images: dict[str, ImageLoader] = {pair_id: partial(natural, pair_id) for pair_id in ids}
-    domain = yield from _domain(sae, space, ids, images, out)
-    space = ConceptSpace(network, weights, domain)
-    store = code_store(out / WORK, ids, space)
-    coded = yield from encode_all(store, space, images, "encode natural images", side="natural")
+    yield from workers.first(_fit_domain(sae, space, images, out))
+    session = Session(workers, replace(space, domain=_known_domain(sae, out)))
+    coded = yield from session.encode(out / WORK, images, "encode natural images", "natural")
     if len(coded.ids) < 2:
         why = next(iter(coded.failed.values())).cause if coded.failed else "none were found"
         raise BlindspotsError(f"Only {len(coded.ids)} images of {pairs_from} can be read: {why}.")
     side = coded_side(coded, source.captions, images, settings.tokens)
-    yield Event("draw the map of all concepts", 0, 1)
-    concepts = concept_table(weights.dictionary.cpu().numpy(), side.energies)
-    _copy_networks(sae, weights, named, out)
-    if domain is not None:
-        domain.save(out / SAE)
     identity = {
         "name": f"{Path(sae).name or SAE}-start".lower(),
         "version": "1.0.0",
@@ -106,31 +96,73 @@ def new_bundle(
         "skipped": dict(source.skipped),
     }
     rows = (source.columns(some) for some in portions(side.ids, BLOCK))
-    yield from assemble(out, identity, rows, concepts, side, [], settings)
-    tidy(out)
-    return load_bundle(out)
+    work = _write(out, identity, rows, networks, session.space, side, settings)
+    return (yield from workers.bundle(out, work))
 
 
-def _domain(
-    sae: str, space: ConceptSpace, ids: list[str], images: dict[str, ImageLoader], out: Path
-) -> Work[Domain | None]:
-    """What the RA-SAE tells of the images it was trained on, or what its first bundle shows it.
+@dataclass(frozen=True)
+class _Networks:
+    """The two networks of the new concept space, and the names that they were loaded by."""
 
-    The latter are the natural images of the pairs, where they are enough to say something.
+    sae: RASAE
+    sae_name: str
+    backbone: Backbone
+    backbone_name: str
+
+    @classmethod
+    def load(cls, sae: str, backbone: str | None, device: str) -> _Networks:
+        weights = RASAE.from_pretrained(sae).to(device)
+        named = backbone or weights.config.backbone
+        if backbone is None and "/" not in named and not Path(named).is_dir():
+            raise BlindspotsError(
+                f"The RA-SAE {sae} was trained on a backbone in a folder {named!r}: say where that "
+                "lies with --backbone."
+            )
+        revision = None if backbone else weights.config.backbone_revision
+        return cls(weights, sae, Backbone.load(named, revision, device), named)
+
+
+def _write(
+    out: Path,
+    identity: dict[str, Any],
+    pairs: Blocks,
+    networks: _Networks,
+    space: ConceptSpace,
+    side: EncodedImages,
+    settings: MeasureSettings,
+) -> Work[None]:
+    yield Event("draw the map of all concepts", 0, 1)
+    concepts = concept_table(space.sae.dictionary.cpu().numpy(), side.energies)
+    _copy_networks(networks, out)
+    if space.domain is not None:
+        space.domain.save(out / SAE)
+    yield from assemble(out, identity, pairs, concepts, side, [], settings)
+
+
+def _known_domain(sae: str, out: Path) -> Domain | None:
+    """What the RA-SAE tells of the images it was trained on, or what `_fit_domain` found."""
+    return Domain.load(model_files(sae)) or Domain.load(out / WORK)
+
+
+def _fit_domain(
+    sae: str, space: ConceptSpace, images: dict[str, ImageLoader], out: Path
+) -> Work[None]:
+    """Keep what the first bundle shows of an RA-SAE whose own images are not known.
+
+    These are the natural images of the pairs, where they are enough to say something.
     """
-    for folder in (model_files(sae), out / WORK):
-        if known := Domain.load(folder):
-            return known
+    if _known_domain(sae, out) is not None:
+        return
     readable: list[torch.Tensor] = []
-    for image_id in ids:
+    for load in images.values():
         try:
-            readable.append(space.backbone.preprocess(images[image_id]()))
+            readable.append(space.backbone.preprocess(load()))
         except BlindspotsError:
             continue  # told of when the images are encoded
         if len(readable) == IMAGES:
             break
     if len(readable) < LEAST:
-        return None
+        return
     fitted = yield from fitting_domain(
         space.sae,
         space.backbone.layout,
@@ -139,16 +171,15 @@ def _domain(
         "the natural images of its first bundle; those it was trained on are not known",
     )
     fitted.save(out / WORK)
-    return fitted
 
 
-def _copy_networks(sae: str, weights: RASAE, backbone: str, out: Path) -> None:
-    weights.save_pretrained(out / SAE)
+def _copy_networks(networks: _Networks, out: Path) -> None:
+    networks.sae.save_pretrained(out / SAE)
     for name in (CARD, QUALITY):
-        told = Path(sae).expanduser() / name
+        told = Path(networks.sae_name).expanduser() / name
         if told.is_file():
             write_bytes(out / SAE / name, told.read_bytes())
-    folder = Path(backbone).expanduser()
+    folder = Path(networks.backbone_name).expanduser()
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.suffix in _OF_A_BACKBONE:
             write_bytes(out / BACKBONE / path.name, path.read_bytes())

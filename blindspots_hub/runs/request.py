@@ -14,6 +14,7 @@ from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.pipeline_files import revision_of
+from blindspots_hub.generation.plan import Encoding, Plan
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.utils.files import fingerprint, sweep
 
@@ -25,40 +26,45 @@ WORK = ".work"
 class Request:
     """What an evaluation's result depends on; recorded in its manifest."""
 
-    model: KnownModel
+    name: str
+    """Name of the model in the bundle."""
+    plan: Plan
+    """The generated images; those of `pair_ids` are evaluated."""
     pair_ids: Sequence[str]
-    seed: int
     concept_space: dict[str, Any]
     settings: MeasureSettings
-    seeds: int = 1
-    """How many times each caption is drawn."""
+    embed_images: bool = True
+    """Whether the bundle's own table holds the generated images."""
 
     @cached_property
     def fingerprint(self) -> str:
         """Identity of the request: the same request gives the same tables."""
-        return fingerprint(
-            {
-                "how": self.how,
-                "pairs": list(self.pair_ids),
-                "space": self.concept_space,
-                "settings": self.settings.to_dict(),
-                "seeds": self.seeds,
-            }
-        )
-
-    @cached_property  # hashes every file of a local checkpoint
-    def how(self) -> dict[str, Any]:
-        """What an image depends on besides its caption."""
-        folder = Path(self.model.source).expanduser()
-        # A folder has no revision of its own: the hash of its files tells when a newer checkpoint
-        # took its place. A Hub id without a revision means what is newest when it is drawn.
-        return {
-            "source": self.model.title if self.model.is_local else self.model.source,
-            "revision": revision_of(folder) if self.model.is_local else self.model.revision,
-            "unet": self.model.unet,
-            "settings": asdict(self.model.settings),
-            "seed": self.seed,
+        asked = {
+            "how": dict(self.plan.how),
+            "pairs": list(self.pair_ids),
+            "space": self.concept_space,
+            "settings": self.settings.to_dict(),
+            "seeds": self.plan.seeds,
         }
+        if self.plan.encoding != Encoding():
+            asked["encoding"] = self.plan.encoding.to_json()
+        if not self.embed_images:
+            asked["embed_images"] = False
+        return fingerprint(asked)
+
+
+def how_generated(model: KnownModel, seed: int) -> dict[str, Any]:
+    """What an image depends on besides its caption, JSON-able; hashes a local checkpoint."""
+    folder = Path(model.source).expanduser()
+    # A folder has no revision of its own: the hash of its files tells when a newer checkpoint
+    # took its place. A Hub id without a revision means what is newest when it is drawn.
+    return {
+        "source": model.title if model.is_local else model.source,
+        "revision": revision_of(folder) if model.is_local else model.revision,
+        "unet": model.unet,
+        "settings": asdict(model.settings),
+        "seed": seed,
+    }
 
 
 def finished(out: Path, request: str) -> Bundle | None:

@@ -26,7 +26,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card
 from blindspots_hub.explorer.page import format as shown
 from blindspots_hub.explorer.page.app import build_app
-from blindspots_hub.explorer.page.catalog import Catalog, frequency_bytes, menu
+from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import csv_text, rankings

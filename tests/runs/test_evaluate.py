@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bundle_tools import rehash
+from engine_fixtures import generated
 from PIL import Image
 
 from blindspots_hub import planted
@@ -23,6 +24,7 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.artifacts.writer import write_table
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.measure.table import MeasureSettings, measure
 from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import Event, drive
@@ -91,7 +93,11 @@ def test_shard_and_batch_size_do_not_change_a_bit(
 ) -> None:
     monkeypatch.setattr(encoding, "SHARD", shard)
     evaluate(MODEL, tmp_path / "b", pairs=PAIRS, batch=batch)
-    assert _tables(tmp_path / "b") == _tables(evaluated.root)
+    made, once = (_tables(root) for root in (tmp_path / "b", evaluated.root))
+    in_store = {name for name in {*made, *once} if name.startswith("images/")}
+    for name in {*made, *once} - in_store:
+        assert made[name] == once[name], name
+    assert generated(tmp_path / "b/images/alder-1") == generated(evaluated.root / "images/alder-1")
 
 
 def test_cancelled_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -> None:
@@ -102,15 +108,16 @@ def test_cancelled_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path
             if event.stage == DRAW and event.done >= stop_after:
                 break
         work.close()
-    drawn = len(list((out / WORK).rglob("*.png")))
-    assert 40 <= drawn < PAIRS
+    assert 40 <= len(generated(out / "images/alder-1")) < PAIRS
     with pytest.raises(BlindspotsError, match=r"bundle\.json is missing"):
         load_bundle(out)
     evaluate(MODEL, out, pairs=PAIRS)
     assert _tables(out) == _tables(evaluated.root)
 
 
-def test_killed_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -> None:
+def test_killed_and_run_again_ends_the_same(
+    evaluated: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "b"
     command = [sys.executable, "-m", "blindspots_hub", "evaluate", MODEL, "--out", str(out)]
     command += ["--pairs", str(PAIRS), "--quiet"]
@@ -123,16 +130,20 @@ def test_killed_and_run_again_ends_the_same(evaluated: Bundle, tmp_path: Path) -
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     # An image without its record, killed between the two, is drawn again.
-    whole = [path for path in out.rglob("*.png") if path.with_suffix(".json").exists()]
-    before = {path: path.stat().st_mtime_ns for path in whole}
-    work = evaluate.stream(MODEL, out, pairs=PAIRS)
-    for event in work:
-        if event.stage == "compute tables":
-            kept = {path: path.stat().st_mtime_ns for path in before}
-            assert kept == before, "images that were there were drawn again"
-            break
-    for _ in work:
-        pass
+    single = out / "images/alder-1/.work"
+    unrecorded = {f.stem for f in single.glob("*.png") if not f.with_suffix(".json").exists()}
+    whole = {*generated(out / "images/alder-1")} - unrecorded
+    assert len(whole) >= 19
+    drawn: set[str] = set()
+    attempt = TextToImage._attempt
+
+    def told(self: TextToImage, pairs: list[tuple[str, str]], seed: int) -> object:
+        drawn.update(name for _, name in pairs)
+        return attempt(self, pairs, seed)
+
+    monkeypatch.setattr(TextToImage, "_attempt", told)
+    evaluate(MODEL, out, pairs=PAIRS)
+    assert not whole & drawn, "images that were there were drawn again"
     assert _tables(out) == _tables(evaluated.root)
 
 
@@ -258,7 +269,7 @@ def test_full_disk_keeps_what_was_drawn(
     out = tmp_path / "b"
     with pytest.raises(BlindspotsError, match="disk is full"):
         evaluate(MODEL, out, pairs=PAIRS)
-    assert len(list(out.rglob("*.png"))) >= 20
+    assert len(generated(out / "images/alder-1")) >= 20
     evaluate(MODEL, out, pairs=PAIRS)
     assert _tables(out) == _tables(evaluated.root)
 

@@ -128,7 +128,7 @@ def test_a_kill_between_image_and_record_costs_that_image(tmp_path: Path) -> Non
         if event.stage == "draw and measure" and event.done == 10:
             break
     work.close()
-    images = sorted((out / WORK).rglob("*.png"))
+    images = sorted((out / "images").rglob("*.png"))
     victim = images[4]
     content = victim.read_bytes()
     victim.with_suffix(".json").unlink()

@@ -26,9 +26,9 @@ from blindspots_hub.runs.encoding import (
     code_store,
     encode_all,
     encode_shards,
-    open_space,
 )
 from blindspots_hub.runs.loading import AHEAD, NoImage, loading
+from blindspots_hub.runs.session import open_space
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, TextToImage
 from blindspots_hub.runs import gpu_work
-from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluate import evaluate
+from blindspots_hub.runs.session import open_space
 from blindspots_hub.utils.memory import AdaptiveBatch
 
 NO_MEMORY = (

@@ -24,11 +24,11 @@ from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, Generated, TextToImage
 from blindspots_hub.runs import encoding
-from blindspots_hub.runs.encoding import open_space
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.evaluation import DRAW
 from blindspots_hub.runs.folders import measure_folders
 from blindspots_hub.runs.pairing import pair_up
+from blindspots_hub.runs.session import open_space
 
 CAUSES = ["unreadable", "not_encoded", "missing", "blank", "pipeline_error"]
 

@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from engine_fixtures import files, paired_folders
+from engine_fixtures import captioned_folder, files, paired_folders
 
+from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.runs.confounds import Alteration, confounds
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.folders import measure_folders
+from blindspots_hub.runs.generate import generate
+from blindspots_hub.runs.new_bundle import new_bundle
 from blindspots_hub.utils.distributed import Processes, barrier
 
 MODULE = ("-m", "blindspots_hub")
@@ -53,6 +58,16 @@ def test_two_processes_evaluate_as_one(tmp_path: Path) -> None:
     assert files(tmp_path / "two") == files(tmp_path / "one")
 
 
+@pytest.mark.slow
+def test_two_processes_generate_as_one(tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    run = launched(*MODULE, "generate", "planted/cedar", "--out", str(out), "--pairs", "70")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("70 images of 70 captions are in") == 1
+    generate("planted/cedar", tmp_path / "one", pairs=70)
+    assert files(out) == files(tmp_path / "one")
+
+
 def test_two_processes_measure_as_one(tmp_path: Path) -> None:
     natural, generated = paired_folders(tmp_path, 40)
     out = tmp_path / "two"
@@ -60,6 +75,72 @@ def test_two_processes_measure_as_one(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr[-3000:]
     measure_folders(natural, generated, tmp_path / "one")
     assert files(out) == files(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_two_processes_start_as_one(tmp_path: Path) -> None:
+    sae, backbone = str(planted.BUNDLE / "sae"), str(planted.BUNDLE / "backbone")
+    pairs = captioned_folder(tmp_path / "own", 40)[0].parent
+    run = launched(
+        *MODULE, "start", sae, "--backbone", backbone, "--pairs-from", str(pairs),
+        "--pairs", "40", "--out", str(tmp_path / "two"), "--quiet",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("concepts fire in 40 natural images") == 1
+    new_bundle(sae, str(pairs), tmp_path / "one", pairs=40, backbone=backbone)
+    assert files(tmp_path / "two") == files(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_two_processes_alter_as_one(tmp_path: Path) -> None:
+    out = tmp_path / "two"
+    run = launched(
+        *MODULE, "confounds", "--out", str(out), "--pairs", "40", "--jpeg", "60", "--quiet"
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.count("JPEG 60: 40 images against themselves") == 1
+    confounds(load_bundle(planted.BUNDLE), tmp_path / "one", [Alteration(jpeg=60)], pairs=40)
+    assert files(out) == files(tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["start", "confounds"])
+def test_each_process_encodes_its_own_shards_and_one_writes(tmp_path: Path, command: str) -> None:
+    """What every process does and writes is told by the process that did it."""
+    log, program = tmp_path / "log", tmp_path / "program.py"
+    program.write_text(
+        "import os, sys\n"
+        "from blindspots_hub import cli\n"
+        "from blindspots_hub.measure.store import CodeStore\n"
+        "from blindspots_hub.utils import files\n"
+        "write, json_bytes = CodeStore.write, files.json_bytes\n"
+        "def told(what):\n"
+        f"    with open({str(log)!r}, 'a') as lines:\n"
+        "        lines.write(os.environ['RANK'] + ' ' + what + '\\n')\n"
+        "def shard(self, number, *more):\n"
+        "    told(f'shard {self.folder.parent.name} {number}')\n"
+        "    write(self, number, *more)\n"
+        "def told_json(value):\n"
+        "    told('json')\n"
+        "    return json_bytes(value)\n"
+        "CodeStore.write, files.json_bytes = shard, told_json\n"
+        "cli.main(sys.argv[1:])\n"
+    )
+    arguments = {
+        "start": [
+            str(planted.BUNDLE / "sae"), "--backbone", str(planted.BUNDLE / "backbone"),
+            "--pairs-from", str(planted.BUNDLE),
+        ],
+        "confounds": ["--jpeg", "60"],
+    }[command]  # fmt: skip
+    out = str(tmp_path / "o")
+    run = launched(str(program), command, *arguments, "--pairs", "40", "--out", out, "--quiet")
+    assert run.returncode == 0, run.stderr[-3000:]
+    lines = log.read_text().splitlines()
+    shards = [line for line in lines if " shard " in line]
+    assert len(shards) == len(set(shards)) == (2 if command == "start" else 4)
+    assert {line[0] + line[-1] for line in shards} == {"00", "11"}
+    assert {line for line in lines if line.endswith("json")} == {"0 json"}
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_the_first_drawing_is_that_of_a_single_one(once: Bundle, thrice: Bundle)
 
 def test_generated_energies_are_means_over_drawings(thrice: Bundle, tmp_path: Path) -> None:
     from blindspots_hub.data.images import open_image
-    from blindspots_hub.runs.encoding import open_space
+    from blindspots_hub.runs.session import open_space
 
     space = open_space(thrice)
     assert thrice.image_ids("alder-1") == thrice.image_ids(NATURAL)

@@ -1,0 +1,110 @@
+"""`generate`: captions in, a store of generated images out, to be measured later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.data.identity import choose_pairs
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.models import KnownModel, resolve
+from blindspots_hub.generation.plan import Encoding, Plan
+from blindspots_hub.generation.store import GenerationStore
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs import encoding
+from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
+from blindspots_hub.runs.request import how_generated
+from blindspots_hub.runs.session import Workers
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+
+STAGE = "generate images"
+
+PAIRS = 200
+"""Pairs that are drawn unless the caller says otherwise."""
+
+
+@Call
+def generate(
+    model: str,
+    out: str | Path,
+    *,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    seeds: int = 1,
+    bundle: Bundle | None = None,
+    pairs_from: str | None = None,
+    device: str | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    size: int | None = None,
+    batch: int = 1,
+    quality: int | None = None,
+) -> Work[GenerationStore]:
+    """Generate images of captions and return the store of them, written to `out`.
+
+    Arguments are those of `evaluate`, whose images these are: `evaluate(..., generations=out)`
+    measures them without the model, on any bundle that has the pairs, as often as you like. Images
+    are lossless PNG files in parquet shards, or WebP files of `quality` 1 to 100.
+
+    Processes that `accelerate launch` started share the work. Run again it goes on where it
+    stopped; with more pairs or seeds it keeps the images that are there. Raises `BlindspotsError`
+    for what the user can mend, and where `out` holds images of another model or of other settings.
+    """
+    planted.register()
+    known = with_settings(resolve(model), steps, guidance, size)
+    source = yield from open_pairs(pairs_from, bundle or load_bundle(planted.BUNDLE))
+    plan = planned(known, source, pairs, seed, seeds, batch, Encoding(quality))
+    workers = Workers.join(device)
+    store, pipeline = yield from opening_store(Path(out), plan, known, workers)
+    images = Generations(store, list(plan.captions), pipeline)
+    yield from telling_what_is_kept(store, generating(images, workers, batch, STAGE))
+    yield from workers.first(_finished(store))
+    return store
+
+
+def generating(images: Generations, workers: Workers, batch: int, stage: str) -> Work[None]:
+    """Generate what is missing of a whole store; of several processes each does its own shards."""
+    shards = images.store.plan.shards[workers.processes.rank :: workers.processes.count]
+    done, total = 0, sum(map(len, shards))
+    yield Event(stage, done, total)
+    for names in shards:
+        for _ in images.generate(names, batch):
+            done += 1
+            yield Event(stage, done, total)
+
+
+def _finished(store: GenerationStore) -> Work[None]:
+    store.finish()
+    yield Event(STAGE, 1, 1)
+
+
+def planned(
+    model: KnownModel,
+    source: CaptionedImages,
+    pairs: int,
+    seed: int,
+    seeds: int,
+    batch: int,
+    stored_as: Encoding | None = None,
+) -> Plan:
+    """The images that these arguments of `evaluate` and `generate` ask for, checked."""
+    if batch < 1:
+        raise BlindspotsError(f"{batch} captions cannot be drawn at once: ask for at least 1.")
+    if seeds < 1:
+        raise BlindspotsError(f"A caption cannot be drawn {seeds} times: ask for at least 1.")
+    ids = choose_pairs(source.captions, pairs, seed)
+    if len(ids) < 2:
+        raise BlindspotsError(f"{pairs} pair is too few to compare anything: ask for at least 2.")
+    captions = {pair_id: source.captions[pair_id] for pair_id in ids}
+    how = how_generated(model, seed)
+    stored_as = stored_as or Encoding()
+    return Plan(how, captions, seeds, stored_as, pairs_a_shard=encoding.SHARD)
+
+
+def with_settings(
+    model: KnownModel, steps: int | None, guidance: float | None, size: int | None
+) -> KnownModel:
+    """The model with the settings that are given in the place of its own."""
+    given = {"steps": steps, "guidance": guidance, "height": size, "width": size}
+    return model.with_settings(**{name: one for name, one in given.items() if one is not None})
