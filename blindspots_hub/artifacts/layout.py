@@ -25,7 +25,7 @@ PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
 
 IMAGES = "images"
-"""Folder beside the parts, and none of them: the images that evaluations generated, a store for each
+"""Folder beside the parts, and none of them: images that evaluations generated, a store for each
 model. No manifest names it and nothing publishes it; a bundle is whole without."""
 
 FINDINGS = "deltas/analyses"
