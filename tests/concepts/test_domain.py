@@ -155,7 +155,8 @@ def test_measuring_folders_warns_and_goes_on(base: Bundle, tmp_path: Path) -> No
             image.save(tmp_path / side / f"{i}.png")
     events: list[Event] = []
     folders = (tmp_path / "real", tmp_path / "made")
-    found = measure_folders(*folders, tmp_path / "out", bundle=base, show=events.append)
+    work = measure_folders.stream(*folders, tmp_path / "out", bundle=base)
+    found = drive(work, events.append)
     told = [event.detail["warning"] for event in events if "warning" in event.detail]
     assert [sentence.split(" do ")[0] for sentence in told] == [
         "The natural images", "The generated images",
@@ -183,7 +184,8 @@ def test_measuring_folders_warns_and_goes_on(base: Bundle, tmp_path: Path) -> No
 
 def test_the_planted_world_is_measured_without_a_warning(base: Bundle, tmp_path: Path) -> None:
     events: list[Event] = []
-    found = evaluate("planted/cedar", tmp_path / "o", pairs=40, bundle=base, show=events.append)
+    work = evaluate.stream("planted/cedar", tmp_path / "o", pairs=40, bundle=base)
+    found = drive(work, events.append)
     assert not any("warning" in event.detail for event in events)
     entry = found.model("cedar").domain
     assert [entry[side]["images"] for side in ("natural", "generated")] == [40, 40]
