@@ -65,6 +65,7 @@ def test_other_kinds_are_outside_the_planted_space(kind: str, own: np.ndarray) -
     assert not mixed.is_outside
 
 
+@pytest.mark.slow
 def test_drawings_are_outside_a_photographic_space() -> None:
     space = kinds.photographic_space()
     inside = kinds.looks(space, kinds.textures(60, seed=9))
