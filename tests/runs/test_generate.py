@@ -148,7 +148,7 @@ def test_without_embedding_a_bundle_holds_hashes_and_is_whole(
 
 
 def test_the_store_is_no_part_of_the_bundle(evaluated: Bundle, tmp_path: Path) -> None:
-    assert not any(name.startswith("images") for name in evaluated.manifest["files"])
+    assert not any(name.startswith("images") for name in evaluated.manifest.files)
     assert faults(evaluated.root) == []
     staged = drive(
         staging(evaluated, "cedar", Version.parse("1.0.0"), THUMBNAILS_ONLY, tmp_path / "staged")
