@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import random
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -329,6 +330,7 @@ def test_kills_lose_an_image_each_at_most(tmp_path: Path, wanted: int) -> None:
             process.join()
             if process.exitcode == 0:
                 break
+            assert process.exitcode == -signal.SIGKILL
             kills += 1
             found = generated(out)
             assert kept.items() <= found.items(), "images that were there are gone"
