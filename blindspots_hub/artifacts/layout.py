@@ -25,8 +25,8 @@ PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""
 
 IMAGES = "images"
-"""Folder beside the parts, and none of them: images that evaluations generated, a store for each
-model. No manifest names it and nothing publishes it; a bundle is whole without."""
+"""Folder beside the parts, none of them: the images that evaluations generated, a store a model.
+No manifest names it and nothing publishes it; a bundle is whole without."""
 
 FINDINGS = "deltas/analyses"
 """Folder of the optional tables of analyses: they belong to the tables that they were made from."""

@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import random
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def test_a_second_concept_space_reads_the_same_images(store: Path, tmp_path: Pat
         None, tmp_path / "b", generations=store, bundle=base, pairs_from=str(planted.BUNDLE)
     )
     assert found.concept_space == base.concept_space
-    assert found.model("cedar")["pairs"] == PAIRS
+    assert found.model("cedar").pairs == PAIRS
     assert faults(found.root) == []
 
 
@@ -133,7 +134,7 @@ def test_some_pairs_of_a_store(evaluated: Bundle, store: Path, tmp_path: Path) -
     rows = np.array([evaluated.image_ids("cedar").index(i) for i in few.image_ids("cedar")])
     kept = evaluated.energies("cedar").take(rows)
     assert np.array_equal(few.energies("cedar").energies, kept.energies)
-    assert few.model("cedar")["pairs"] == 12
+    assert few.model("cedar").pairs == 12
 
 
 def test_without_embedding_a_bundle_holds_hashes_and_is_whole(
@@ -148,7 +149,7 @@ def test_without_embedding_a_bundle_holds_hashes_and_is_whole(
 
 
 def test_the_store_is_no_part_of_the_bundle(evaluated: Bundle, tmp_path: Path) -> None:
-    assert not any(name.startswith("images") for name in evaluated.manifest["files"])
+    assert not any(name.startswith("images") for name in evaluated.manifest.files)
     assert faults(evaluated.root) == []
     staged = drive(
         staging(evaluated, "cedar", Version.parse("1.0.0"), THUMBNAILS_ONLY, tmp_path / "staged")
@@ -160,6 +161,24 @@ def test_the_store_is_no_part_of_the_bundle(evaluated: Bundle, tmp_path: Path) -
     assert faults(root) == []
 
 
+def test_the_images_of_a_model_that_is_added_stay(tmp_path: Path) -> None:
+    evaluate(MODEL, tmp_path / "b", pairs=6)
+    both = evaluate("planted/willow", tmp_path / "b", pairs=8)
+    assert set(both.models) == {"cedar", "willow"}
+    kept = {name: len(generated(tmp_path / "b/images" / name)) for name in both.models}
+    assert kept == {"cedar": 6, "willow": 8}
+    assert faults(both.root) == []
+    for source in (NATURAL, "cedar", "willow"):
+        features = both.features(source)
+        assert features is not None
+        assert features.n_images == len(both.image_ids(source))
+    with pytest.raises(BlindspotsError, match="holds the images of 2 models: name one of"):
+        evaluate(None, tmp_path / "c", generations=tmp_path / "b")
+    alone = evaluate("planted/willow", tmp_path / "c", generations=tmp_path / "b")
+    assert alone.model("willow").pairs == 8
+    assert not (alone.root / "images").exists()
+
+
 def test_quality_makes_small_files(store: Path, tmp_path: Path) -> None:
     found = generate(MODEL, tmp_path / "images", pairs=4, quality=60)
     for name, content in generated(tmp_path / "images").items():
@@ -168,7 +187,7 @@ def test_quality_makes_small_files(store: Path, tmp_path: Path) -> None:
         assert open_image(content).format is None
         assert content[:4] == b"RIFF"
     bundle = evaluate(None, tmp_path / "b", generations=tmp_path / "images")
-    assert bundle.model("cedar")["run"]["images"] == {"format": "webp", "quality": 60}
+    assert bundle.model("cedar").run["images"] == {"format": "webp", "quality": 60}
     assert found.about["encoding"] == {"format": "webp", "quality": 60}
     with pytest.raises(BlindspotsError, match="quality 0 is out of range"):
         generate(MODEL, tmp_path / "other", pairs=4, quality=0)
@@ -245,7 +264,7 @@ def test_a_caption_that_fails_is_kept_as_such(
     assert one is not None
     assert (one.content, one.status) == (None, "pipeline_error")
     bundle = evaluate(None, tmp_path / "b", generations=tmp_path / "images")
-    assert bundle.model("cedar")["dropped"] == {"pipeline_error": 1}
+    assert bundle.model("cedar").dropped == {"pipeline_error": 1}
 
 
 def test_a_damaged_shard_is_told(store: Path, tmp_path: Path) -> None:
@@ -269,7 +288,7 @@ def test_the_command_says_where_the_images_are(tmp_path: Path) -> None:
     arguments = ["evaluate", "--generations", out, "--out", str(tmp_path / "b"), "-q"]
     ran = CliRunner().invoke(cli.app, arguments)
     assert ran.exit_code == 0, ran.output
-    assert load_bundle(tmp_path / "b").model("cedar")["pairs"] == 4
+    assert load_bundle(tmp_path / "b").model("cedar").pairs == 4
     assert load_bundle(tmp_path / "b").image_ids(NATURAL)
 
 
@@ -311,6 +330,7 @@ def test_kills_lose_an_image_each_at_most(tmp_path: Path, wanted: int) -> None:
             process.join()
             if process.exitcode == 0:
                 break
+            assert process.exitcode == -signal.SIGKILL
             kills += 1
             found = generated(out)
             assert kept.items() <= found.items(), "images that were there are gone"
