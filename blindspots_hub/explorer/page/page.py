@@ -12,7 +12,7 @@ import gradio as gr
 
 from blindspots_hub.analysis.deltas import KINDS
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.address import address_bar, address_of
+from blindspots_hub.explorer.page.address import address_bar, address_of, answered
 from blindspots_hub.explorer.page.arrival import first_view, settled
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.page.example import example_notice
@@ -208,8 +208,7 @@ class Page:
         query = {str(name): str(value) for name, value in dict(event.query).items()}
         named = bool(set(NAMES) & set(query))
         updates = self._follow(query, own) if named else self.go(self.first, own)
-        updates.pop(self._address, None)  # it is there already, and may be elsewhere by now
-        return updates
+        return {**updates, self._address: answered()}
 
     def _follow(self, query: dict[str, str], own: list[str]) -> Updates:
         try:
