@@ -100,7 +100,10 @@ class Page:
         )
         self._kind.input(self.told(self._other_kind), [*seen, self._kind], self.outputs, **AT_ONCE)
         self.own.change(self._listed, seen, [self._bar, self._model], **AT_ONCE)
-        self._address.travel(self._travel, self.own, self.outputs, **AT_ONCE)
+        # The address asks one thing at a time; "once" would swallow what follows at once.
+        self._address.travel(
+            self._travel, self.own, self.outputs, trigger_mode="multiple", **AT_ONCE
+        )
 
     # ---- what tabs use -----------------------------------------------------------------------
 
