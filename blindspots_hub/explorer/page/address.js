@@ -11,7 +11,23 @@ watch("to", () => {
   history[how](history.state, "", there);
 });
 
-// Back and forward: the address is already where the visitor wants to be; the page follows it.
-addEventListener("popstate", () => {
+// Back and forward: the address is already where the visitor wants to be, and the page follows it.
+// One question at a time, so that quick steps cannot be answered in another order; what was asked
+// for meanwhile is asked once, of the address as it then is.
+const PATIENCE = 5000;  // ms after which an answer is no longer waited for
+let waiting = 0, again = false;
+
+function travel() {
+  if (waiting) { again = true; return; }
+  waiting = setTimeout(arrived, PATIENCE);
   trigger("travel", { query: Object.fromEntries(new URLSearchParams(location.search)) });
-});
+}
+
+function arrived() {
+  clearTimeout(waiting);
+  waiting = 0;
+  if (again) { again = false; travel(); }
+}
+
+addEventListener("popstate", travel);
+watch("answered", arrived);

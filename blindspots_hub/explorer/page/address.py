@@ -15,7 +15,7 @@ def address_bar() -> gr.HTML:
 
     What opens another model, concept, pair or tab becomes an entry of the browser's history, what
     changes the way it is shown does not. Its event `.travel` is a visitor going back or forward:
-    `query` holds what the address names then.
+    `query` holds what the address names then, and `answered` has to follow.
     """
     return gr.HTML(
         value="",
@@ -24,9 +24,15 @@ def address_bar() -> gr.HTML:
         names=list(NAMES),
         places=list(PLACES),
         to=["", 0, False],
+        answered=0,
     )
 
 
 def address_of(view: View, arrived: bool = False) -> gr.HTML:
     """The update that brings the address to `view`; with `arrived` it stays the same entry."""
     return gr.HTML(to=[view.link, time.monotonic_ns() // 1000, arrived])
+
+
+def answered() -> gr.HTML:
+    """The update that ends the answer to `.travel`: the address stays, it is there already."""
+    return gr.HTML(answered=time.monotonic_ns() // 1000)

@@ -12,7 +12,7 @@ import gradio as gr
 
 from blindspots_hub.analysis.deltas import KINDS
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.address import address_bar, address_of
+from blindspots_hub.explorer.page.address import address_bar, address_of, answered
 from blindspots_hub.explorer.page.arrival import first_view, settled
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.page.example import example_notice
@@ -100,7 +100,10 @@ class Page:
         )
         self._kind.input(self.told(self._other_kind), [*seen, self._kind], self.outputs, **AT_ONCE)
         self.own.change(self._listed, seen, [self._bar, self._model], **AT_ONCE)
-        self._address.travel(self._travel, self.own, self.outputs, **AT_ONCE)
+        # The address asks one thing at a time; "once" would swallow what follows at once.
+        self._address.travel(
+            self._travel, self.own, self.outputs, trigger_mode="multiple", **AT_ONCE
+        )
 
     # ---- what tabs use -----------------------------------------------------------------------
 
@@ -208,8 +211,7 @@ class Page:
         query = {str(name): str(value) for name, value in dict(event.query).items()}
         named = bool(set(NAMES) & set(query))
         updates = self._follow(query, own) if named else self.go(self.first, own)
-        updates.pop(self._address, None)  # it is there already, and may be elsewhere by now
-        return updates
+        return {**updates, self._address: answered()}
 
     def _follow(self, query: dict[str, str], own: list[str]) -> Updates:
         try:

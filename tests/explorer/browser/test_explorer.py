@@ -254,7 +254,7 @@ def test_the_filter_keeps_only_what_is_asked_for(site: str, visit: Visit) -> Non
     with page.expect_download() as saved:
         page.locator("[data-csv=suppressed]").click()
     lines = Path(saved.value.path()).read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("rank,concept,label,state,certain,delta")
+    assert lines[0].startswith("rank,concept,label,state,certain,fold,delta")
     assert all(line.split(",")[4] == "True" for line in lines[1:])
 
 
@@ -364,6 +364,10 @@ def test_back_and_forward_walk_through_what_was_opened(site: str, visit: Visit) 
     wait_card(page, int(opened[0] or -1))
     page.evaluate("history.go(2)")
     page.wait_for_selector('.models a[aria-current]:has-text("Plain B")')
+    page.evaluate("history.back(); setTimeout(() => history.back(), 30)")  # faster than answers
+    wait_card(page, int(opened[0] or -1))
+    page.wait_for_timeout(1000)
+    assert shown_concept(page) == opened[0] == parse_qs(urlsplit(page.url).query)["concept"][0]
     assert watched.faults == []
 
 
