@@ -66,11 +66,13 @@ class Alteration:
     @property
     def name(self) -> str:
         """In words."""
-        parts = [f"{self.side} px"] * (self.side is not None)
-        parts += [f"blur {self.blur:g} px"] * (self.blur is not None)
-        parts += [f"contrast {self.contrast:g}"] * (self.contrast is not None)
-        parts += [f"JPEG {self.jpeg}"] * (self.jpeg is not None)
-        return ", ".join(parts) or "unchanged"
+        parts = [
+            None if self.side is None else f"{self.side} px",
+            None if self.blur is None else f"blur {self.blur:g} px",
+            None if self.contrast is None else f"contrast {self.contrast:g}",
+            None if self.jpeg is None else f"JPEG {self.jpeg}",
+        ]
+        return ", ".join(part for part in parts if part is not None) or "unchanged"
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """The altered RGB image."""

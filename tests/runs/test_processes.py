@@ -107,23 +107,17 @@ def test_two_processes_alter_as_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["start", "confounds"])
 def test_each_process_encodes_its_own_shards_and_one_writes(tmp_path: Path, command: str) -> None:
     """What every process does and writes is told by the process that did it."""
-    log, program = tmp_path / "log", tmp_path / "program.py"
+    log, program, out = tmp_path / "log", tmp_path / "program.py", tmp_path / "o"
     program.write_text(
         "import os, sys\n"
         "from blindspots_hub import cli\n"
-        "from blindspots_hub.measure.store import CodeStore\n"
-        "from blindspots_hub.utils import files\n"
-        "write, json_bytes = CodeStore.write, files.json_bytes\n"
-        "def told(what):\n"
-        f"    with open({str(log)!r}, 'a') as lines:\n"
-        "        lines.write(os.environ['RANK'] + ' ' + what + '\\n')\n"
-        "def shard(self, number, *more):\n"
-        "    told(f'shard {self.folder.parent.name} {number}')\n"
-        "    write(self, number, *more)\n"
-        "def told_json(value):\n"
-        "    told('json')\n"
-        "    return json_bytes(value)\n"
-        "CodeStore.write, files.json_bytes = shard, told_json\n"
+        "replace = os.replace\n"  # the last step of every file that is written
+        "def told(source, target):\n"
+        f"    if str(target).startswith({str(out)!r}):\n"
+        f"        with open({str(log)!r}, 'a') as lines:\n"
+        "            lines.write(os.environ['RANK'] + ' ' + str(target) + '\\n')\n"
+        "    replace(source, target)\n"
+        "os.replace = told\n"
         "cli.main(sys.argv[1:])\n"
     )
     arguments = {
@@ -133,14 +127,14 @@ def test_each_process_encodes_its_own_shards_and_one_writes(tmp_path: Path, comm
         ],
         "confounds": ["--jpeg", "60"],
     }[command]  # fmt: skip
-    out = str(tmp_path / "o")
-    run = launched(str(program), command, *arguments, "--pairs", "40", "--out", out, "--quiet")
+    options = ("--pairs", "40", "--out", str(out), "--quiet")
+    run = launched(str(program), command, *arguments, *options)
     assert run.returncode == 0, run.stderr[-3000:]
-    lines = log.read_text().splitlines()
-    shards = [line for line in lines if " shard " in line]
-    assert len(shards) == len(set(shards)) == (2 if command == "start" else 4)
-    assert {line[0] + line[-1] for line in shards} == {"00", "11"}
-    assert {line for line in lines if line.endswith("json")} == {"0 json"}
+    written = [line.split(" ", 1) for line in log.read_text().splitlines()]
+    shards = [(rank, Path(path).stem) for rank, path in written if "/shard-" in path]
+    sets = 1 if command == "start" else 2
+    assert sorted(shards) == sorted([("0", "shard-00000"), ("1", "shard-00001")] * sets)
+    assert {rank for rank, path in written if "/shard-" not in path} == {"0"}
 
 
 @pytest.mark.slow
