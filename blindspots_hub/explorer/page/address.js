@@ -1,7 +1,12 @@
-// Keeps the address at what is shown. Other parts of the address, such as the theme, stay.
+const PATIENCE = 5000;  // ms after which an answer is no longer waited for
+let waiting = 0, again = false;
+
+// Keeps the address at what is shown. Other parts of the address, such as the theme, stay. An answer
+// that the server made before the visitor's last step back is too late (menus ask twice): `turn` and
+// `answered` are times of the server.
 watch("to", () => {
   const [link, turn, arrived] = props.to;
-  if (!turn) return;
+  if (!turn || waiting || turn < props.answered) return;
   const here = new URL(location.href), there = new URL(location.href);
   for (const name of props.names) there.searchParams.delete(name);
   for (const [name, value] of new URLSearchParams(link)) there.searchParams.set(name, value);
@@ -14,20 +19,17 @@ watch("to", () => {
 // Back and forward: the address is already where the visitor wants to be, and the page follows it.
 // One question at a time, so that quick steps cannot be answered in another order; what was asked
 // for meanwhile is asked once, of the address as it then is.
-const PATIENCE = 5000;  // ms after which an answer is no longer waited for
-let waiting = 0, again = false;
-
 function travel() {
   if (waiting) { again = true; return; }
-  waiting = setTimeout(arrived, PATIENCE);
+  waiting = setTimeout(settled, PATIENCE);
   trigger("travel", { query: Object.fromEntries(new URLSearchParams(location.search)) });
 }
 
-function arrived() {
+function settled() {
   clearTimeout(waiting);
   waiting = 0;
   if (again) { again = false; travel(); }
 }
 
 addEventListener("popstate", travel);
-watch("answered", arrived);
+watch("answered", settled);

@@ -95,7 +95,7 @@ class Page:
         self._buttons.select(
             self.told(self._open_tab), [*seen, *self._drawn.values()], self.outputs, **AT_ONCE
         )
-        self._model.input(
+        self._model.select(  # `input` of a menu is raised twice a choice
             self.told(self._other_model), [*seen, self._model], self.outputs, **AT_ONCE
         )
         self._kind.input(self.told(self._other_kind), [*seen, self._kind], self.outputs, **AT_ONCE)
