@@ -80,7 +80,7 @@ def times(ratio: float) -> str:
         return "∞"
     if ratio == 0 or math.isnan(ratio):
         return "0" if ratio == 0 else "–"
-    return f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
+    return f"{ratio:#.2g}".rstrip(".") if ratio < 100 else f"{ratio:,.0f}"
 
 
 def change_words(r: float, low: float, high: float) -> str:

@@ -52,12 +52,12 @@ def test_a_fold_change_is_said_as_people_say_it(ratio: float, words: str) -> Non
 
 def test_bare_folds_have_two_digits() -> None:
     assert [times(x) for x in (0, 0.0123, 0.48, 1, 37.4, 1234, math.inf)] == [
-        "0", "0.012", "0.48", "1", "37", "1,234", "∞",
+        "0", "0.012", "0.48", "1.0", "37", "1,234", "∞",
     ]  # fmt: skip
 
 
 def test_a_change_has_its_interval_unless_it_is_not_judged() -> None:
-    assert change_words(-1 / 3, -0.5, 0.0) == "about half as much (0.33 to 1 ×)"
+    assert change_words(-1 / 3, -0.5, 0.0) == "about half as much (0.33 to 1.0 ×)"
     assert change_words(-1 / 3, math.nan, math.nan) == "about half as much"
     assert change_words(-1.0, -1.0, -0.9) == "never drawn (0 to 0.053 ×)"
 
