@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted_fixtures import small_population
@@ -155,7 +157,10 @@ def test_what_the_population_cannot_tell_is_counted() -> None:
     claims = two_fold_claims("m", table([0.5], ["strengthened"]), population)
     assert (claims.made, claims.right, claims.open) == (1, 1, 1)
     rows = precision({"m": table([0.5], ["strengthened"])}, population, MeasureSettings())
-    assert rows[0].holds is False, "400 scenes are no population"
+    assert rows[0].holds is None, "400 scenes are no population: told, and not judged"
+    assert rows[0].value == "400, of 100,000 wanted: not drawn yet"
+    many = replace(population, scenes=100_000)
+    assert precision({"m": table([0.5], ["strengthened"])}, many, MeasureSettings())[0].holds
 
 
 def test_error_of_the_population_agrees_with_simulation() -> None:
