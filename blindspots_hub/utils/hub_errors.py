@@ -61,7 +61,7 @@ def call_hub(
 def asking_or_none(
     call: Callable[[], T], what: str, absent: Callable[[Exception], bool], done: str = "read"
 ) -> T | None:
-    """`asking(call)`, and None for the one kind of error that is an answer."""
+    """`call_hub(call)`, and None for the one kind of error that is an answer."""
     try:
         return call_hub(call, what, done, absent)
     except Exception as error:

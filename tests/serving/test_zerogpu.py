@@ -89,10 +89,10 @@ import app
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.explorer.page.app import build_app, serve
-from blindspots_hub.serving.deployment import Site
+from blindspots_hub.serving.deployment import Deployment
 known = [("Cedar", "planted/cedar")]
 bundle = load_bundle(planted.BUNDLE)
-page = build_app(bundle, Path(sys.argv[1]), known, Site(public=True, zerogpu=True))
+page = build_app(bundle, Path(sys.argv[1]), known, Deployment(public=True, zerogpu=True))
 serve(page, port=int(sys.argv[2]), block=False)
 run = next(i for i, fn in page.fns.items() if fn.name == "_run")
 print(json.dumps({"run": run}), flush=True)
@@ -103,7 +103,7 @@ os.read(0, 1)  # not sys.stdin.read(): it would hold a lock that forked workers 
 def _run_on_page(address: str, function: int, token: str) -> str:
     """Press Run as a logged-in visitor's browser does; everything that the page was told."""
     session = {"session_hash": token[-12:]}
-    form = ["planted/cedar", 40, 0, None, None, 1, "", "", ""]  # as the page sends it
+    form = ["planted/cedar", 40, 0, None, 1, "", "", ""]  # as the page sends it
     asked = {"data": form, "fn_index": function, **session}
     headers = {"x-ip-token": token}
     api = f"{address}/gradio_api/queue"
