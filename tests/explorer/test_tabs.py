@@ -195,9 +195,10 @@ def test_images_outside_the_space_are_told_under_the_verdict(
         "is_outside": True, "feature": "unexplained", "median": 0.0, "home": 0.0, "r2": 0.31,
         "outside": 0.9, "images": 200,
     }  # fmt: skip
-    model = bundles["whole"].manifest["models"][0]
-    assert model["name"] == page.first.model
-    monkeypatch.setitem(model, "domain", {"home": {"r2": 0.9}, "natural": outside})
+    bundle = bundles["whole"]
+    entry = bundle.model(page.first.model)
+    domain = {"home": {"r2": 0.9}, "natural": outside}
+    monkeypatch.setitem(bundle.models, entry.name, replace(entry, domain=domain))
     told = explore.render(page.first, [])[explore.finding]
     verdict, warning = told.index("judged"), told.index("These concepts may not fit these images.")
     assert verdict < warning

@@ -120,8 +120,8 @@ def test_remeasuring_keeps_what_single_drawings_tell(thrice: Bundle, tmp_path: P
     for table in (Bundle.deltas, Bundle.distances):
         after, kept = (table(bundle, "alder-1").to_pandas() for bundle in (again, thrice))
         pd.testing.assert_frame_equal(after, kept)
-    assert again.model("alder-1")["null"] == thrice.model("alder-1")["null"]
-    assert again.model("alder-1")["null"]["drawings"]["pairs"] == PAIRS
+    assert again.model("alder-1").null == thrice.model("alder-1").null
+    assert again.model("alder-1").null["drawings"]["pairs"] == PAIRS
     before = thrice.deltas("alder-1")["sampler_share"]
     shares = [share for share in before.to_pylist() if share is not None]
     assert shares
