@@ -94,7 +94,7 @@ def test_a_plan_sets_the_pairs_and_several_drawings_tell_the_samplers_part(
     )
     pairs = int(use.get_attribute("data-pairs") or 0)
     use.click()
-    page.locator("#estimate").get_by_text(f"{pairs} pairs can show").wait_for()
+    page.locator("#estimate").get_by_text(f"{pairs} pairs can judge").wait_for()
     assert page.locator("#eval-pairs input[type=number]").input_value() == str(pairs)
     page.locator("#eval-seeds input[type=number]").fill("2")
     page.locator("#eval-seeds input[type=number]").blur()
