@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,10 @@ BACKBONE = planted.BUNDLE / "backbone"
 
 
 def test_a_started_bundle_is_what_models_are_evaluated_on(tmp_path: Path) -> None:
-    started = tmp_path / "start"
+    started, untold = tmp_path / "start", tmp_path / "sae"
+    shutil.copytree(SAE, untold, ignore=shutil.ignore_patterns("domain.safetensors"))
     arguments = [
-        "start", str(SAE), "--pairs-from", str(planted.BUNDLE), "--backbone", str(BACKBONE),
+        "start", str(untold), "--pairs-from", str(planted.BUNDLE), "--backbone", str(BACKBONE),
         "--pairs", "40", "--out", str(started), "-q",
     ]  # fmt: skip
     ran = CliRunner().invoke(cli.app, arguments)

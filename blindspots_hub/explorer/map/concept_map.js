@@ -291,6 +291,7 @@ new MutationObserver(theme).observe(document.body, { attributes: true, attribute
 })();
 
 watch(['data_key', 'colour_key', 'show', 'selected', 'unjudged'], refresh);
-canvas.project = (i) => view.project(i);  // where concept i stands, in CSS pixels of the canvas
+// Where concept i stands, in CSS pixels of the canvas; null where it has no place.
+canvas.project = (i) => (view.placed(i) ? view.project(i) : null);
 theme();
 refresh();

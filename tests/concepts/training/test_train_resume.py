@@ -65,7 +65,7 @@ from pathlib import Path
 import numpy as np
 from blindspots_hub.concepts.training.checkpoint import Checkpoints
 from blindspots_hub.concepts.training.train import train_on_tokens
-from test_concepts_train_resume import config
+from test_train_resume import config
 folder = Path(sys.argv[1])
 for event in train_on_tokens(
     np.load(folder / "tokens.npy"), config("batch_topk"), 0,
@@ -77,7 +77,10 @@ for event in train_on_tokens(
 
 def test_killed_and_resumed_is_bit_identical(tokens, tmp_path):
     np.save(tmp_path / "tokens.npy", tokens)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[n]) for n in (0, 2)),
+    }
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(tmp_path)], env=environment, stdout=subprocess.DEVNULL
     )
