@@ -44,15 +44,21 @@ def upper_bound(hits: int, of: int, confidence: float = CONFIDENCE) -> float:
 
 
 def share_at_least(name: str, hits: int, of: int, goal: float) -> Check:
-    """A share whose lower bound must reach `goal`."""
+    """A share whose lower bound must reach `goal`; told where so few could not show it anyway."""
     bound = lower_bound(hits, of)
-    return Check(name, f"{share(hits, of)}, at least {bound:.1%}", f"≥ {goal:.0%}", bound >= goal)
+    value = f"{share(hits, of)}, at least {bound:.1%}"
+    if hits == of and bound < goal:  # not one miss, and no fault of the method
+        return told(name, f"{value}: too few to show ≥ {goal:.0%}")
+    return Check(name, value, f"≥ {goal:.0%}", bound >= goal)
 
 
 def share_at_most(name: str, hits: int, of: int, goal: float) -> Check:
-    """A share whose upper bound must not pass `goal`."""
+    """A share whose upper bound must not pass `goal`; told where so few cannot show it."""
     bound = upper_bound(hits, of)
-    return Check(name, f"{share(hits, of)}, at most {bound:.1%}", f"≤ {goal:.0%}", bound <= goal)
+    value = f"{share(hits, of)}, at most {bound:.1%}"
+    if hits == 0 and bound > goal:
+        return told(name, f"{value}: too few to show ≤ {goal:.0%}")
+    return Check(name, value, f"≤ {goal:.0%}", bound <= goal)
 
 
 def share_told(name: str, hits: int, of: int) -> Check:

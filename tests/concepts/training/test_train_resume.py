@@ -21,6 +21,9 @@ from blindspots_hub.concepts.training.train import STAGE, train_on_tokens
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, drive
 
+# Threads left behind by other tests would sum in another order than the killed process did.
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEPS = 60
 
 
