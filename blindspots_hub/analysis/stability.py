@@ -11,6 +11,7 @@ import pyarrow as pa
 from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.delta import BLINDSPOTS
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
@@ -22,7 +23,7 @@ SIZES = (100, 300, 1_000, 3_000, 10_000)
 TOP = 100
 """Concepts of a ranking that are compared."""
 
-SIDES = ("suppressed", "exaggerated")
+SIDES = BLINDSPOTS
 
 
 @dataclass(frozen=True)

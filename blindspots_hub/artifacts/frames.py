@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from blindspots_hub.measure.delta import BLINDSPOTS, SIZED, fold
+
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.bundle import Bundle
 
 FIRST = ("concept", "label", "relative_state", "relative_certain", "fold")
 """Columns that a frame begins with."""
 
-BLINDSPOTS = ("suppressed", "exaggerated")
-SIZED = ("weakened", "strengthened")
-
 
 def frame(bundle: Bundle, model: str) -> Any:
     """Table DELTAS of a model as a pandas frame, labels and fold change E'/E beside δ."""
-    from blindspots_hub.measure.delta import fold
-
     found = bundle.deltas(model).to_pandas()
     found["label"] = bundle.labels
     found["fold"] = fold(found["relative_gap"].to_numpy())
@@ -33,8 +32,7 @@ def blindspots(bundle: Bundle, model: str, two_fold: bool = False) -> Any:
     found = frame(bundle, model)
     states = BLINDSPOTS + SIZED if two_fold else BLINDSPOTS
     found = found[found["relative_state"].isin(states)]
-    ends = [f"relative_gap{part}_{end}" for part in ("_selected", "") for end in ("low", "high")]
-    low, high = [name for name in ends if name in found][:2]  # bundles of schema 1 have one
-    nearest = found[[low]].to_numpy().ravel(), -found[[high]].to_numpy().ravel()
-    order = (-(nearest[0].clip(0) + nearest[1].clip(0))).argsort(kind="stable")
-    return found.iloc[order].reset_index(drop=True)
+    # Bundles of schema 1 have the pointwise interval only.
+    ends = "relative_gap_selected" if "relative_gap_selected_low" in found else "relative_gap"
+    nearest = np.maximum(found[f"{ends}_low"], -found[f"{ends}_high"]).clip(0)
+    return found.iloc[np.argsort(-nearest.to_numpy(), kind="stable")].reset_index(drop=True)

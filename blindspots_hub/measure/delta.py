@@ -22,6 +22,12 @@ STATES = (
 )
 """What a concept can be under one δ; a state's index is its byte in the explorer's map."""
 
+BLINDSPOTS = ("suppressed", "exaggerated")
+"""States that are blindspots; also the names of the two sides of a ranking."""
+
+SIZED = ("weakened", "strengthened")
+"""States of changes that are surely two-fold, within the thresholds."""
+
 TWO_FOLD = 1 / 3
 """|r| of a change by a factor of two: half or double the energy."""
 

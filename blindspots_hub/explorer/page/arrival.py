@@ -11,6 +11,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.layout_switch import layouts
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, bundle_id, check_concept
 from blindspots_hub.explorer.page.view import View, unknown
+from blindspots_hub.measure.delta import BLINDSPOTS
 
 
 def first_view(catalog: Catalog) -> View:
@@ -30,7 +31,7 @@ def view_of(entry: Entry) -> View:
 def first_concept(entry: Entry, kind: str) -> int | None:
     """The strongest certain blindspot of a model, so that the page speaks at once."""
     reading = entry.reading(kind)
-    for side in ("suppressed", "exaggerated"):
+    for side in BLINDSPOTS:
         ranked = reading.ranking(side)
         if len(ranked) and reading.state[ranked[0]] == CODE[side]:
             return int(ranked[0])

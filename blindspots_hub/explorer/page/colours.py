@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindspots_hub.analysis.figures import EXAGGERATED, SUPPRESSED
+from blindspots_hub.analysis.figures import EXAGGERATED, MIDDLE, SUPPRESSED
 
 PAPER_MIDDLE = "#582949"
 """δ = 0.5 in the paper's figures."""
@@ -50,7 +50,7 @@ class Theme:
 
 
 THEMES = {
-    "light": Theme("#f8f8fa", "#9a9aa4", "#d3d3da", "#dddde3", "#46649f", "#98502f", True),
+    "light": Theme("#f8f8fa", MIDDLE, "#d3d3da", "#dddde3", "#46649f", "#98502f", True),
     "dark": Theme("#15161c", "#686874", "#363741", "#30313a", "#65c7de", "#e8b548", False),
 }
 """Keyed by `"light"` and `"dark"`, the names that every function here takes as `theme`."""

@@ -8,11 +8,10 @@ from blindspots_hub.analysis.summary import verdict
 from blindspots_hub.analysis.words import MEANING, ORDER, SIGNS
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, percent, term
+from blindspots_hub.measure.delta import BLINDSPOTS
 
 _BAR = ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exaggerated")
 """The judged states in the order of δ, as the bar shows their shares."""
-
-_BLIND = ("suppressed", "exaggerated")
 
 
 def verdict_line(entry: Entry) -> str:
@@ -33,7 +32,7 @@ def verdict_line(entry: Entry) -> str:
 def counts_line(entry: Entry, kind: str) -> str:
     """Counts of every state, and the null beside them, as HTML."""
     reading = entry.reading(kind)
-    certain = {side: reading.certain_count(side) for side in _BLIND}
+    certain = {side: reading.certain_count(side) for side in BLINDSPOTS}
     return (
         '<div class="counts">'
         + bar(reading.counts)
@@ -59,10 +58,10 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
     said = []
     for state in ORDER:
         n = counts.get(state, 0)
-        if not n and state not in _BLIND:
+        if not n and state not in BLINDSPOTS:
             continue
         sure = f" ({count(certain[state])} certain)" if certain and state in certain and n else ""
-        sign = f"{SIGNS[state]} " if state in _BLIND else ""
+        sign = f"{SIGNS[state]} " if state in BLINDSPOTS else ""
         said.append(
             f'<span class="is-{state}" title="{escape(MEANING[state])}">'
             f"{sign}<b>{count(n)}</b> {state}{sure}</span>"

@@ -12,7 +12,7 @@ from blindspots_hub import paper
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.analysis.words import MEANING, SIGNS, change_words
 from blindspots_hub.explorer.page.format import interval, probability
-from blindspots_hub.measure.delta import STATES
+from blindspots_hub.measure.delta import BLINDSPOTS, STATES
 
 NOT_JUDGED = "–"
 """What stands where δ would, for a concept that is dead or undetermined."""
@@ -57,7 +57,7 @@ def shown_delta(reading: ModelDeltas) -> np.ndarray:
     coloured beyond the thresholds, where the map draws triangles.
     """
     shown = np.clip(reading.delta, paper.SUPPRESSED_BELOW, paper.EXAGGERATED_ABOVE)
-    blind = np.isin(reading.state, [CODE["suppressed"], CODE["exaggerated"]])
+    blind = np.isin(reading.state, [CODE[state] for state in BLINDSPOTS])
     shown = np.where(blind, reading.delta, shown)
     shown = np.where(reading.state == CODE["aligned"], 0.5, shown)
     return np.where(reading.determined, shown, np.nan)
