@@ -28,12 +28,8 @@ def state_words(reading: ModelDeltas, concept: int, paired: bool) -> str:
     state = state_name(reading, concept)
     if not reading.determined[concept] or state == "aligned":
         return f"{state}: {MEANING[state]}"
-    against = "in the natural images of the same captions" if paired else "in the natural images"
-    return f"{state}: {change(reading, concept)} {_as(against)}"
-
-
-def _as(against: str) -> str:
-    return f"as {against}"
+    against = "the natural images of the same captions" if paired else "the natural images"
+    return f"{state}: {change(reading, concept)}, against {against}"
 
 
 def change(reading: ModelDeltas, concept: int) -> str:
