@@ -14,13 +14,13 @@ from blindspots_hub.commands import (
     findings,
     hub,
     measuring,
+    new_bundle,
     planted,
     published,
     quality,
     sae,
     space,
 )
-from blindspots_hub.commands import new_bundle as starting
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import told_by_the_system
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(starting.start)
+app.command()(new_bundle.new_bundle)
 app.command()(measuring.generate)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)

@@ -21,9 +21,9 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
     PARTS,
-    drawings_path,
     energies_path,
     features_path,
+    generation_energies_path,
     heatmaps_path,
     part_of,
     table_path,
@@ -46,7 +46,7 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.progress import Event, drive
 from blindspots_hub.utils.files import sha256_file
 
@@ -251,13 +251,13 @@ class Bundle:
         return ids
 
     @lru_cache(maxsize=64)  # noqa: B019
-    def drawings(self, model: str) -> Drawings | None:
-        """Energies of a model's single drawings; None where captions were drawn once.
+    def generation_energies(self, model: str) -> GenerationEnergies | None:
+        """Energies of a model's single generations; None where captions were drawn once.
 
         Bundles of the first schema keep none.
         """
-        path = drawings_path(self.root, model)
-        return Drawings.load(path, len(self.image_ids(model))) if path.is_file() else None
+        path = generation_energies_path(self.root, model)
+        return GenerationEnergies.load(path, len(self.image_ids(model))) if path.is_file() else None
 
     def image_ids(self, source: str) -> list[str]:
         """Ids of the images of a source, in the order of its energies."""

@@ -63,9 +63,9 @@ def energies_path(root: Path, source: str) -> Path:
     return root / f"deltas/energies/{source}.safetensors"
 
 
-def drawings_path(root: Path, model: str) -> Path:
-    """Path of the energies of a model's single drawings, where captions have several."""
-    return root / f"deltas/drawings/{model}.safetensors"
+def generation_energies_path(root: Path, model: str) -> Path:
+    """Path of the energies of a model's single generations, where captions have several."""
+    return root / f"deltas/generations/{model}.safetensors"
 
 
 def features_path(root: Path, source: str) -> Path:

@@ -39,7 +39,7 @@ _NULL = record(
     {
         "flagged": or_null(number),
         "relative_flagged": or_null(number),
-        "drawings": or_null(record()),
+        "generations": or_null(record()),
     },
 )
 _STATES = map_of(count)

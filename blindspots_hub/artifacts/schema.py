@@ -96,7 +96,7 @@ GENERATIONS = TableSpec(
     "one generated image; rows ascend by pair_id, then draw",
     (
         Column("pair_id", pa.string(), "", "the pair whose caption was drawn"),
-        Column("draw", pa.int32(), "", "which drawing of this caption it is, from 0"),
+        Column("draw", pa.int32(), "", "which generation of this caption it is, from 0"),
         Column("seed", pa.int64(), "", "seed of the generator; null for images made elsewhere"),
         Column("image", IMAGE, "", "the generated image, or null where the table does not hold it"),
         Column("image_sha256", pa.string(), "", "sha256 of the generated image's file"),
@@ -161,13 +161,13 @@ DELTAS = TableSpec(
             "images_generated",
             pa.float64(),
             "images",
-            "generated images in which it fires: the sum over captions of the share of drawings",
+            "generated images in which it fires: the sum over captions of the share of generations",
         ),
         Column(
             "support",
             pa.float64(),
             "pairs",
-            "pairs in which it fires on either side, by the share of drawings",
+            "pairs in which it fires on either side, by the share of generations",
         ),
         Column("energy_natural", pa.float64(), "energy/image", "E: mean energy, natural"),
         Column("energy_generated", pa.float64(), "energy/image", "E': mean energy, generated"),
@@ -183,7 +183,7 @@ DELTAS = TableSpec(
             pa.float64(),
             "share",
             "share of the variance over pairs of the difference that is the sampler's noise: the "
-            "variance between drawings of one caption, pooled, times the mean of 1 / drawings a "
+            "variance between generations of one caption, pooled, times the mean of 1 / images a "
             "caption; null where each is drawn once, and where nothing varies",
             True,
         ),
@@ -207,19 +207,19 @@ PAIR_DISTANCES = TableSpec(
             "distance",
             pa.float64(),
             "energy",
-            "‖ξ(x') - ξ(x)‖₂, mean over single drawings; null where unpaired",
+            "‖ξ(x') - ξ(x)‖₂, mean over single generations; null where unpaired",
         ),
         Column(
             "mean_delta",
             pa.float64(),
             "probability",
-            "mean over concepts, and over single drawings, of σ(d/τ); null where unpaired",
+            "mean over concepts, and over single generations, of σ(d/τ); null where unpaired",
         ),
         Column(
             "duplicates",
             pa.int32(),
             "images",
-            "other captions whose first drawing has the same energies as this one's",
+            "other captions whose first generation has the same energies as this one's",
         ),
     ),
 )
@@ -291,16 +291,17 @@ energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascendin
 `energies` float32 (nnz), all in energy units; metadata `n_concepts`. Rows of `natural` follow
 `deltas/natural.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
 `deltas/models/` can be recomputed from these without a network. Where a caption is drawn several
-times, a row of the model is the mean over the drawings that could be measured; heatmaps and
-thumbnails show the first of these. `deltas/drawings/{model}.safetensors`, there only in that case,
-holds the energies of the single drawings in the same format, and `pair` int32 (drawings), the row
-of the model that each belongs to, ascending: counts, weights and distances come from these.
+times, a row of the model is the mean over the generations that could be measured; heatmaps and
+thumbnails show the first of these. `deltas/generations/{model}.safetensors`, there only in that
+case, holds the energies of the single generations in the same format, and `pair` int32
+(generations), the row of the model that each belongs to, ascending: counts, weights and distances
+come from these.
 
 `deltas/features/natural.safetensors` and `deltas/features/{model}.safetensors`, where they were
 kept: `class_token` and `mean_patch_token`, float16 (images, width of the backbone), of every
 image's tokens after the final LayerNorm; the mean is over patch tokens. Rows follow the energies of
-the same source; where a caption is drawn several times, a row is of the first drawing that could be
-measured. Metrics in token space (Fréchet and kernel distances, precision and recall, nearest
+the same source; where a caption is drawn several times, a row is of the first generation that could
+be measured. Metrics in token space (Fréchet and kernel distances, precision and recall, nearest
 images) are computed from these.
 
 ## Intervals and states
@@ -336,24 +337,24 @@ a part.
 
 ## bundle.json
 
-`schema_version`, `name`, `version`, `created_with`; `concept_space` (`backbone`,
-`preprocessing`, `layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be
-compared concept by concept); `models`, each with its `name`, `title`, `design` (paired or
-unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, its `method` (2; where it is
-missing the tables are of method 1, whose intervals cover less than they say), `selection`
-(`rejected` concepts with q < α of `supported` ones, and the `level` of selection intervals), `run`
-(pipeline, revision, seed, sampler, licence), `counts` of states, `null` (`kind`: swap within pairs,
-or relabel where unpaired; `repeats`; `pairs`; `flagged`, the mean share of supported concepts with
-a p that the table rejects, its least and largest, `flagged_low` and `flagged_high`; `drawings`,
-null or `pairs` and `flagged` of drawing 0 against drawing 1), and where the RA-SAE knows its own
-images `domain` (`home`, and for `natural` and `generated` images the share `outside`, `is_outside`,
-`r2`, `codes`, `silent`, and by which `feature` they differ most), and `request`, in combined
-bundles: what its evaluation was asked for; `packages`; `files` with the
-sha256 and size of every other file, cards (`README.md`) excepted: they are for people, and nothing
-reads them; `licence`, where told: the Hub's identifier of the licence of what is the publisher's
-own; `results`, where there are labels or findings: what names the bundle in links, the sha256 that
-the manifest has without them; `request`: what the evaluation that wrote it was asked for;
-`combined_from`, where several bundles became one: their `name`, `version` and `results`.
+`schema_version`, `name`, `version`, `created_with`; `concept_space` (`backbone`, `preprocessing`,
+`layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be compared concept by
+concept); `models`, each with its `name`, `title`, `design` (paired or unpaired), `pairs`, `dropped`
+by cause, `settings` of the measurement, its `method` (2; where it is missing the tables are of
+method 1, whose intervals cover less than they say), `selection` (`rejected` concepts with q < α of
+`supported` ones, and the `level` of selection intervals), `run` (pipeline, revision, seed, sampler,
+licence), `counts` of states, `null` (`kind`: swap within pairs, or relabel where unpaired;
+`repeats`; `pairs`; `flagged`, the mean share of supported concepts with a p that the table rejects,
+its least and largest, `flagged_low` and `flagged_high`; `generations`, null or `pairs` and
+`flagged` of generation 0 against generation 1), and where the RA-SAE knows its own images `domain`
+(`home`, and for `natural` and `generated` images the share `outside`, `is_outside`, `r2`, `codes`,
+`silent`, and by which `feature` they differ most), and `request`, in combined bundles: what its
+evaluation was asked for; `packages`; `files` with the sha256 and size of every other file, cards
+(`README.md`) excepted: they are for people, and nothing reads them; `licence`, where told: the
+Hub's identifier of the licence of what is the publisher's own; `results`, where there are labels or
+findings: what names the bundle in links, the sha256 that the manifest has without them; `request`:
+what the evaluation that wrote it was asked for; `combined_from`, where several bundles became one:
+their `name`, `version` and `results`.
 
 Fields, columns, tables and files that a reader does not know it ignores, and keeps what it writes
 back. A later minor version only adds; a later major is refused.

@@ -14,9 +14,9 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
     SAE,
-    drawings_path,
     energies_path,
     features_path,
+    generation_energies_path,
     heatmaps_path,
     part_of,
     table_path,
@@ -39,7 +39,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.utils.files import read_json, sha256_file
 
 SINGLE = (PAIRS, NATURAL_IMAGES, CONCEPTS, THUMBNAILS)
@@ -123,9 +123,9 @@ def _content_faults(root: Path, manifest: Manifest, parts: Collection[str]) -> I
     for source in [NATURAL, *models]:
         key = (NATURAL_IMAGES.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
         yield from _sparse_faults(root, source, n_concepts, rows.get(key))
-        path = drawings_path(root, source)
+        path = generation_energies_path(root, source)
         if path.is_file() and key in rows:
-            yield from _drawing_faults(path, n_concepts, rows[key])
+            yield from _generation_faults(path, n_concepts, rows[key])
     counts = {
         NATURAL: rows.get((NATURAL_IMAGES.path, None)),
         **{model: rows.get((PAIR_DISTANCES.path, model)) for model in models},
@@ -152,9 +152,9 @@ def _feature_faults(root: Path, counts: Mapping[str, int | None]) -> Iterator[st
         yield f"features differ in width ({told}), though they are of one backbone"
 
 
-def _drawing_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:
+def _generation_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:
     try:
-        found = Drawings.load(path, pairs).energies.n_concepts
+        found = GenerationEnergies.load(path, pairs).energies.n_concepts
     except BlindspotsError as error:
         yield str(error)
         return

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
 
-from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
+from blindspots_hub.benchmarks import memory
+from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, unmeasured
 from blindspots_hub.benchmarks.synthetic import TOKENS, PublishedLike, published_like
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.encoder.fast_encoder import FastEncoder
@@ -37,25 +33,7 @@ _RULES: tuple[Sparsity, ...] = ("batch_topk", "topk")
 _CPU = torch.device("cpu")
 
 
-@dataclass(frozen=True)
-class EncodeReport:
-    """`found`: one row a criterion; `per_image`: ms an image of each way, by its name."""
-
-    found: list[Row]
-    per_image: dict[str, float]
-
-    def rows(self) -> list[Row]:
-        """The rows, and one with the times that the ratios are of."""
-        times = ", ".join(f"{name} {ms:.3g}" for name, ms in self.per_image.items())
-        return [*self.found, Row("ms an image, medians", times, "", "not judged")]
-
-    @property
-    def held(self) -> bool:
-        """Whether no criterion was missed."""
-        return all(row.verdict != "missed" for row in self.found)
-
-
-def measure_encode(tokens: int, d: int, n: int, repeats: int) -> Work[EncodeReport]:
+def measure_encode(tokens: int, d: int, n: int, repeats: int) -> Work[list[Row]]:
     """Encode at least `tokens` tokens of width `d` with `n` concepts on the CPU, by both rules.
 
     Tokens and weights are synthetic with the published model's statistics, in whole images of 261
@@ -69,18 +47,9 @@ def measure_encode(tokens: int, d: int, n: int, repeats: int) -> Work[EncodeRepo
     like = published_like(images=-(-tokens // TOKENS), d=d, n_concepts=n)
     yield Event("encode: make weights", 1, 1)
     models = {rule: like.model(rule) for rule in _RULES}
-    contenders = _contenders(like, models)
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats + 1):
-        yield Event("encode: take turns", turn, repeats + 1)
-        for name, work in contenders.items():
-            start = time.perf_counter()
-            work()
-            if turn:
-                times[name].append(time.perf_counter() - start)
-    yield Event("encode: take turns", repeats + 1, repeats + 1)
+    times = yield from in_turns(_contenders(like, models), repeats, "encode: take turns")
     images = len(like.tokens) / TOKENS
-    per_image = {name: 1e3 * median(taken) / images for name, taken in times.items()}
+    per_image = {name: 1e3 * seconds / images for name, seconds in times.items()}
     rows: list[Row] = []
     for rule, model in models.items():
         ours, dense = per_image[rule], per_image[f"{rule}, plain"]
@@ -96,7 +65,9 @@ def measure_encode(tokens: int, d: int, n: int, repeats: int) -> Work[EncodeRepo
     yield Event("encode: peak memory", 0, 1)
     rows += _memory(models, like.tokens)
     yield Event("encode: peak memory", 1, 1)
-    return EncodeReport(rows, per_image)
+    shown = ", ".join(f"{name} {ms:.3g}" for name, ms in per_image.items())
+    rows.append(Row("ms an image, medians", shown, "", "not judged", detail=dict(per_image)))
+    return rows
 
 
 def plain_encode(sae: RASAE, tokens: torch.Tensor) -> SparseCodes:
@@ -110,7 +81,7 @@ def plain_encode(sae: RASAE, tokens: torch.Tensor) -> SparseCodes:
 
 def _contenders(
     like: PublishedLike, models: dict[Sparsity, RASAE]
-) -> dict[str, Callable[[], object]]:
+) -> dict[str, Callable[[int], None]]:
     """What is timed, by name."""
     tokens, weight = like.tokens, like.weights["encoder.weight"]
     found: dict[str, Callable[[], object]] = {}
@@ -128,7 +99,11 @@ def _contenders(
         found[rule] = partial(model.encode, tokens)
         found[f"{rule}, fp32 screen"] = partial(fp32.encode, tokens)
         found[f"{rule}, plain"] = partial(plain_encode, model, tokens)
-    return found
+    return {name: partial(_once, work) for name, work in found.items()}
+
+
+def _once(work: Callable[[], object], _turn: int) -> None:
+    work()
 
 
 def _agreement(rule: Sparsity, model: RASAE, tokens: torch.Tensor) -> Row:
@@ -152,7 +127,7 @@ def _agreement(rule: Sparsity, model: RASAE, tokens: torch.Tensor) -> Row:
 
 def _memory(models: dict[Sparsity, RASAE], tokens: torch.Tensor) -> list[Row]:
     names = {rule: f"encode, {rule}: peak memory over the plain way's" for rule in models}
-    if not Path("/proc/self/status").is_file():
+    if not memory.known():
         why = "only Linux tells a process's peak"
         return [unmeasured(name, why, f"≤ {MEMORY:g}") for name in names.values()]
     rows = []
@@ -160,7 +135,7 @@ def _memory(models: dict[Sparsity, RASAE], tokens: torch.Tensor) -> list[Row]:
         with tempfile.TemporaryDirectory() as folder:
             model.save_pretrained(folder)
             np.save(Path(folder) / "tokens.npy", tokens.numpy())
-            ours, plain = (_peak(Path(folder), way) for way in ("encode", "plain"))
+            ours, plain = (_peak(Path(folder), way) for way in ("ours", "plain"))
         rows.append(
             at_most(names[rule], ours / plain, MEMORY, "", ours_bytes=ours, plain_bytes=plain)
         )
@@ -169,10 +144,11 @@ def _memory(models: dict[Sparsity, RASAE], tokens: torch.Tensor) -> list[Row]:
 
 def _peak(folder: Path, way: str) -> int:
     """Bytes that a fresh process takes to encode, beyond those of the loaded model."""
-    command = [sys.executable, "-m", "blindspots_hub.benchmarks.encode_memory", str(folder), way]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    order = {"work": "encode", "folder": str(folder), "way": way}
+    try:
+        (answer,) = memory.in_own_process(memory.WORKER, order)
+    except memory.Failed as failed:
         raise BlindspotsError(
-            f"Peak memory could not be measured, the process ended with: {done.stderr[-500:]}"
-        )
-    return int(done.stdout)
+            f"Peak memory could not be measured, the process ended with: {failed}"
+        ) from None
+    return int(answer["bytes"])

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from blindspots_hub import paper
-from blindspots_hub.benchmarks.machine import this_machine
+from blindspots_hub.benchmarks.harness import Report, this_machine
 from blindspots_hub.benchmarks.measure_files import Network, cuda_row, files_row
 from blindspots_hub.benchmarks.measure_image import image_rows, memory_row
 from blindspots_hub.benchmarks.measure_scale import scale_rows
 from blindspots_hub.benchmarks.measure_tables import tables_row
-from blindspots_hub.benchmarks.sae_report import Report
 from blindspots_hub.benchmarks.synthetic import published_like
 from blindspots_hub.progress import Work
 

@@ -20,9 +20,8 @@ from blindspots_hub.benchmarks.dense_baseline import (
     DenseRanking,
     dense_pixels,
 )
+from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, unmeasured
 from blindspots_hub.benchmarks.measure_image import our_way, too_little_memory
-from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
-from blindspots_hub.benchmarks.sae_timing import in_turns
 from blindspots_hub.benchmarks.synthetic import FIRES, LAYOUT, PublishedLike
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.preprocess import Preprocessing

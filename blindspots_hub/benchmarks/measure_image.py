@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from blindspots_hub.benchmarks import process_memory
+from blindspots_hub.benchmarks import memory
 from blindspots_hub.benchmarks.dense_baseline import (
     FEATURES_BATCH,
     RANKING_BATCH,
@@ -17,8 +17,7 @@ from blindspots_hub.benchmarks.dense_baseline import (
     DenseFeatures,
     DenseRanking,
 )
-from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
-from blindspots_hub.benchmarks.sae_timing import in_turns
+from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, unmeasured
 from blindspots_hub.benchmarks.synthetic import LAYOUT, TOKENS, PublishedLike
 from blindspots_hub.concepts.encoder.screen import fast_bfloat16
 from blindspots_hub.concepts.rasae import RASAE
@@ -37,9 +36,6 @@ MEMORY = 0.25
 """Our peak memory over the dense way's."""
 AGREE = 1e-4
 """Largest difference from the dense way's results, as a share of the largest of them."""
-
-WORKER = "blindspots_hub.benchmarks.measure_worker"
-"""The module that measures memory in a process of its own."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +162,8 @@ def memory_row(d: int, n: int, judged: bool) -> Work[Row]:
         yield Event("peak memory", done, 2)
         order = {"work": way, "d": d, "n": n}
         try:
-            (answer,) = process_memory.in_own_process(WORKER, order)
-        except process_memory.Failed as failed:
+            (answer,) = memory.in_own_process(memory.WORKER, order)
+        except memory.Failed as failed:
             return unmeasured(name, f"its process failed ({failed})", f"≤ {MEMORY:g} ×")
         taken[way] = answer["bytes"]
     yield Event("peak memory", 2, 2)
@@ -178,10 +174,10 @@ def memory_row(d: int, n: int, judged: bool) -> Work[Row]:
 
 def too_little_memory(n: int) -> str | None:
     """Why the dense way with `n` concepts cannot be measured here, if so."""
-    if not process_memory.known():
+    if not memory.known():
         return "how much memory is free is known on Linux only"
     needed = 4 * n * (2 * n + 4 * FEATURES_BATCH * TOKENS + TOP * 256)
-    free = process_memory.available()
+    free = memory.available()
     if free > 1.1 * needed:
         return None
     return f"needs {1.1 * needed / 2**30:.0f} GiB of free memory, {free / 2**30:.0f} are there"

@@ -12,9 +12,8 @@ import torch
 
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import heatmaps_path
-from blindspots_hub.benchmarks import process_memory
-from blindspots_hub.benchmarks.measure_image import WORKER
-from blindspots_hub.benchmarks.sae_report import Row, at_most, unmeasured
+from blindspots_hub.benchmarks import memory
+from blindspots_hub.benchmarks.harness import Row, at_most, unmeasured
 from blindspots_hub.benchmarks.synthetic import LAYOUT, PublishedLike
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.store import CodedImages, CodeStore
@@ -62,7 +61,7 @@ def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> I
     sae.encode(next(like.more_tokens(len(_SIDES))))  # prepares the weights
     seconds, images, shard = 0.0, 0, 0
     encoding: list[tuple[float, int]] = []
-    process_memory.forget_peak()
+    memory.forget_peak()
     for size in sizes:
         while shard * SHARD < size:
             for side, store in stores.items():
@@ -74,9 +73,9 @@ def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> I
                 images += len(tokens)
             shard += 1
             yield min(shard * SHARD, sizes[-1])
-        encoding.append((seconds / images, process_memory.peak()))
+        encoding.append((seconds / images, memory.peak()))
     for size, (of_image, encoding_peak) in zip(sizes, encoding, strict=True):
-        process_memory.forget_peak()
+        memory.forget_peak()
         started = time.perf_counter()
         shards = range(-(-size // SHARD))
         coded = [store.load(shards).take(ids[:size]) for store in stores.values()]
@@ -84,7 +83,7 @@ def measured_sizes(like: PublishedLike, folder: Path, sizes: Sequence[int]) -> I
         tables = (time.perf_counter() - started) / (2 * size)
         codes = sum(one.values.nbytes + one.concepts.nbytes for side in coded for one in side.codes)
         del coded
-        peak = max(encoding_peak, process_memory.peak())
+        peak = max(encoding_peak, memory.peak())
         yield Size(size, of_image, tables, encoding_peak, peak, codes)
 
 
@@ -123,18 +122,18 @@ def scale_rows(d: int, n: int, sizes: Sequence[int], judged: bool) -> Work[list[
         f"peak memory of encoding, {sizes[-1]:,} pairs over {sizes[0]:,}",
     )
     goals = (f"≤ {LIMIT / 2**30:g} GiB", f"≤ {LINEAR:g} ×", f"≤ {FLAT:g} ×")
-    if not process_memory.known():
+    if not memory.known():
         why = "only Linux limits and tells a process's memory"
         return [unmeasured(name, why, goal) for name, goal in zip(names, goals, strict=True)]
     order = {"work": "sizes", "d": d, "n": n, "sizes": list(sizes), "limited": limited}
     found = []
     try:
-        for told in process_memory.in_own_process(WORKER, order):
+        for told in memory.in_own_process(memory.WORKER, order):
             if "size" in told:
                 found.append(Size(**told["size"]))
             else:
                 yield Event("from tokens to tables", told["pairs"], sizes[-1])
-    except process_memory.Failed as failed:
+    except memory.Failed as failed:
         return [
             Row(name, f"failed: {failed}", goal, "missed" if judged else "not judged")
             for name, goal in zip(names, goals, strict=True)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from blindspots_hub.analysis.concept_map import NEIGHBOURS, co_occurring
+from blindspots_hub.benchmarks.harness import Row, at_most
 from blindspots_hub.benchmarks.measure_world import paired_energies
-from blindspots_hub.benchmarks.sae_report import Row, at_most
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import (
     duplicates,

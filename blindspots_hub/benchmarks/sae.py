@@ -7,9 +7,8 @@ from pathlib import Path
 
 from blindspots_hub.benchmarks import sae_quality, sae_training
 from blindspots_hub.benchmarks.encode import measure_encode
-from blindspots_hub.benchmarks.machine import this_machine
+from blindspots_hub.benchmarks.harness import Report, this_machine
 from blindspots_hub.benchmarks.sae_cuda import cuda_rows
-from blindspots_hub.benchmarks.sae_report import Report
 from blindspots_hub.progress import Work
 
 
@@ -41,7 +40,7 @@ def running(sizes: Sizes, cache: Path, tokens: sae_quality.QualityTokens) -> Wor
     encoding = yield from measure_encode(
         sizes.encoded, sizes.step.d, sizes.step.n_concepts, sizes.repeats
     )
-    rows += [row if sizes.judged else replace(row, verdict="not judged") for row in encoding.rows()]
+    rows += [row if sizes.judged else replace(row, verdict="not judged") for row in encoding]
     rows += yield from sae_quality.quality_rows(tokens, sizes.quality, cache, sizes.judged)
     rows += yield from cuda_rows(sizes.repeats, sizes.judged)
     return Report(this_machine(), rows, quick=not sizes.judged)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from blindspots_hub.benchmarks.sae_report import Row, at_least, unmeasured
+from blindspots_hub.benchmarks.harness import Row, at_least, unmeasured
 from blindspots_hub.benchmarks.sae_training import FULL, StepShape, our_step, tokens_for
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
 from blindspots_hub.progress import Event, Work

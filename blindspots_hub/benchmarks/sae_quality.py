@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from blindspots_hub.benchmarks.harness import Row, at_least, at_most, unmeasured
 from blindspots_hub.benchmarks.overcomplete import NotInstalled, Overcomplete, Stopped, environment
-from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
 from blindspots_hub.concepts.quality.reconstruction import reconstruction_quality
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
 from blindspots_hub.concepts.training.kmeans import token_centroids

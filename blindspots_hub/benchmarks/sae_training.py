@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, unmeasured
 from blindspots_hub.benchmarks.overcomplete import NotInstalled, Overcomplete, Stopped, environment
-from blindspots_hub.benchmarks.sae_report import Row, at_least, at_most, unmeasured
-from blindspots_hub.benchmarks.sae_timing import in_turns
 from blindspots_hub.concepts.training.config import Precision, TrainConfig
 from blindspots_hub.concepts.training.state import TrainState
 from blindspots_hub.concepts.training.step import match_scale, set_gradients

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from blindspots_hub.commands.options import QuietOption, run
+
+if TYPE_CHECKING:
+    from blindspots_hub.benchmarks.harness import Report
 
 _WORLD = 11
 """World whose images the quality rows train on: none that another benchmark measures."""
@@ -41,7 +44,6 @@ def benchmark_sae(
     from blindspots_hub.benchmarks import sae
     from blindspots_hub.benchmarks.overcomplete import default_cache
     from blindspots_hub.planted.tokens import planted_tokens
-    from blindspots_hub.utils.files import write_json
 
     sizes = sae.QUICK if quick else sae.FULL
     if repeats is not None:
@@ -49,12 +51,7 @@ def benchmark_sae(
     work = sae.running(
         sizes, cache or default_cache(), lambda images: planted_tokens(images, _WORLD)
     )
-    report = run(work, quiet)
-    typer.echo(report.text())
-    if out is not None:
-        write_json(out, report.to_json())
-    if not report.held:
-        raise typer.Exit(1)
+    _tell(run(work, quiet), out)
 
 
 def benchmark_measure(
@@ -82,12 +79,17 @@ def benchmark_measure(
     from dataclasses import replace
 
     from blindspots_hub.benchmarks import measure
-    from blindspots_hub.utils.files import write_json
 
     sizes = measure.QUICK if quick else measure.FULL
     if images is not None:
         sizes = replace(sizes, pairs=images)
-    report = run(measure.running(sizes), quiet)
+    _tell(run(measure.running(sizes), quiet), out)
+
+
+def _tell(report: Report, out: Path | None) -> None:
+    """Show the report, write it to `out`, and end with 1 where a judged criterion was missed."""
+    from blindspots_hub.utils.files import write_json
+
     typer.echo(report.text())
     if out is not None:
         write_json(out, report.to_json())

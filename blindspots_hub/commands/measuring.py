@@ -31,23 +31,33 @@ PairsFromOption = Annotated[
 SeedsOption = Annotated[
     int,
     typer.Option(
+        "--num-images-per-prompt",
+        "--seeds",
         min=1,
         help="How many times each caption is drawn: tells the sampler's noise from the model.",
     ),
 ]
 StepsOption = Annotated[
     Optional[int],  # noqa: UP045
-    typer.Option(help="Denoising steps, instead of the pipeline's own."),
+    typer.Option(
+        "--num-inference-steps", "--steps", help="Denoising steps, instead of the pipeline's own."
+    ),
 ]
 GuidanceOption = Annotated[
     Optional[float],  # noqa: UP045
-    typer.Option(help="Classifier-free guidance scale, instead of the pipeline's own."),
+    typer.Option(
+        "--guidance-scale",
+        "--guidance",
+        help="Classifier-free guidance scale, instead of the pipeline's own.",
+    ),
 ]
 SizeOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(help="Side of the images in pixels, instead of the model's usual one."),
 ]
-BatchOption = Annotated[int, typer.Option(min=1, help="Captions drawn at once, on a GPU.")]
+BatchOption = Annotated[
+    int, typer.Option("--batch-size", "--batch", min=1, help="Captions drawn at once, on a GPU.")
+]
 
 
 def generate(
@@ -56,11 +66,11 @@ def generate(
     pairs: Annotated[int, typer.Option(min=2, help="How many captions are drawn.")] = 200,
     seed: SeedOption = 0,
     pairs_from: PairsFromOption = None,
-    seeds: SeedsOption = 1,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
+    num_images_per_prompt: SeedsOption = 1,
+    num_inference_steps: StepsOption = None,
+    guidance_scale: GuidanceOption = None,
     size: SizeOption = None,
-    batch: BatchOption = 1,
+    batch_size: BatchOption = 1,
     quality: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="WebP files of this quality, 1 to 100. Default: lossless PNG files."),
@@ -82,14 +92,15 @@ def generate(
         out,
         pairs=pairs,
         seed=seed,
-        seeds=seeds,
+        num_images_per_prompt=num_images_per_prompt,
         bundle=open_bundle(bundle, () if pairs_from else (PAIRS_PART,), quiet),
         pairs_from=pairs_from,
         device=device,
-        steps=steps,
-        guidance=guidance,
-        size=size,
-        batch=batch,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        height=size,
+        width=size,
+        batch_size=batch_size,
         quality=quality,
     )
     if store := share(work, quiet):
@@ -114,11 +125,11 @@ def evaluate(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Images that `generate` or another evaluation left: no model is loaded."),
     ] = None,
-    seeds: SeedsOption = 1,
-    steps: StepsOption = None,
-    guidance: GuidanceOption = None,
+    num_images_per_prompt: SeedsOption = 1,
+    num_inference_steps: StepsOption = None,
+    guidance_scale: GuidanceOption = None,
     size: SizeOption = None,
-    batch: BatchOption = 1,
+    batch_size: BatchOption = 1,
     embed_images: Annotated[
         bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
     ] = True,
@@ -142,16 +153,17 @@ def evaluate(
         out,
         pairs=pairs,
         seed=seed,
-        seeds=seeds,
+        num_images_per_prompt=num_images_per_prompt,
         bundle=open_bundle(bundle, needed, quiet),
         pairs_from=pairs_from,
         generations=generations,
         device=device,
         settings=MeasureSettings(tokens=tokens),
-        steps=steps,
-        guidance=guidance,
-        size=size,
-        batch=batch,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        height=size,
+        width=size,
+        batch_size=batch_size,
         embed_images=embed_images,
         previews=False,
     )

@@ -1,4 +1,4 @@
-"""`start`: the first bundle of an RA-SAE."""
+"""`new-bundle`: the first bundle of an RA-SAE."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOption, share
 
 
-def start(
+def new_bundle(
     sae: Annotated[str, typer.Argument(help="RA-SAE: a folder or a Hub id.")],
     pairs_from: Annotated[
         str,
@@ -33,12 +33,12 @@ def start(
     """Make the bundle of an RA-SAE's concepts, with natural images, that models are evaluated on.
 
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
-    GPUs: accelerate launch --multi_gpu -m blindspots_hub start …
+    GPUs: accelerate launch --multi_gpu -m blindspots_hub new-bundle …
     """
     from blindspots_hub.measure.settings import MeasureSettings
-    from blindspots_hub.runs.new_bundle import new_bundle
+    from blindspots_hub.runs.new_bundle import new_bundle as run
 
-    work = new_bundle.stream(
+    work = run.stream(
         sae,
         pairs_from,
         out,

@@ -71,10 +71,10 @@ def pair_id(caption: str, content: bytes | str) -> str:
     return fingerprint({"caption": caption, "image": image})[:16]
 
 
-def drawing_id(pair_id: str, number: int) -> str:
-    """Name of drawing `number` (from 0) of a pair's caption; the first bears the pair's own name.
+def generation_id(pair_id: str, number: int) -> str:
+    """Name of generation `number` (from 0) of a pair's caption; the first has the pair's own name.
 
-    `pair_seed` of it is the drawing's seed: the first does not depend on how many there are.
+    `pair_seed` of it is its seed: the first does not depend on how many there are.
     """
     return pair_id if number == 0 else f"{pair_id}-{number}"
 
@@ -82,7 +82,7 @@ def drawing_id(pair_id: str, number: int) -> str:
 def pair_seed(pair_id: str, seed: int) -> int:
     """Seed, below 2⁶³, of the generation for one pair; independent of every other pair.
 
-    Of one drawing of several, where `pair_id` is its `drawing_id`.
+    Of one generation of several, where `pair_id` is its `generation_id`.
 
     The hash has a domain of its own: with the one of `choose_pairs`, the pairs of a small subset
     would all have small seeds.

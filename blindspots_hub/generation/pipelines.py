@@ -115,8 +115,8 @@ def call_options(settings: GenerationSettings) -> dict[str, int | float]:
     options = {
         "height": settings.height,
         "width": settings.width,
-        "num_inference_steps": settings.steps,
-        "guidance_scale": settings.guidance,
+        "num_inference_steps": settings.num_inference_steps,
+        "guidance_scale": settings.guidance_scale,
     }
     return {name: value for name, value in options.items() if value is not None}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from blindspots_hub.data.identity import drawing_id
+from blindspots_hub.data.identity import generation_id
 from blindspots_hub.data.images import encode_png, encode_webp
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import fingerprint
@@ -61,7 +61,7 @@ class Plan:
 
     how: Mapping[str, Any]
     captions: Mapping[str, str]
-    seeds: int = 1
+    num_images_per_prompt: int = 1
     encoding: Encoding = field(default_factory=Encoding)
     pairs_a_shard: int = field(kw_only=True)
 
@@ -76,21 +76,23 @@ class Plan:
     def fingerprint(self) -> str:
         """Hex sha256 of everything that the shards depend on."""
         captions = list(self.captions.items())
-        return fingerprint([self.identity, captions, self.seeds, self.pairs_a_shard])
+        return fingerprint(
+            [self.identity, captions, self.num_images_per_prompt, self.pairs_a_shard]
+        )
 
     @cached_property
     def names(self) -> dict[str, tuple[str, int]]:
         """Pair id and number of every image, by its name; by pair, then by number."""
         return {
-            drawing_id(pair_id, number): (pair_id, number)
+            generation_id(pair_id, number): (pair_id, number)
             for pair_id in self.captions
-            for number in range(self.seeds)
+            for number in range(self.num_images_per_prompt)
         }
 
     @cached_property
     def shards(self) -> list[list[str]]:
         """Names of the images in every shard."""
-        names, step = list(self.names), self.pairs_a_shard * self.seeds
+        names, step = list(self.names), self.pairs_a_shard * self.num_images_per_prompt
         return [names[start : start + step] for start in range(0, len(names), step)]
 
     @cached_property

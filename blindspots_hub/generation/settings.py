@@ -15,17 +15,17 @@ DType = Literal["float32", "float16", "bfloat16"]
 class GenerationSettings:
     """Size, steps, guidance and number format of a generation; None is the pipeline's own default.
 
-    `height` and `width` are pixels, `steps` the denoising steps, `guidance` the classifier-free
-    guidance scale. `dtype` holds on CUDA devices; everywhere else float32 is used, because half
-    precision is slow on CPUs and gives black images on MPS. The paper generates at 512×512 with
-    the steps and guidance that each pipeline has (section 4). A value out of range raises
-    `BlindspotsError`.
+    `height` and `width` are pixels, `num_inference_steps` the denoising steps, `guidance_scale` the
+    classifier-free guidance scale. `dtype` holds on CUDA devices; everywhere else float32 is used,
+    because half precision is slow on CPUs and gives black images on MPS. The paper generates at
+    512×512 with the steps and guidance that each pipeline has (section 4). A value out of range
+    raises `BlindspotsError`.
     """
 
     height: int | None = None
     width: int | None = None
-    steps: int | None = None
-    guidance: float | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
     dtype: DType = "float16"
 
     def __post_init__(self) -> None:
@@ -35,10 +35,14 @@ class GenerationSettings:
                     f"{name} {size} is no size that pipelines can draw: "
                     "use a multiple of 8 from 8 to 4096."
                 )
-        if self.steps is not None and not 1 <= self.steps <= 1000:
-            raise BlindspotsError(f"steps {self.steps} is out of range: use 1 to 1000.")
-        if self.guidance is not None and not 0 <= self.guidance <= 100:
-            raise BlindspotsError(f"guidance {self.guidance} is out of range: use 0 to 100.")
+        if self.num_inference_steps is not None and not 1 <= self.num_inference_steps <= 1000:
+            raise BlindspotsError(
+                f"num_inference_steps {self.num_inference_steps} is out of range: use 1 to 1000."
+            )
+        if self.guidance_scale is not None and not 0 <= self.guidance_scale <= 100:
+            raise BlindspotsError(
+                f"guidance_scale {self.guidance_scale} is out of range: use 0 to 100."
+            )
         if self.dtype not in ("float32", "float16", "bfloat16"):
             raise BlindspotsError(
                 f"dtype {self.dtype!r} is unknown: use float32, float16 or bfloat16."

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from blindspots_hub.data.identity import drawing_id
+from blindspots_hub.data.identity import generation_id
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.image_files import GeneratedImage
 from blindspots_hub.generation.plan import Plan
@@ -94,7 +94,7 @@ def read_shard(path: Path) -> Mapping[str, GeneratedImage]:
         content = None if row["image"] is None else row["image"]["bytes"]
         if content is not None and sha256(content).hexdigest() != row["image_sha256"]:
             raise _damaged(path, "an image is not the one whose sha256 it names")
-        found[drawing_id(row["pair_id"], row["draw"])] = GeneratedImage(
+        found[generation_id(row["pair_id"], row["draw"])] = GeneratedImage(
             content, row["seed"], tuple(row["flags"]), row["status"]
         )
     return found

@@ -24,8 +24,8 @@ from blindspots_hub.utils.files import read_json, sweep, write_json
 
 ABOUT = "generations.json"
 """How the images of a store were made: `name` and `title` of the model, `how` and `encoding` as in
-`Plan`, `seeds`, `pairs`, `pairs_a_shard`, `shards`, the fingerprint `plan`, and `run`, which a
-bundle's manifest says of the pipeline."""
+`Plan`, `num_images_per_prompt`, `pairs`, `pairs_a_shard`, `shards`, the fingerprint `plan`, and
+`run`, which a bundle's manifest says of the pipeline."""
 
 _SINGLE = ".work"
 """Hidden folder of images whose shard is not whole yet."""
@@ -75,7 +75,7 @@ class GenerationStore:
         plan = Plan(
             about["how"],
             captions,
-            about["seeds"],
+            about["num_images_per_prompt"],
             encoding,
             pairs_a_shard=about["pairs_a_shard"],
         )
@@ -127,7 +127,7 @@ class GenerationStore:
             "title": title,
             "how": dict(plan.how),
             "encoding": plan.encoding.to_json(),
-            "seeds": plan.seeds,
+            "num_images_per_prompt": plan.num_images_per_prompt,
             "pairs": len(plan.captions),
             "pairs_a_shard": plan.pairs_a_shard,
             "shards": len(plan.shards),
@@ -186,13 +186,13 @@ class GenerationStore:
         captions = self.plan.captions
         for path in _shards(self.folder):
             if plan_of(path) == about["plan"] and any(
-                captions.get(pair_id) != text or number >= self.plan.seeds
+                captions.get(pair_id) != text or number >= self.plan.num_images_per_prompt
                 for pair_id, number, text in captions_of(path)
             ):
                 raise BlindspotsError(
                     f"{self.folder} holds images of {about['title']} that are not asked for now, "
-                    f"of {about['pairs']:,} captions, {about['seeds']} each: ask for all of them, "
-                    "or choose another folder."
+                    f"of {about['pairs']:,} captions, {about['num_images_per_prompt']} each: "
+                    "ask for all of them, or choose another folder."
                 )
 
     def _path(self, shard: int) -> Path:

@@ -18,7 +18,7 @@ from blindspots_hub.measure.moments import (
     paired_moments,
     unpaired_moments,
 )
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.significance import paired_p, unpaired_p
 
 
@@ -28,7 +28,7 @@ class Comparison:
 
     `difference` CSC (clusters, n) is generated minus natural, without zeros; cluster i of both
     samples holds the same pairs. None where the sides are unpaired. `images_generated` counts the
-    share of a pair's drawings in which a concept fires; so does `support`, pairs (images where
+    share of a pair's generations in which a concept fires; so does `support`, pairs (images where
     unpaired) in which it fires on either side. All (n,) float64.
     """
 
@@ -48,22 +48,25 @@ class Comparison:
         natural: ImageEnergies,
         generated: ImageEnergies,
         paired: bool,
-        drawings: Drawings | None = None,
+        generation_energies: GenerationEnergies | None = None,
     ) -> Comparison:
         """Of natural (N, n) and generated (M, n) energies; where `paired`, rows correspond.
 
-        `drawings` are those that `generated` is the mean of, None where each was drawn once.
+        `generation_energies` are those that `generated` is the mean of, None where each was drawn
+        once.
 
         Pairs are gathered into clusters by their natural images: copies among these come from how
-        pairs were collected. Copies among drawings of different captions are what the model answers
-        to these captions, and each counts. Where there are no pairs, nobody can tell the two
-        apart, and each side is gathered by its own images.
+        pairs were collected. Copies among generations of different captions are what the model
+        answers to these captions, and each counts. Where there are no pairs, nobody can tell the
+        two apart, and each side is gathered by its own images.
         """
         _check(natural, generated, paired)
         fires_x = natural.fires.astype(np.float64)
-        firing = _fires(generated) if drawings is None else drawings.firing
+        firing = _fires(generated) if generation_energies is None else generation_energies.firing
         fires_y = columns(firing)
-        largest = (generated if drawings is None else drawings.energies).largest
+        largest = (
+            generated if generation_energies is None else generation_energies.energies
+        ).largest
         counted = {
             "images_natural": fires_x,
             "images_generated": fires_y,
@@ -76,7 +79,7 @@ class Comparison:
             m = unpaired_moments(SideMoments.of(x), SideMoments.of(y))
             p = unpaired_p(x.fires, y.fires, m)
             return cls(x, y, None, support=fires_x + fires_y, moments=m, p=p, **counted)
-        y = Sample.of(generated, cluster, drawings)
+        y = Sample.of(generated, cluster, generation_energies)
         difference = (y.sums - x.sums).tocsc()
         difference.eliminate_zeros()
         m = paired_moments(x, y, difference)

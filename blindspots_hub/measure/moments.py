@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Sample:
     """Energies of one side summed over each cluster: `sums` float64 CSR (clusters, n).
 
     `sizes` (clusters,) are images a cluster. `squares` (n,) is S2 of METHOD: Σ ξ² over clusters,
-    of single drawings where there are several.
+    of single generations where there are several.
     """
 
     sums: sparse.csr_matrix
@@ -30,7 +30,10 @@ class Sample:
 
     @classmethod
     def of(
-        cls, energies: ImageEnergies, cluster: np.ndarray, drawings: Drawings | None = None
+        cls,
+        energies: ImageEnergies,
+        cluster: np.ndarray,
+        generation_energies: GenerationEnergies | None = None,
     ) -> Sample:
         """Of images (N, n) whose `cluster` (N,) is numbered from 0 without gaps."""
         sizes = np.bincount(cluster).astype(np.float64)
@@ -38,9 +41,9 @@ class Sample:
         alone = len(sizes) == energies.n_images
         sums = matrix if alone else _membership(cluster) @ matrix
         squares = column_squares(sums)
-        if drawings is not None:
-            # A firing drawing weighs what it weighs alone, not a mean over drawings.
-            squares += drawings.mean_squares - column_squares(matrix)
+        if generation_energies is not None:
+            # A firing generation weighs what it weighs alone, not a mean over generations.
+            squares += generation_energies.mean_squares - column_squares(matrix)
         return cls(sums.tocsr(), sizes, squares)
 
     @property

@@ -21,7 +21,7 @@ from blindspots_hub.measure.moments import (
     unpaired_moments,
     variance_of_mean,
 )
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import (
     few_differences,
@@ -36,15 +36,19 @@ REPEATS = 20
 
 
 def null_share(
-    found: Measured, settings: MeasureSettings, drawings: Drawings | None = None, seed: int = 0
+    found: Measured,
+    settings: MeasureSettings,
+    generation_energies: GenerationEnergies | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Share of the supported concepts that would be flagged if nothing differed.
 
     Paired sides are swapped at random within each pair (of a cluster of near-copies together), all
     concepts at once; unpaired images are dealt anew to two sets of the same sizes. `flagged` is the
     mean share over `repeats`, `flagged_low` and `flagged_high` the least and the largest. Where
-    `drawings` hold several of a caption, `drawings` tells the share of drawing 0 against drawing 1
-    and of how many pairs; else it is None. Shares are None where no concept has support.
+    `generation_energies` hold several of a caption, `generations` tells the share of generation 0
+    against generation 1 and of how many pairs; else it is None. Shares are None where no concept
+    has support.
     """
     judged = np.flatnonzero(np.isfinite(found.columns["q"]))
     threshold = found.selection.threshold(found.columns["p"], found.columns["q"], settings)
@@ -57,7 +61,7 @@ def null_share(
         "flagged": None,
         "flagged_low": None,
         "flagged_high": None,
-        "drawings": None,
+        "generations": None,
     }
     if len(judged) == 0:
         return entry
@@ -68,8 +72,8 @@ def null_share(
         "flagged_low": float(share.min()),
         "flagged_high": float(share.max()),
     }
-    if drawings is not None:
-        entry["drawings"] = _first_two(drawings, judged, threshold)
+    if generation_energies is not None:
+        entry["generations"] = _first_two(generation_energies, judged, threshold)
     return entry
 
 
@@ -118,11 +122,13 @@ def _dealt_anew(comparison: Comparison, judged: np.ndarray, seed: int) -> np.nda
     return np.stack(found, axis=1)
 
 
-def _first_two(drawings: Drawings, judged: np.ndarray, threshold: float) -> dict[str, Any] | None:
-    """Drawing 0 against drawing 1 of the captions that have both; None where they are too few."""
-    second, pairs = drawings.number(1)
+def _first_two(
+    generation_energies: GenerationEnergies, judged: np.ndarray, threshold: float
+) -> dict[str, Any] | None:
+    """Generation 0 against generation 1 of the captions that have both; None if too few have."""
+    second, pairs = generation_energies.number(1)
     if len(pairs) < 2:
         return None
-    first, _ = drawings.number(0)
+    first, _ = generation_energies.number(0)
     p = Comparison.of(first.take(pairs), second, paired=True).p[judged]
     return {"pairs": len(pairs), "flagged": float((p <= threshold).mean())}

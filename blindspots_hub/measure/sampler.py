@@ -1,8 +1,8 @@
-"""Several drawings of one caption: what counts of each, and what the sampler's dice are of it all.
+"""Several generations of one caption: what counts of each, and how much is the sampler's noise.
 
-Energies are means over a caption's drawings. What is a property of one image (whether a concept
-fires, how much one firing image weighs, how far two images lie apart) comes from single drawings,
-so that it can be compared with a model that was drawn once.
+Energies are means over a caption's generations. What is a property of one image (whether a concept
+fires, how much one firing image weighs, how far two images lie apart) comes from single
+generations, so that it can be compared with a model that was drawn once.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import pair_distances, pair_mean_delta
 
 PAIR = "pair"
-"""Name of the tensor that tells the pair of every drawing."""
+"""Name of the tensor that tells the pair of every generation."""
 
 
 @dataclass(frozen=True)
-class Drawings:
-    """Single drawings (D, n); `pair` (D,) names each one's pair, ascending from 0 without gaps."""
+class GenerationEnergies:
+    """Single generations (D, n); `pair` (D,) is each one's pair, ascending from 0 without gaps."""
 
     energies: ImageEnergies
     pair: np.ndarray
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Drawings a pair, int64 (pairs,)."""
+        """Generations a pair, int64 (pairs,)."""
         return np.bincount(self.pair)
 
     @property
@@ -41,12 +41,12 @@ class Drawings:
 
     @cached_property
     def mean(self) -> ImageEnergies:
-        """Mean energies of each pair's drawings."""
-        return mean_of_drawings(self.energies, self.pair)
+        """Mean energies of each pair's generations."""
+        return mean_of_generations(self.energies, self.pair)
 
     @cached_property
     def firing(self) -> sparse.csr_matrix:
-        """Share of a pair's drawings in which a concept fires, CSR (pairs, n)."""
+        """Share of a pair's generations in which a concept fires, CSR (pairs, n)."""
         fires = self.energies.matrix
         ones = sparse.csr_matrix(
             (np.ones_like(fires.data), fires.indices, fires.indptr), fires.shape
@@ -55,35 +55,35 @@ class Drawings:
 
     @cached_property
     def mean_squares(self) -> np.ndarray:
-        """Σ over pairs of the mean over its drawings of ξ², (n,)."""
+        """Σ over pairs of the mean over its generations of ξ², (n,)."""
         matrix = self.energies.matrix
         return _columns(self._averaged(matrix.multiply(matrix).tocsr()))
 
     def distances(self, natural: ImageEnergies, tau: float) -> tuple[np.ndarray, np.ndarray]:
-        """Distance and mean δ of a pair, each the mean over its drawings (`measure.images`)."""
+        """Distance and mean δ of a pair, each the mean over its generations (`measure.images`)."""
         beside = natural.take(self.pair)
         parts = (pair_distances(beside, self.energies), pair_mean_delta(beside, self.energies, tau))
         distance, mean_delta = (np.bincount(self.pair, part) / self.counts for part in parts)
         return distance, mean_delta
 
     def number(self, draw: int) -> tuple[ImageEnergies, np.ndarray]:
-        """The drawings number `draw` from 0, and the pairs that have one."""
+        """The generations number `draw` from 0, and the pairs that have one."""
         starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         pairs = np.flatnonzero(self.counts > draw)
         return self.energies.take(starts[pairs] + draw), pairs
 
     def save(self, path: Path) -> None:
-        """Write as safetensors: the energies of single drawings and the pair of each."""
+        """Write as safetensors: the energies of single generations and the pair of each."""
         self.energies.save(path, {PAIR: self.pair.astype(np.int32)})
 
     @classmethod
-    def load(cls, path: Path, pairs: int) -> Drawings:
+    def load(cls, path: Path, pairs: int) -> GenerationEnergies:
         """Read what `save` wrote of so many pairs; anything else raises `BlindspotsError`."""
         energies, more = ImageEnergies.read(path)
         pair = more.get(PAIR)
         if pair is None or len(pair) != energies.n_images or not _numbers(pair, pairs):
             raise BlindspotsError(
-                f"{path} does not hold one drawing or more of each of {pairs} pairs: fetch the "
+                f"{path} does not hold one generation or more of each of {pairs} pairs: fetch the "
                 "bundle again."
             )
         return cls(energies, pair.astype(np.int64))
@@ -101,44 +101,44 @@ def _numbers(pair: np.ndarray, pairs: int) -> bool:
     return bool(np.isin(np.diff(pair), (0, 1)).all())
 
 
-def mean_of_drawings(drawings: ImageEnergies, pair: np.ndarray) -> ImageEnergies:
-    """Mean energies of each pair's drawings: (pairs, n) of `drawings` (D, n).
+def mean_of_generations(generation_energies: ImageEnergies, pair: np.ndarray) -> ImageEnergies:
+    """Mean energies of each pair's generations: (pairs, n) of `generation_energies` (D, n).
 
-    `pair` (D,) names the pair of every drawing, ascending from 0 without gaps. Where every pair has
-    one drawing these are its energies, to the bit.
+    `pair` (D,) names the pair of every generation, ascending from 0 without gaps. Where every pair
+    has one generation these are its energies, to the bit.
     """
     counts = np.bincount(pair)
     if (counts == 1).all():
-        return drawings
-    mean = _total(drawings, pair).multiply(1 / counts[:, None]).tocsr()
+        return generation_energies
+    mean = _total(generation_energies, pair).multiply(1 / counts[:, None]).tocsr()
     return ImageEnergies(
         mean.indptr.astype(np.int64),
         mean.indices.astype(np.int32),
         mean.data.astype(np.float32),
-        drawings.n_concepts,
+        generation_energies.n_concepts,
     )
 
 
 def sampler_share(
-    natural: ImageEnergies, drawings: ImageEnergies, pair: np.ndarray
+    natural: ImageEnergies, generation_energies: ImageEnergies, pair: np.ndarray
 ) -> np.ndarray | None:
     """Share of the variance of the paired difference that is the sampler's noise, (n,) in [0, 1].
 
-    The difference of pair i is d_i = (mean of ξ_k over its S_i drawings) - ξ_k(x_i), and what its
-    interval is made of is V, the variance of d_i over pairs. Drawings of one caption differ by the
-    sampler's noise alone; their variance w, pooled over captions, adds w · mean(1 / S_i) to V. The
-    share is this part of V: one minus the reliability of a mean of S drawings, ICC(1, S). Near 1,
-    the interval is as wide as it is because of the dice, and drawing each caption more often makes
-    it narrower; near 0, the captions themselves differ, and only more pairs do.
+    The difference of pair i is d_i = (mean of ξ_k over its S_i generations) - ξ_k(x_i), and what
+    its interval is made of is V, the variance of d_i over pairs. Generations of one caption differ
+    by the sampler's noise alone; their variance w, pooled over captions, adds w · mean(1 / S_i) to
+    V. The share is this part of V: one minus the reliability of a mean of S generations, ICC(1, S).
+    Near 1, the interval is as wide as it is because of the dice, and generating each caption more
+    often makes it narrower; near 0, the captions themselves differ, and only more pairs do.
 
-    NaN where V is 0. None where no caption has two drawings, from which alone noise can be told.
+    NaN where V is 0. None where no caption has two generations, from which alone noise can be told.
     """
     counts = np.bincount(pair)
     spare = len(pair) - len(counts)
     if spare == 0:
         return None
-    total = _total(drawings, pair)
-    squares = _columns(drawings.matrix.multiply(drawings.matrix))
+    total = _total(generation_energies, pair)
+    squares = _columns(generation_energies.matrix.multiply(generation_energies.matrix))
     of_means = _columns(total.multiply(total).multiply(1 / counts[:, None]))
     within = np.maximum(squares - of_means, 0) / spare
     difference = (total.multiply(1 / counts[:, None]) - natural.matrix).tocsr()
@@ -150,11 +150,11 @@ def sampler_share(
     return np.minimum(np.divide(noise, variance, out=unknown, where=variance > 0), 1.0)
 
 
-def _total(drawings: ImageEnergies, pair: np.ndarray) -> sparse.csr_matrix:
-    """Energies summed over each pair's drawings, (pairs, n)."""
+def _total(generation_energies: ImageEnergies, pair: np.ndarray) -> sparse.csr_matrix:
+    """Energies summed over each pair's generations, (pairs, n)."""
     ones = np.ones(len(pair))
     of_pair = sparse.csr_matrix((ones, (pair, np.arange(len(pair)))))
-    total = (of_pair @ drawings.matrix).tocsr()
+    total = (of_pair @ generation_energies.matrix).tocsr()
     total.sort_indices()
     return total
 

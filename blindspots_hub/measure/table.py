@@ -18,7 +18,7 @@ from blindspots_hub.measure.delta import (
 )
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.intervals import GapIntervals, Interval
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import Selection, benjamini_hochberg
 
@@ -41,10 +41,10 @@ def measure(
     generated: ImageEnergies,
     settings: MeasureSettings,
     paired: bool,
-    drawings: Drawings | None = None,
+    generation_energies: GenerationEnergies | None = None,
 ) -> Columns:
     """The columns of `measured`."""
-    return measured(natural, generated, settings, paired, drawings).columns
+    return measured(natural, generated, settings, paired, generation_energies).columns
 
 
 def measured(
@@ -52,16 +52,16 @@ def measured(
     generated: ImageEnergies,
     settings: MeasureSettings,
     paired: bool,
-    drawings: Drawings | None = None,
+    generation_energies: GenerationEnergies | None = None,
 ) -> Measured:
     """Measure every concept (METHOD: section 3; paper: Definition 2 and appendix I).
 
     `natural` (N, n) and `generated` (M, n); where `paired`, row i of both belongs to pair i, and
-    `drawings` may be those that `generated` is the mean of. The columns are the numeric and state
-    columns of the bundle's `deltas` table, each of length n; intervals are NaN for concepts that
-    are dead or undetermined.
+    `generation_energies` may be those that `generated` is the mean of. The columns are the numeric
+    and state columns of the bundle's `deltas` table, each of length n; intervals are NaN for
+    concepts that are dead or undetermined.
     """
-    found = Comparison.of(natural, generated, paired, drawings)
+    found = Comparison.of(natural, generated, paired, generation_energies)
     m, support = found.moments, found.support
     judged = (support > 0) & (support >= settings.min_support)
     q = benjamini_hochberg(found.p, judged)

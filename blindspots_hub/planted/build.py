@@ -97,7 +97,8 @@ def training_unlabelled(out: Path) -> Work[str]:
     }
     front = {"library_name": "transformers", "license": OWN, "tags": ["planted"]}
     write_bytes(out / BACKBONE / CARD, render("model_card/unlabelled.md", front, fields))
-    quality = yield from training_sae(out)
+    # Without labels a token is of several things at once, none of which stands out twice over.
+    quality = yield from training_sae(out, k=8, sharper=1.0)
     return (
         f"backbone without labels: patches spread over {report['prototypes']:.0f} prototypes; "
         f"RA-SAE: R² {quality['r2']:.3f}, {quality['l0']:.1f} codes a token, "
@@ -105,8 +106,12 @@ def training_unlabelled(out: Path) -> Work[str]:
     )
 
 
-def training_sae(out: Path) -> Work[dict[str, float]]:
-    """Train the small RA-SAE on the tokens of `out`/backbone; it never sees a label."""
+def training_sae(out: Path, k: int = 2, sharper: float = SHARPER) -> Work[dict[str, float]]:
+    """Train the small RA-SAE on the tokens of `out`/backbone; it never sees a label.
+
+    Of its codes a token keeps `k` on average while training, and those above `sharper` times the
+    threshold that training ends with afterwards.
+    """
     backbone = Backbone.load(out / BACKBONE)
     tokens = np.empty((TRAINING_IMAGES, backbone.layout.tokens, backbone.width), np.float32)
     for done in range(TRAINING_IMAGES):
@@ -117,7 +122,7 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
         n_concepts=CONCEPTS,
         n_centroids=CONCEPTS,
         sparsity="batch_topk",
-        k=2,
+        k=k,
         steps=1500,
         peak_rate=5e-3,
         backbone="planted/backbone",
@@ -126,7 +131,7 @@ def training_sae(out: Path) -> Work[dict[str, float]]:
     )
     held_out = TRAINING_IMAGES // 20
     sae = yield from train_on_tokens(tokens[held_out:].reshape(-1, backbone.width), config, seed=0)
-    threshold = SHARPER * (sae.config.threshold or 0.0)
+    threshold = sharper * (sae.config.threshold or 0.0)
     sae = RASAE.from_weights(replace(sae.config, threshold=threshold), sae.state_dict())
     sae = sae.stored_as("float16")
     sae.save_pretrained(out / SAE)

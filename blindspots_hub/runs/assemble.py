@@ -14,9 +14,9 @@ import pyarrow as pa
 from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
 from blindspots_hub.artifacts.layout import (
     NATURAL,
-    drawings_path,
     energies_path,
     features_path,
+    generation_energies_path,
     heatmaps_path,
 )
 from blindspots_hub.artifacts.schema import (
@@ -30,7 +30,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.loading import threads
@@ -45,8 +45,8 @@ class EncodedImages:
     """Measured images of one source: ids ascending, energies row by row, and what cards show.
 
     `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
-    `drawings` where captions were drawn several times: `energies` are their means. `features` have
-    the rows of `energies`; None where they are not known.
+    `generation_energies` where captions were drawn several times: `energies` are their means.
+    `features` have the rows of `energies`; None where they are not known.
     """
 
     ids: list[str]
@@ -54,7 +54,7 @@ class EncodedImages:
     energies: ImageEnergies
     heat: Callable[[int, int], tuple[np.ndarray, np.ndarray]]
     thumbnail: Callable[[int], bytes | None]
-    drawings: Drawings | None = None
+    generation_energies: GenerationEnergies | None = None
     features: ImageFeatures | None = None
 
 
@@ -123,8 +123,8 @@ def assemble(
             side.features.save(features_path(root, source))
         if source != NATURAL:
             side.energies.save(energies_path(root, source))
-            if side.drawings is not None:
-                side.drawings.save(drawings_path(root, source))
+            if side.generation_energies is not None:
+                side.generation_energies.save(generation_energies_path(root, source))
     write_table(root, THUMBNAILS, _thumbnails(sides, shown))
     write_manifest(root, {**identity, "models": entries})
     yield Event("compute tables", len(models), len(models))
@@ -145,7 +145,7 @@ def _measure(
         [natural.ids[row] for row in rows],
         model.side.ids,
         paired,
-        model.side.drawings,
+        model.side.generation_energies,
     )
     written = write_tables(root, model.name, compared, settings)
     write_table(root, GENERATIONS, model.generations, model.name)

@@ -23,9 +23,9 @@ from blindspots_hub.artifacts.layout import (
     NATURAL,
     PAIRS_PART,
     SAE,
-    drawings_path,
     energies_path,
     features_path,
+    generation_energies_path,
     heatmaps_path,
     table_path,
 )
@@ -75,12 +75,12 @@ class _Member:
 @Call
 def combine(
     bundles: Sequence[Bundle | str | Path],
-    out: str | Path,
+    output_dir: str | Path,
     *,
     rename: bool = False,
     name: str = "combined",
 ) -> Work[Bundle]:
-    """Write to `out`, an empty or missing folder, one bundle with the models of all `bundles`.
+    """Write to `output_dir`, an empty or missing folder, one bundle of the models of all `bundles`.
 
     Each is a bundle, its folder, or NAMESPACE/NAME[@VERSION] on the Hub. Pairs, natural energies,
     heatmaps, thumbnails and labels are merged by pair id; the map is that of the first bundle;
@@ -88,19 +88,19 @@ def combine(
     name are refused, or with `rename` the later ones are called NAME-2, NAME-3.
 
     Raises `BlindspotsError` where the concept spaces differ, where two bundles hold other energies
-    of one natural image, where a bundle is damaged; nothing is left at `out` then.
+    of one natural image, where a bundle is damaged; nothing is left at `output_dir` then.
     """
-    out = Path(out).resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BlindspotsError(f"{out} is not empty: choose another folder.")
+    output_dir = Path(output_dir).resolve()
+    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+        raise BlindspotsError(f"{output_dir} is not empty: choose another folder.")
     opened = [one if isinstance(one, Bundle) else load_bundle(one) for one in bundles]
-    work = out.parent / f".{out.name}.{os.getpid()}.combining"
+    work = output_dir.parent / f".{output_dir.name}.{os.getpid()}.combining"
     try:
         yield from combining(opened, work, rename, name)
-        replace_folder(work, out)
+        replace_folder(work, output_dir)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return load_bundle(out)
+    return load_bundle(output_dir)
 
 
 def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) -> Work[None]:
@@ -217,7 +217,7 @@ def _copy_model(member: _Member, root: Path, natural: NaturalImages) -> None:
         _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
     for path in (energies_path, heatmaps_path):
         _copy(path(source, member.own), path(root, member.name))
-    for optional in (drawings_path, features_path):
+    for optional in (generation_energies_path, features_path):
         if optional(source, member.own).is_file():
             _copy(optional(source, member.own), optional(root, member.name))
     ids = member.bundle.natural_ids(member.own)

@@ -108,7 +108,7 @@ class Confound:
 @Call
 def confounds(
     bundle: Bundle,
-    out: Path,
+    output_dir: Path,
     alterations: Sequence[Alteration],
     *,
     pairs: int = 1000,
@@ -120,7 +120,7 @@ def confounds(
     """Measure natural images against themselves after each alteration, and write the report.
 
     The images are those of `bundle`, or of `pairs_from` as in `evaluate`; the concepts are the
-    bundle's. Codes are kept below `out`: run again it goes on where it was. Processes that
+    bundle's. Codes are kept below `output_dir`: run again it goes on where it was. Processes that
     `accelerate launch` started share the work; the first writes the report.
     """
     if not alterations:
@@ -146,7 +146,7 @@ def confounds(
     coded = {}
     for alteration in (Alteration(), *alterations):
         images: dict[str, ImageLoader] = {i: partial(altered, alteration, i) for i in ids}
-        folder = out / _CODES / alteration.name.replace(" ", "-").replace(",", "")
+        folder = output_dir / _CODES / alteration.name.replace(" ", "-").replace(",", "")
         stage = f"encode {alteration.name}"
         coded[alteration.name] = yield from session.encode(folder, images, stage)
     untouched = coded.pop(Alteration().name)
@@ -162,7 +162,7 @@ def confounds(
         "seed": seed,
         "confounds": [asdict(confound) for confound in found],
     }
-    yield from session.workers.first(_write(out, report))
+    yield from session.workers.first(_write(output_dir, report))
     return found
 
 

@@ -13,7 +13,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages
@@ -137,25 +137,30 @@ def coded_side(
     )
 
 
-def drawn_side(
+def generated_side(
     coded: CodedImages,
     paired: Paired,
     captions: Mapping[str, str],
     images: Mapping[str, ImageLoader],
     tokens: str,
 ) -> EncodedImages:
-    """The side of a bundle whose images are pairs, each of one drawing or more.
+    """The side of a bundle whose images are pairs, each of one generation or more.
 
-    A pair's energies are the mean of its drawings'; heatmap, thumbnail and features are those of
+    A pair's energies are the mean of its generations'; heatmap, thumbnail and features are those of
     the first of them.
-    `captions` and `images` are by drawing.
+    `captions` and `images` are by generation.
     """
-    first = coded.take([names[0] for names in paired.drawings.values()])
+    first = coded.take([names[0] for names in paired.generations.values()])
     shown = coded_side(first, captions, images, tokens)
     rows, pair = paired.rows(coded.ids)
-    drawings = Drawings(coded.energies(tokens).take(rows), pair)
-    several = drawings if drawings.several else None
-    return replace(shown, ids=list(paired.drawings), energies=drawings.mean, drawings=several)
+    generation_energies = GenerationEnergies(coded.energies(tokens).take(rows), pair)
+    several = generation_energies if generation_energies.several else None
+    return replace(
+        shown,
+        ids=list(paired.generations),
+        energies=generation_energies.mean,
+        generation_energies=several,
+    )
 
 
 def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:

@@ -34,85 +34,102 @@ from blindspots_hub.runs.sources import CaptionedImages, open_pairs
 @Call
 def evaluate(
     model: str | None,
-    out: str | Path,
+    output_dir: str | Path,
     *,
     pairs: int | None = None,
     seed: int = 0,
-    seeds: int = 1,
+    num_images_per_prompt: int = 1,
     bundle: Bundle | None = None,
     pairs_from: str | None = None,
     generations: str | Path | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-    size: int | None = None,
-    batch: int = 1,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    batch_size: int = 1,
     embed_images: bool = True,
     previews: bool = False,
 ) -> Work[Bundle]:
-    """Evaluate a text-to-image model and return the bundle written to `out`.
+    """Evaluate a text-to-image model and return the bundle written to `output_dir`.
 
     `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, or a Hub id
     `org/name[@revision]`. `pairs` (200) pairs are drawn by `seed` from those of `bundle` (the
     embedded default) or of `pairs_from` (another bundle, a folder of captioned images, a table, a
     Hub dataset). The concepts are those of `bundle`.
 
-    Each caption is drawn `seeds` times, the first as with one; a pair's generated energy is then
-    their mean, and the tables tell how much of a difference's spread is the sampler's noise.
-    `steps`, `guidance` and `size` (side in pixels) take the place of the model's usual ones.
-    `batch` captions are drawn at once, which changes no seed: a GPU draws several faster, and
-    images then differ by rounding only. Where `out` holds a bundle of the same concepts, the model
-    is added to it.
+    Each caption is drawn `num_images_per_prompt` times, the first as with one; a pair's generated
+    energy is then their mean, and the tables tell how much of a difference's spread is the
+    sampler's noise. `num_inference_steps`, `guidance_scale`, `height` and `width` (pixels) take the
+    place of the model's usual ones. `batch_size` captions are drawn at once, which changes no seed:
+    a GPU draws several faster, and images then differ by rounding only. Where `output_dir` holds a
+    bundle of the same concepts, the model is added to it.
 
-    The images stay in `out`/images/NAME, a store as `generate` writes it; the bundle's own table
-    holds them too unless `embed_images` is false. `generations` is the folder of such a store, or
-    of an evaluation that has one: its images are measured and no pipeline is loaded, with the
-    concepts of any `bundle` that has the pairs. `model` may then be None, and `pairs` are all of
-    the store's.
+    The images stay in `output_dir`/images/NAME, a store as `generate` writes it; the bundle's own
+    table holds them too unless `embed_images` is false. `generations` is the folder of such a
+    store, or of an evaluation that has one: its images are measured and no pipeline is loaded, with
+    the concepts of any `bundle` that has the pairs. `model` may then be None, and `pairs` are all
+    of the store's.
 
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
-    again with the same arguments it goes on where it stopped.
-    Raises `BlindspotsError` for what the user can mend; what was computed before stays in `out`.
+    again with the same arguments it goes on where it stopped. Raises `BlindspotsError` for what the
+    user can mend; what was computed before stays in `output_dir`.
 
     Where `previews` is true events carry small images, for whoever shows them.
     """
     planted.register()
-    out = Path(out).resolve()
-    known = None if model is None else with_settings(resolve(model), steps, guidance, size)
+    output_dir = Path(output_dir).resolve()
+    known = (
+        None
+        if model is None
+        else with_settings(resolve(model), num_inference_steps, guidance_scale, height, width)
+    )
     base = bundle or load_bundle(planted.BUNDLE)
     source = yield from open_pairs(pairs_from, base)
     asked: _Kept | _Planned
     if generations is not None:
-        fixed = {"steps": steps, "guidance": guidance, "size": size}
+        fixed = {
+            "num_inference_steps": num_inference_steps,
+            "guidance_scale": guidance_scale,
+            "height": height,
+            "width": width,
+        }
         given = [name for name, value in fixed.items() if value is not None]
-        given += ["seeds"] if seeds != 1 else []
+        given += ["num_images_per_prompt"] if num_images_per_prompt != 1 else []
         asked = _kept(Path(generations), known, source, pairs, seed, given)
     elif known is not None:
-        plan = planned(known, source, PAIRS if pairs is None else pairs, seed, seeds, batch)
+        plan = planned(
+            known,
+            source,
+            PAIRS if pairs is None else pairs,
+            seed,
+            num_images_per_prompt,
+            batch_size,
+        )
         asked = _Planned(known, plan)
     else:
         raise BlindspotsError("No model is named: name one, or the folder of its generated images.")
     settings = settings or MeasureSettings()
     space = base.concept_space
     request = Request(asked.name, asked.plan, asked.pair_ids, space, settings, embed_images)
-    found, place = begin(out, request)
+    found, place = begin(output_dir, request)
     if found:
         return found
 
     workers = Workers.join(device)
     if finished(place, request.fingerprint) is None:
         session = yield from Session.opening(base, workers)
-        # Beside the bundle at `out` and not in `place`, which goes when the model is added.
-        store, pipeline = yield from asked.opening(out / IMAGES / asked.name, workers)
+        # Beside the bundle at `output_dir` and not in `place`, which goes when the model is added.
+        store, pipeline = yield from asked.opening(output_dir / IMAGES / asked.name, workers)
         images = Generations(store, asked.pair_ids, pipeline)
         run = Run(
-            place, request, source, session, images, base, RunOptions(max(batch, 1), previews)
+            place, request, source, session, images, base, RunOptions(max(batch_size, 1), previews)
         )
         yield from telling_what_is_kept(store, run.draw())
         yield from workers.bundle(place, asked.finishing(store, run))
-    yield from workers.first(settle(place, out))
-    return load_bundle(out)
+    yield from workers.first(settle(place, output_dir))
+    return load_bundle(output_dir)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from blindspots_hub.runs.domain_check import domain_entry, warned
 from blindspots_hub.runs.encoding import (
     code_store,
     coded_side,
-    drawn_side,
     encode_shards,
+    generated_side,
     kept_side,
 )
 from blindspots_hub.runs.generating import Generations, blocks
@@ -46,10 +46,11 @@ PREVIEW = 160
 class RunOptions:
     """How an evaluation goes about its work; nothing in its result depends on it.
 
-    `batch` captions are drawn at once, and where `previews` is false no event carries an image.
+    `batch_size` captions are drawn at once, and where `previews` is false no event carries an
+    image.
     """
 
-    batch: int = 1
+    batch_size: int = 1
     previews: bool = True
 
 
@@ -90,13 +91,15 @@ class Run:
         self.natural_images: dict[str, ImageLoader] = {
             i: partial(self._natural, i) for i in self.ids
         }
-        self.drawn_images: dict[str, ImageLoader] = {
+        self.generated_images: dict[str, ImageLoader] = {
             name: partial(generations.image, name) for name in generations.names
         }
         self.natural_store = code_store(out / WORK, self.ids, space)
         plan = request.plan  # images that are made in another way have other codes
         folder = out / WORK / f"generated-{plan.identity[:16]}"
-        self.drawn_store = code_store(folder, generations.names, space, plan.seeds)
+        self.generated_store = code_store(
+            folder, generations.names, space, plan.num_images_per_prompt
+        )
 
     def _natural(self, pair_id: str) -> Image.Image:
         try:
@@ -118,8 +121,8 @@ class Run:
         Of several processes each does its own shards, and tells of them alone.
         """
         processes = self.session.workers.processes
-        mine = range(processes.rank, len(self.drawn_store.shards), processes.count)
-        total, done = sum(len(self.drawn_store.shards[shard]) for shard in mine), 0
+        mine = range(processes.rank, len(self.generated_store.shards), processes.count)
+        total, done = sum(len(self.generated_store.shards[shard]) for shard in mine), 0
         natural = encode_shards(
             self.natural_store,
             mine if self.has_natural_images else [],
@@ -134,19 +137,23 @@ class Run:
                     told = warned(self.space.domain, "natural", natural_images)
                     if told:
                         yield Event(DRAW, done, total, told)
-                names = self.drawn_store.shards[shard]
-                encoded = self.drawn_store.has(shard)
-                for name in self.generations.generate(names, self.manner.batch):
+                names = self.generated_store.shards[shard]
+                encoded = self.generated_store.has(shard)
+                for name in self.generations.generate(names, self.manner.batch_size):
                     done += 1
                     if not encoded:
                         yield Event(DRAW, done, total, self._preview(name))
                 if encoded:
                     yield Event(DRAW, done, total)
                     continue
-                for _ in encode_shards(self.drawn_store, [shard], self.space, self.drawn_images):
+                for _ in encode_shards(
+                    self.generated_store, [shard], self.space, self.generated_images
+                ):
                     pass
                 if turn == 1:
-                    told = warned(self.space.domain, "generated", self.drawn_store.load([shard]))
+                    told = warned(
+                        self.space.domain, "generated", self.generated_store.load([shard])
+                    )
                     if told:
                         yield Event(DRAW, done, total, told)
                 if turn & (turn - 1) == 0:  # 1, 2, 4, 8, … shards: the counts cost little
@@ -159,12 +166,12 @@ class Run:
     def _preview(self, name: str) -> dict[str, Any]:
         if not self.manner.previews:
             return {}
-        drawing = self.generations.get(name)
+        generation = self.generations.get(name)
         pair_id = self.generations.pair_of[name]
         detail: dict[str, Any] = {
             "pair_id": pair_id,
             "caption": self.source.captions[pair_id],
-            "status": drawing.status,
+            "status": generation.status,
         }
         small = partial(encode_webp, lossless=False, quality=80, size=PREVIEW)
         try:
@@ -174,8 +181,8 @@ class Run:
                 detail["natural"] = kept.image
         except BlindspotsError:
             detail["status"] = "natural_unreadable"  # counted when its shard is encoded
-        if drawing.content is not None:
-            detail["generated"] = small(drawing.image())
+        if generation.content is not None:
+            detail["generated"] = small(generation.image())
         return detail
 
     def _interim(self, shards: Sequence[int]) -> dict[str, Any] | None:
@@ -189,7 +196,7 @@ class Run:
             generated.energies,
             self.request.settings,
             paired=True,
-            drawings=generated.drawings,
+            generation_energies=generated.generation_energies,
         )
         return {
             "pairs": len(sides.rows),
@@ -199,7 +206,7 @@ class Run:
 
     def _sides(self, shards: Sequence[int] | None = None) -> _Sides:
         """Both sides as far as `shards` (all unless said otherwise) are encoded."""
-        coded = self.drawn_store.load(shards)
+        coded = self.generated_store.load(shards)
         tokens = self.request.settings.tokens
         without: dict[str, str] = {}
         if self.has_natural_images:
@@ -211,7 +218,9 @@ class Run:
         seen = {*coded.ids, *coded.failed}
         of_pair = {i: names for i, names in self.generations.of_pair.items() if names[0] in seen}
         paired = pair_up(of_pair, without, {name: one.cause for name, one in coded.failed.items()})
-        generated = drawn_side(coded, paired, self.generations.captions, self.drawn_images, tokens)
+        generated = generated_side(
+            coded, paired, self.generations.captions, self.generated_images, tokens
+        )
         return _Sides(natural, generated, coded, paired)
 
     def finish(self) -> Work[None]:
@@ -234,7 +243,7 @@ class Run:
             run={
                 **about["run"],
                 "seed": plan.how["seed"],
-                "seeds": plan.seeds,
+                "num_images_per_prompt": plan.num_images_per_prompt,
                 "images": plan.encoding.to_json(),
             },
             dropped=dict(sorted(dropped.items())),

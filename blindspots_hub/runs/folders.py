@@ -33,36 +33,36 @@ from blindspots_hub.utils.files import fingerprint, sha256_file
 def measure_folders(
     natural: str | Path,
     generated: str | Path,
-    out: str | Path,
+    output_dir: str | Path,
     *,
     bundle: Bundle | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
 ) -> Work[Bundle]:
-    """Measure generated against natural images and return the bundle written to `out`.
+    """Measure generated against natural images and return the bundle written to `output_dir`.
 
     Images whose file names agree but for the ending are pairs; where hardly any do, the two sets
     are compared unpaired. The concepts are those of `bundle` (the embedded default). The images
     themselves are not copied into the bundle, only thumbnails. Processes that `accelerate launch`
     started share the work. Run again it goes on where it stopped.
     """
-    natural, generated, out = Path(natural), Path(generated), Path(out)
+    natural, generated, output_dir = Path(natural), Path(generated), Path(output_dir)
     base = bundle or load_bundle(planted.BUNDLE)
     settings = settings or MeasureSettings()
     matched = match_folders(natural, generated)
     files = _by_id(matched)
     request = _request(files, base, settings)
-    if found := finished(out, request):
+    if found := finished(output_dir, request):
         return found
 
     session = yield from Session.opening(base, Workers.join(device))
     coded = {}
     for side, paths in files.items():
         images = {i: partial(open_image, path) for i, path in paths.items()}
-        folder = out / WORK / f"{side}-{request[:16]}"
+        folder = output_dir / WORK / f"{side}-{request[:16]}"
         coded[side] = yield from session.encode(folder, images, f"encode {side} images", side)
-    work = _write(out, base, settings, request, matched, files, coded, session.space.domain)
-    return (yield from session.workers.bundle(out, work))
+    work = _write(output_dir, base, settings, request, matched, files, coded, session.space.domain)
+    return (yield from session.workers.bundle(output_dir, work))
 
 
 def _request(files: dict[str, dict[str, Path]], base: Bundle, settings: MeasureSettings) -> str:

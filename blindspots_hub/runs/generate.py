@@ -27,21 +27,22 @@ PAIRS = 200
 @Call
 def generate(
     model: str,
-    out: str | Path,
+    output_dir: str | Path,
     *,
     pairs: int = PAIRS,
     seed: int = 0,
-    seeds: int = 1,
+    num_images_per_prompt: int = 1,
     bundle: Bundle | None = None,
     pairs_from: str | None = None,
     device: str | None = None,
-    steps: int | None = None,
-    guidance: float | None = None,
-    size: int | None = None,
-    batch: int = 1,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    batch_size: int = 1,
     quality: int | None = None,
 ) -> Work[GenerationStore]:
-    """Generate images of captions and return the store of them, written to `out`.
+    """Generate images of captions and return the store of them, written to `output_dir`.
 
     Arguments are those of `evaluate`, whose images these are: `evaluate(..., generations=out)`
     measures them without the model, on any bundle that has the pairs, as often as you like. Images
@@ -49,27 +50,28 @@ def generate(
 
     Processes that `accelerate launch` started share the work. Run again it goes on where it
     stopped; with more pairs or seeds it keeps the images that are there. Raises `BlindspotsError`
-    for what the user can mend, and where `out` holds images of another model or of other settings.
+    for what the user can mend, and where `output_dir` holds images of another model or of other
+    settings.
     """
     planted.register()
-    known = with_settings(resolve(model), steps, guidance, size)
+    known = with_settings(resolve(model), num_inference_steps, guidance_scale, height, width)
     source = yield from open_pairs(pairs_from, bundle or load_bundle(planted.BUNDLE))
-    plan = planned(known, source, pairs, seed, seeds, batch, Encoding(quality))
+    plan = planned(known, source, pairs, seed, num_images_per_prompt, batch_size, Encoding(quality))
     workers = Workers.join(device)
-    store, pipeline = yield from opening_store(Path(out), plan, known, workers)
+    store, pipeline = yield from opening_store(Path(output_dir), plan, known, workers)
     images = Generations(store, list(plan.captions), pipeline)
-    yield from telling_what_is_kept(store, generating(images, workers, batch, STAGE))
+    yield from telling_what_is_kept(store, generating(images, workers, batch_size, STAGE))
     yield from workers.first(_finished(store))
     return store
 
 
-def generating(images: Generations, workers: Workers, batch: int, stage: str) -> Work[None]:
+def generating(images: Generations, workers: Workers, batch_size: int, stage: str) -> Work[None]:
     """Generate what is missing of a whole store; of several processes each does its own shards."""
     shards = images.store.plan.shards[workers.processes.rank :: workers.processes.count]
     done, total = 0, sum(map(len, shards))
     yield Event(stage, done, total)
     for names in shards:
-        for _ in images.generate(names, batch):
+        for _ in images.generate(names, batch_size):
             done += 1
             yield Event(stage, done, total)
 
@@ -84,27 +86,38 @@ def planned(
     source: CaptionedImages,
     pairs: int,
     seed: int,
-    seeds: int,
-    batch: int,
+    num_images_per_prompt: int,
+    batch_size: int,
     stored_as: Encoding | None = None,
 ) -> Plan:
     """The images that these arguments of `evaluate` and `generate` ask for, checked."""
-    if batch < 1:
-        raise BlindspotsError(f"{batch} captions cannot be drawn at once: ask for at least 1.")
-    if seeds < 1:
-        raise BlindspotsError(f"A caption cannot be drawn {seeds} times: ask for at least 1.")
+    if batch_size < 1:
+        raise BlindspotsError(f"{batch_size} captions cannot be drawn at once: ask for at least 1.")
+    if num_images_per_prompt < 1:
+        raise BlindspotsError(
+            f"A caption cannot be drawn {num_images_per_prompt} times: ask for at least 1."
+        )
     ids = choose_pairs(source.captions, pairs, seed)
     if len(ids) < 2:
         raise BlindspotsError(f"{pairs} pair is too few to compare anything: ask for at least 2.")
     captions = {pair_id: source.captions[pair_id] for pair_id in ids}
     how = how_generated(model, seed)
     stored_as = stored_as or Encoding()
-    return Plan(how, captions, seeds, stored_as, pairs_a_shard=encoding.SHARD)
+    return Plan(how, captions, num_images_per_prompt, stored_as, pairs_a_shard=encoding.SHARD)
 
 
 def with_settings(
-    model: KnownModel, steps: int | None, guidance: float | None, size: int | None
+    model: KnownModel,
+    num_inference_steps: int | None,
+    guidance_scale: float | None,
+    height: int | None,
+    width: int | None,
 ) -> KnownModel:
     """The model with the settings that are given in the place of its own."""
-    given = {"steps": steps, "guidance": guidance, "height": size, "width": size}
+    given = {
+        "num_inference_steps": num_inference_steps,
+        "guidance_scale": guidance_scale,
+        "height": height,
+        "width": width,
+    }
     return model.with_settings(**{name: one for name, one in given.items() if one is not None})

@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image
 
 from blindspots_hub.artifacts.writer import image_cell
-from blindspots_hub.data.identity import drawing_id
+from blindspots_hub.data.identity import generation_id
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, TextToImage, load_pipeline
 from blindspots_hub.generation.image_files import GeneratedImage
@@ -53,7 +53,9 @@ class Generations:
         plan = store.plan
         self._seed = int(plan.how["seed"])
         self.of_pair: dict[str, list[str]] = {
-            pair_id: [drawing_id(pair_id, number) for number in range(plan.seeds)]
+            pair_id: [
+                generation_id(pair_id, number) for number in range(plan.num_images_per_prompt)
+            ]
             for pair_id in pair_ids
         }
         self.pair_of = {name: i for i, names in self.of_pair.items() for name in names}
@@ -64,13 +66,13 @@ class Generations:
         """Names of all images: by pair, then by number."""
         return list(self.captions)
 
-    def generate(self, names: Sequence[str], batch: int) -> Iterator[str]:
-        """Generate those that are not there yet, `batch` at once; yields every name in turn.
+    def generate(self, names: Sequence[str], batch_size: int) -> Iterator[str]:
+        """Generate those that are not there yet, `batch_size` at once; yields every name in turn.
 
         Shards that are whole by then are written. Raises `BlindspotsError` where memory does not
         hold a single image: more memory may, so that this is no fact about the caption.
         """
-        for some in portions(names, batch):
+        for some in portions(names, batch_size):
             self._generate_missing(some)
             yield from some
         self.store.pack(names)

@@ -1,4 +1,4 @@
-"""The two pieces of work that need a GPU: drawing a few captions, and encoding a few images.
+"""The two pieces of work that need a GPU: generating a few captions, and encoding a few images.
 
 Whoever evaluates calls `draw` and `encode`, a batch at a time, from a generator that lives on the
 CPU. Off ZeroGPU they are plain calls of the models at hand. On ZeroGPU each is a short loan of a
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SECONDS_AN_IMAGE = 3.0
 """First guess for a diffusion model at 512×512 with 50 steps on a GPU of ZeroGPU; then measured."""
 
-USUAL = GenerationSettings(height=1024, width=1024, steps=50)
+USUAL = GenerationSettings(height=1024, width=1024, num_inference_steps=50)
 """What a pipeline is taken to do where its settings do not say."""
 
 SECONDS_A_CODE = 0.1
@@ -72,11 +72,13 @@ def encode(space: ConceptSpace, pixels: Sequence[np.ndarray]) -> list[Encoded]:
 def _draw_cost(
     key: str, model: KnownModel, device: str, pairs: list[tuple[str, str]], seed: int
 ) -> Cost:
-    height, width, steps = (
+    height, width, num_inference_steps = (
         getattr(model.settings, name) or getattr(USUAL, name)
-        for name in ("height", "width", "steps")
+        for name in ("height", "width", "num_inference_steps")
     )
-    return Cost(key, len(pairs), SECONDS_AN_IMAGE * height * width / 512**2 * steps / 50)
+    return Cost(
+        key, len(pairs), SECONDS_AN_IMAGE * height * width / 512**2 * num_inference_steps / 50
+    )
 
 
 @borrows_gpu(_draw_cost)

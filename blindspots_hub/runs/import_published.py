@@ -45,13 +45,13 @@ class Imported:
 @Call
 def import_published(
     source: str | Path,
-    out: str | Path,
+    output_dir: str | Path,
     *,
     threshold: float | None = None,
     weights_dtype: str = "float32",
     revision: str | None = None,
 ) -> Work[Imported]:
-    """Turn the published pickle into config.json, model.safetensors and a card, in `out`.
+    """Turn the published pickle into config.json, model.safetensors and a card, in `output_dir`.
 
     `source` is the .pth, a folder that holds it, or a Hub id (the authors' repository is read at
     its pinned revision unless `revision` says otherwise). The threshold of the codes is `threshold`
@@ -61,9 +61,10 @@ def import_published(
     run again it goes on where it stopped, with the same result.
 
     Raises `BlindspotsError` for a file that is unsafe, damaged or another model, where no threshold
-    is known, where `out` holds another model, and where the Hub is needed and cannot be reached.
+    is known, where `output_dir` holds another model, and where the Hub is needed and cannot be
+    reached.
     """
-    out = Path(out)
+    output_dir = Path(output_dir)
     if weights_dtype not in ("float32", "float16"):
         raise BlindspotsError(f"Weights are stored as float32 or float16, not {weights_dtype!r}.")
     dtype: Literal["float32", "float16"] = "float16" if weights_dtype == "float16" else "float32"
@@ -73,8 +74,8 @@ def import_published(
     sha256 = yield from _hashing(file.path)
     is_published = sha256 == paper.PUBLISHED_SHA256
     _check_source(file, sha256)
-    work = out / f".importing-{sha256[:16]}"
-    _check_out(out, file.path, sha256, work)
+    work = output_dir / f".importing-{sha256[:16]}"
+    _check_out(output_dir, file.path, sha256, work)
     chosen, threshold_origin = pick_threshold(threshold, file.path, read.threshold, is_published)
     config = RASAEConfig(
         d=read.d,
@@ -98,9 +99,9 @@ def import_published(
     rounding = None
     if dtype == "float16":
         sae, rounding = _halved(sae, atoms if read.candidates is None else read.candidates)
-    sae.save_pretrained(out)
+    sae.save_pretrained(output_dir)
     write_published_card(
-        out,
+        output_dir,
         sae.config.to_json(),
         sha256,
         is_published,
@@ -110,7 +111,7 @@ def import_published(
     if work.is_dir():
         shutil.rmtree(work)
     yield Event("write the weights", 1, 1)
-    return Imported(out, sae.config, sha256, is_published, rounding)
+    return Imported(output_dir, sae.config, sha256, is_published, rounding)
 
 
 def _hashing(path: Path) -> Work[str]:

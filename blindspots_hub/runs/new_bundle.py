@@ -1,4 +1,4 @@
-"""`start`: an RA-SAE and natural images in, a bundle out that models can be evaluated on.
+"""`new-bundle`: an RA-SAE and natural images in, a bundle out that models can be evaluated on.
 
 Evaluations take their concepts from a bundle. This makes the first one: the natural images of a set
 of pairs are measured and the map of all concepts is drawn; models come later, by
@@ -46,7 +46,7 @@ _OF_A_BACKBONE = (".json", ".safetensors", ".md")
 def new_bundle(
     sae: str,
     pairs_from: str,
-    out: Path,
+    output_dir: Path,
     *,
     pairs: int = 1000,
     seed: int = 0,
@@ -54,7 +54,7 @@ def new_bundle(
     device: str | None = None,
     settings: MeasureSettings | None = None,
 ) -> Work[Bundle]:
-    """Write to `out` a bundle of the concepts of `sae`, with natural images and no model yet.
+    """Write to `output_dir` a bundle of the concepts of `sae`, with natural images, no model yet.
 
     `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
     or Hub id `backbone`. `pairs_from` is what `evaluate` takes by that name; `seed` chooses `pairs`
@@ -74,16 +74,16 @@ def new_bundle(
     request = fingerprint(
         {"space": space.description, "pairs": ids, "settings": settings.to_dict()}
     )
-    if found := finished(out, request):
+    if found := finished(output_dir, request):
         return found
 
     def natural(pair_id: str) -> Image.Image:
         return open_image(source.image(pair_id) or b"", f"the natural image of pair {pair_id}")
 
     images: dict[str, ImageLoader] = {pair_id: partial(natural, pair_id) for pair_id in ids}
-    yield from workers.first(_fit_domain(sae, space, images, out))
-    session = Session(workers, replace(space, domain=_known_domain(sae, out)))
-    coded = yield from session.encode(out / WORK, images, "encode natural images", "natural")
+    yield from workers.first(_fit_domain(sae, space, images, output_dir))
+    session = Session(workers, replace(space, domain=_known_domain(sae, output_dir)))
+    coded = yield from session.encode(output_dir / WORK, images, "encode natural images", "natural")
     if len(coded.ids) < 2:
         why = next(iter(coded.failed.values())).cause if coded.failed else "none were found"
         raise BlindspotsError(f"Only {len(coded.ids)} images of {pairs_from} can be read: {why}.")
@@ -96,8 +96,8 @@ def new_bundle(
         "skipped": dict(source.skipped),
     }
     rows = (source.columns(some) for some in portions(side.ids, BLOCK))
-    work = _write(out, identity, rows, networks, session.space, side, settings)
-    return (yield from workers.bundle(out, work))
+    work = _write(output_dir, identity, rows, networks, session.space, side, settings)
+    return (yield from workers.bundle(output_dir, work))
 
 
 @dataclass(frozen=True)

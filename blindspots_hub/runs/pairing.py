@@ -10,49 +10,49 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Paired:
-    """What became of pairs with one or more drawings each.
+    """What became of pairs with one or more generations each.
 
     Attributes:
-        drawings: of every pair that can be measured, its drawings that have codes, one at least.
+        generations: of every pair that can be measured, those that have codes, one at least.
         dropped: of every other pair, the cause.
-        out: of every drawing that is measured nowhere, the cause: its own, or its pair's.
+        out: of every generation that is measured nowhere, the cause: its own, or its pair's.
     """
 
-    drawings: dict[str, list[str]]
+    generations: dict[str, list[str]]
     dropped: dict[str, str]
     out: dict[str, str]
 
     def rows(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the measured drawings among `names`, by pair, and the number of each one's pair.
+        """Rows of the measured generations among `names`, by pair, and the number of their pairs.
 
-        Both (D,) int64; pairs are numbered from 0 in the order of `drawings`.
+        Both (D,) int64; pairs are numbered from 0 in the order of `generations`.
         """
         row = {name: number for number, name in enumerate(names)}
-        rows = [row[name] for own in self.drawings.values() for name in own]
-        counts = [len(own) for own in self.drawings.values()]
+        rows = [row[name] for own in self.generations.values() for name in own]
+        counts = [len(own) for own in self.generations.values()]
         return np.array(rows, np.int64), np.repeat(np.arange(len(counts)), counts)
 
 
 def pair_up(
     of_pair: Mapping[str, Sequence[str]],
     natural_failed: Mapping[str, str],
-    drawing_failed: Mapping[str, str],
+    generation_failed: Mapping[str, str],
 ) -> Paired:
-    """Sort out pairs, whose drawings `of_pair` names, by the causes of what failed.
+    """Sort out pairs, whose generations `of_pair` names, by the causes of what failed.
 
     A pair whose natural image has no codes is left out by that cause, `natural_…`. One without a
-    drawing that has codes is left out by its first drawing's cause: the drawing's status, or
+    generation that has codes is left out by the cause of its first: that one's status, or
     `generated_…` where there is an image that has no codes.
     """
-    causes = {name: _generated(cause) for name, cause in drawing_failed.items()}
-    drawings: dict[str, list[str]] = {}
+    causes = {name: _generated(cause) for name, cause in generation_failed.items()}
+    generations: dict[str, list[str]] = {}
     dropped: dict[str, str] = {}
     for pair_id, names in of_pair.items():
         good = [name for name in names if name not in causes]
         if pair_id in natural_failed:
             dropped[pair_id] = f"natural_{natural_failed[pair_id]}"
         elif good:
-            drawings[pair_id] = good
+            generations[pair_id] = good
         else:
             dropped[pair_id] = causes[names[0]]
     of_pairs = {
@@ -61,7 +61,7 @@ def pair_up(
         if pair_id in dropped
         for name in names
     }
-    return Paired(drawings, dropped, of_pairs | causes)
+    return Paired(generations, dropped, of_pairs | causes)
 
 
 def _generated(cause: str) -> str:

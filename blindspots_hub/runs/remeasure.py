@@ -25,35 +25,35 @@ ANEW = ("schema_version", "created_with", "packages", "files", "models", "reques
 
 
 @Call
-def remeasure(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle]:
-    """Write to `out`, an empty or missing folder, the bundle with its tables computed anew.
+def remeasure(bundle: Bundle, output_dir: Path, changes: dict[str, Any]) -> Work[Bundle]:
+    """Write to `output_dir`, an empty or missing folder, the bundle with its tables computed anew.
 
     `changes` are fields of `MeasureSettings`; what they leave out stays as each model was measured.
     Which tokens an energy sums cannot change: the energies are summed already.
     """
-    if (out / MANIFEST).exists():
-        raise BlindspotsError(f"{out} holds a bundle already: choose another folder.")
+    if (output_dir / MANIFEST).exists():
+        raise BlindspotsError(f"{output_dir} holds a bundle already: choose another folder.")
     for part in PARTS:
         if (bundle.root / part).is_dir():
-            copy_folder(bundle.root / part, out / part)
-    shutil.rmtree(out / FINDINGS, ignore_errors=True)  # answers to the tables of before
+            copy_folder(bundle.root / part, output_dir / part)
+    shutil.rmtree(output_dir / FINDINGS, ignore_errors=True)  # answers to the tables of before
     entries = []
     for done, (name, model) in enumerate(bundle.models.items()):
         yield Event("compute tables", done, len(bundle.models), {"model": name})
-        drawings = bundle.drawings(name)
-        share = bundle.deltas(name)["sampler_share"]  # of drawings that old bundles don't keep
+        generation_energies = bundle.generation_energies(name)
+        share = bundle.deltas(name)["sampler_share"]  # of generations that old bundles don't keep
         compared = EnergyPair(
             *bundle.compared(name),
             bundle.natural_ids(name),
             bundle.image_ids(name),
             model.paired,
-            drawings,
-            share.to_numpy() if drawings is None else None,
+            generation_energies,
+            share.to_numpy() if generation_energies is None else None,
         )
         settings = replace(model.measured_with, **changes)
-        written = write_tables(out, name, compared, settings)
+        written = write_tables(output_dir, name, compared, settings)
         entries.append({**replace(model, request=None).to_json(), **written.entry})
     fields = {key: value for key, value in bundle.manifest.to_json().items() if key not in ANEW}
-    write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})
+    write_manifest(output_dir, {**fields, "models": entries, "remeasured_from": bundle.sha256})
     yield Event("compute tables", len(bundle.models), len(bundle.models))
-    return load_bundle(out)
+    return load_bundle(output_dir)

@@ -44,7 +44,7 @@ class Request:
             "pairs": list(self.pair_ids),
             "space": self.concept_space,
             "settings": self.settings.to_dict(),
-            "seeds": self.plan.seeds,
+            "num_images_per_prompt": self.plan.num_images_per_prompt,
         }
         if self.plan.encoding != Encoding():
             asked["encoding"] = self.plan.encoding.to_json()

@@ -18,7 +18,7 @@ from blindspots_hub.measure.images import (
     top_images,
 )
 from blindspots_hub.measure.null import null_share
-from blindspots_hub.measure.sampler import Drawings, sampler_share
+from blindspots_hub.measure.sampler import GenerationEnergies, sampler_share
 from blindspots_hub.measure.settings import METHOD, MeasureSettings
 from blindspots_hub.measure.table import count_states, measured
 
@@ -27,8 +27,8 @@ from blindspots_hub.measure.table import count_states, measured
 class EnergyPair:
     """Energies of both sides with the ids of their rows; where `paired`, row i is pair i.
 
-    `drawings` where captions were drawn several times: `generated` is their mean. `sampler_share`
-    (n,) where it is known of drawings that were not kept.
+    `generation_energies` where captions were drawn several times: `generated` is their mean.
+    `sampler_share` (n,) where it is known of generations that were not kept.
     """
 
     natural: ImageEnergies
@@ -36,7 +36,7 @@ class EnergyPair:
     natural_ids: list[str]
     generated_ids: list[str]
     paired: bool
-    drawings: Drawings | None = None
+    generation_energies: GenerationEnergies | None = None
     sampler_share: np.ndarray | None = None
 
 
@@ -53,8 +53,12 @@ def write_tables(
     root: Path, name: str, sides: EnergyPair, settings: MeasureSettings
 ) -> TablesResult:
     """Measure a model and write its tables DELTAS and PAIR_DISTANCES below `root`."""
-    natural, generated, drawings = sides.natural, sides.generated, sides.drawings
-    found = measured(natural, generated, settings, sides.paired, drawings)
+    natural, generated, generation_energies = (
+        sides.natural,
+        sides.generated,
+        sides.generation_energies,
+    )
+    found = measured(natural, generated, settings, sides.paired, generation_energies)
     table = found.columns
     top_natural, top_generated = top_images(natural), top_images(generated)
     named = {
@@ -62,17 +66,17 @@ def write_tables(
         "top_generated": [[sides.generated_ids[row] for row in rows] for rows in top_generated],
     }
     share = sides.sampler_share
-    if drawings is not None:
-        share = sampler_share(natural, drawings.energies, drawings.pair)
+    if generation_energies is not None:
+        share = sampler_share(natural, generation_energies.energies, generation_energies.pair)
     if share is None:
         share = np.full(natural.n_concepts, np.nan)
     write_table(root, DELTAS, {**table, **named, "sampler_share": share}, name)
     distance: Any = [None] * generated.n_images
     mean_delta: Any = distance
     drawn = generated
-    if drawings is not None:
-        distance, mean_delta = drawings.distances(natural, settings.tau)
-        drawn, _ = drawings.number(0)
+    if generation_energies is not None:
+        distance, mean_delta = generation_energies.distances(natural, settings.tau)
+        drawn, _ = generation_energies.number(0)
     elif sides.paired:
         distance = pair_distances(natural, generated)
         mean_delta = pair_mean_delta(natural, generated, settings.tau)
@@ -98,6 +102,6 @@ def write_tables(
             "absolute": count_states(table["state"], table["certain"]),
             "relative": count_states(table["relative_state"], table["relative_certain"]),
         },
-        "null": null_share(found, settings, drawings),
+        "null": null_share(found, settings, generation_energies),
     }
     return TablesResult(entry, top_natural, top_generated)

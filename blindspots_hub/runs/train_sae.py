@@ -58,7 +58,7 @@ class TrainerOptions:
 @Call
 def train_sae(
     source: Path,
-    out: Path,
+    output_dir: Path,
     config: TrainConfig,
     seed: int,
     backbone: str | None = None,
@@ -68,12 +68,12 @@ def train_sae(
 
     Images need a `backbone`; a store brings its own. What `config` says of backbone, tokens, origin
     and device is filled in here, and a small set of tokens has fewer centroids. Writes the model,
-    its card, metrics.jsonl and training.json to `out`. Run again it goes on from its last
+    its card, metrics.jsonl and training.json to `output_dir`. Run again it goes on from its last
     checkpoint; finished, it returns at once.
 
     Returns R², codes a token and the share of dead concepts on images that were held out; of
     several processes only the first does, the others None. Raises `BlindspotsError` for images or
-    settings that cannot be used, and where `out` holds the work of another training.
+    settings that cannot be used, and where `output_dir` holds the work of another training.
     """
     place = place or TrainerOptions()
     device = pick_device(place.device)
@@ -82,7 +82,7 @@ def train_sae(
         if processes.count > 1:
             device = processes.device
         work = _training(
-            source, out, replace(config, device=device), seed, backbone, place, processes
+            source, output_dir, replace(config, device=device), seed, backbone, place, processes
         )
         return (yield from work)
     finally:
@@ -175,15 +175,15 @@ def finished(out: Path, request: str) -> dict[str, float] | None:
 
 
 def token_store(
-    images: Path, backbone: str, out: Path, dtype: StoreDtype, device: str | None = None
+    images: Path, backbone: str, output_dir: Path, dtype: StoreDtype, device: str | None = None
 ) -> Work[TokenStore]:
-    """Write the tokens of the images in a folder to the store `out`, or go on with it."""
+    """Write the tokens of the images in a folder to the store `output_dir`, or go on with it."""
     chosen = pick_device(device)
     processes = Processes.launched(chosen)
     try:
         found = training_images(images)
         network = _backbone(backbone, processes.device if processes.count > 1 else chosen)
-        return (yield from writing_store(out, found, open_image, network, dtype, processes))
+        return (yield from writing_store(output_dir, found, open_image, network, dtype, processes))
     finally:
         processes.leave()
 

@@ -54,7 +54,7 @@ class Deployment:
         )
 
     @property
-    def batch(self) -> int:
+    def batch_size(self) -> int:
         """Captions that are drawn at once."""
         return ZEROGPU_BATCH if self.zerogpu else 1
 
@@ -90,20 +90,28 @@ class Deployment:
             raise BlindspotsError(f"The seed is a number from 0 to {LONGEST_SEED:,}.")
         return spec, count, number
 
-    def check_drawings(
-        self, model: str, pairs: int, seeds: int, steps: int | None, size: int | None
+    def check_generations(
+        self,
+        model: str,
+        pairs: int,
+        num_images_per_prompt: int,
+        num_inference_steps: int | None,
+        size: int | None,
     ) -> None:
         """`BlindspotsError` where a stranger wants more drawn, or slower, than a Space can give."""
         if not self.public:
             return
-        if pairs * seeds > PUBLIC_PAIRS:
+        if pairs * num_images_per_prompt > PUBLIC_PAIRS:
             raise BlindspotsError(
-                f"{pairs:,} pairs with {seeds} drawings each are {pairs * seeds:,} images, and "
-                f"this Space draws at most {PUBLIC_PAIRS} at a time: ask for less, or run it on "
-                f"your own machine: {evaluate_command(model, pairs, 0, seeds)}"
+                f"{pairs:,} pairs with {num_images_per_prompt} images each are "
+                f"{pairs * num_images_per_prompt:,} images, and this Space generates at most "
+                f"{PUBLIC_PAIRS} at a time: ask for less, or run it on "
+                f"your own machine: {evaluate_command(model, pairs, 0, num_images_per_prompt)}"
             )
-        if steps is not None and steps > PUBLIC_STEPS:
-            raise BlindspotsError(f"This Space takes at most {PUBLIC_STEPS} steps, not {steps:,}.")
+        if num_inference_steps is not None and num_inference_steps > PUBLIC_STEPS:
+            raise BlindspotsError(
+                f"This Space takes at most {PUBLIC_STEPS} steps, not {num_inference_steps:,}."
+            )
         if size is not None and size > PUBLIC_SIDE:
             raise BlindspotsError(
                 f"This Space draws images of at most {PUBLIC_SIDE} pixels a side, not {size:,}."
@@ -150,8 +158,8 @@ def weight_bytes(model: str, revision: str) -> int:
     )
 
 
-def evaluate_command(model: str, pairs: int, seed: int, seeds: int = 1) -> str:
+def evaluate_command(model: str, pairs: int, seed: int, num_images_per_prompt: int = 1) -> str:
     """The command that evaluates the same on one's own machine."""
     parts = ["python", "-m", "blindspots_hub", "evaluate", model, "--pairs", str(pairs)]
-    parts += ["--seeds", str(seeds)] if seeds != 1 else []
+    parts += ["--seeds", str(num_images_per_prompt)] if num_images_per_prompt != 1 else []
     return shlex.join([*parts, "--seed", str(seed), "--out", "runs/mine"])

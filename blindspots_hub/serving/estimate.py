@@ -34,17 +34,21 @@ class Estimate:
     sentence: str
 
 
-def estimate(model: str, pairs: int, bundle: Bundle, seeds: int = 1) -> Estimate:
+def estimate(model: str, pairs: int, bundle: Bundle, num_images_per_prompt: int = 1) -> Estimate:
     """Rough time of `evaluate` with these arguments, without loading or asking anything.
 
     A guess by the model's size until its first images are drawn; the running page then tells the
     time left from the measured rate.
     """
     low, high = _seconds_an_image(model)
-    images = pairs * seeds
+    images = pairs * num_images_per_prompt
     seconds = START[0] + images * low, START[1] + images * high
     shows = _shows(promise(bundle, pairs), pairs)
-    each = f"Each caption is drawn {seeds} times: {images:,} images. " if seeds > 1 else ""
+    each = (
+        f"Each caption is drawn {num_images_per_prompt} times: {images:,} images. "
+        if num_images_per_prompt > 1
+        else ""
+    )
     guess = "The time is a guess by the model's size until the first images are drawn."
     return Estimate(*seconds, f"{shows} {each}{guess}")
 

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 from blindspots_hub.benchmarks import encode
-from blindspots_hub.benchmarks.encode import EncodeReport, measure_encode
+from blindspots_hub.benchmarks.encode import measure_encode
 from blindspots_hub.benchmarks.synthetic import published_like
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 
 
 def test_the_report_judges_speed_memory_and_agreement(monkeypatch):
-    peaks = {"encode": 10, "plain": 100}
+    peaks = {"ours": 10, "plain": 100}
     monkeypatch.setattr(encode, "_peak", lambda folder, way: peaks[way])
     report = drive(measure_encode(tokens=262, d=32, n=600, repeats=1))
-    rows = {row.name: row for row in report.rows()}
+    rows = {row.name: row for row in report}
+    times = rows["ms an image, medians"].detail
     for rule in ("topk", "batch_topk"):
         unlike = rows[f"encode, {rule}: fires unlike the plain way's"]
         assert unlike.verdict == "held"
@@ -24,10 +25,7 @@ def test_the_report_judges_speed_memory_and_agreement(monkeypatch):
         assert unlike.detail["largest_relative_difference"] < 1e-5
         assert rows[f"encode, {rule}: peak memory over the plain way's"].value == 0.1
         assert rows[f"encode, {rule}: times the plain way's speed"].value > 0
-        assert report.per_image[rule] > 0
-    missed = [row for row in report.found if row.verdict == "missed"]
-    assert report.held == (not missed)
-    assert EncodeReport([unlike], {}).held
+        assert times[rule] > 0
 
 
 def test_peak_memory_is_that_of_the_dense_codes(tmp_path):
@@ -37,4 +35,4 @@ def test_peak_memory_is_that_of_the_dense_codes(tmp_path):
     dense = like.tokens.shape[0] * 4000 * 4
     assert dense < encode._peak(tmp_path, "plain") < 4 * dense
     with pytest.raises(BlindspotsError, match="could not be measured"):
-        encode._peak(Path(tmp_path / "nowhere"), "encode")
+        encode._peak(Path(tmp_path / "nowhere"), "ours")

@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from blindspots_hub import cli
-from blindspots_hub.benchmarks import measure, measure_image, measure_worker, process_memory
+from blindspots_hub.benchmarks import measure, measure_image, memory, worker
 from blindspots_hub.benchmarks.dense_baseline import (
     RANKING_BATCH,
     TOP,
@@ -25,7 +25,7 @@ from blindspots_hub.benchmarks.dense_baseline import (
     dense_codes,
     dense_pixels,
 )
-from blindspots_hub.benchmarks.machine import Machine
+from blindspots_hub.benchmarks.harness import Machine, Report, Row, at_least
 from blindspots_hub.benchmarks.measure_files import (
     Network,
     end_to_end,
@@ -35,7 +35,6 @@ from blindspots_hub.benchmarks.measure_files import (
 from blindspots_hub.benchmarks.measure_image import AGREE, Both, our_way
 from blindspots_hub.benchmarks.measure_scale import LIMIT, Size, rows_of, scale_rows
 from blindspots_hub.benchmarks.measure_world import DISTINCT, paired_energies
-from blindspots_hub.benchmarks.sae_report import Report, Row, at_least
 from blindspots_hub.benchmarks.synthetic import PublishedLike, published_like
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.progress import Event, Work, drive
@@ -49,7 +48,7 @@ TINY = replace(
     pairs=40,
     kept=60,
 )
-linux = pytest.mark.skipif(not process_memory.known(), reason="only Linux tells memory")
+linux = pytest.mark.skipif(not memory.known(), reason="only Linux tells memory")
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +159,10 @@ def test_sizes_grow_by_ten(largest: int, expected: list[int]) -> None:
 def test_a_run_that_breaks_the_limit_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(module: str, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"pairs": 10}
-        raise process_memory.Failed("MemoryError: too much")
+        raise memory.Failed("MemoryError: too much")
 
-    monkeypatch.setattr(process_memory, "known", lambda: True)
-    monkeypatch.setattr(process_memory, "in_own_process", killed)
+    monkeypatch.setattr(memory, "known", lambda: True)
+    monkeypatch.setattr(memory, "in_own_process", killed)
     rows = drive(scale_rows(16, 300, [10, 20], judged=True))
     assert [row.verdict for row in rows] == ["missed"] * 3
     assert rows[0].measured == "failed: MemoryError: too much"
@@ -172,8 +171,8 @@ def test_a_run_that_breaks_the_limit_is_missed(monkeypatch: pytest.MonkeyPatch) 
 def test_without_the_memory_for_the_dense_way_the_rest_is_measured(
     like: PublishedLike, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_memory, "known", lambda: True)
-    monkeypatch.setattr(process_memory, "available", lambda: 1 << 20)
+    monkeypatch.setattr(memory, "known", lambda: True)
+    monkeypatch.setattr(memory, "available", lambda: 1 << 20)
     rows = drive(measure_image.image_rows(like, images=10, repeats=1, judged=True))
     assert rows[0].verdict == "not judged"
     assert "of free memory" in rows[0].measured
@@ -214,14 +213,14 @@ def test_the_world_has_the_statistics_it_names() -> None:
 @linux
 def test_the_benchmark_runs_small(monkeypatch: pytest.MonkeyPatch) -> None:
     def here(module: str, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return (json.loads(json.dumps(told)) for told in measure_worker.answers(order))
+        return (json.loads(json.dumps(told)) for told in worker.answers(order))
 
     def raised(work: Callable[[], object]) -> int:
         work()  # in a process that has room left from what it did before
         return 1 << 20
 
-    monkeypatch.setattr(process_memory, "in_own_process", here)
-    monkeypatch.setattr(process_memory, "raised_by", raised)
+    monkeypatch.setattr(memory, "in_own_process", here)
+    monkeypatch.setattr(memory, "raised_by", raised)
     monkeypatch.setattr("resource.setrlimit", lambda *limits: None)  # this process would keep it
     report = drive(measure.running(TINY))
     told: dict[str, Row] = {row.name: row for row in report.rows}
@@ -253,19 +252,19 @@ def test_files_to_tables(like: PublishedLike, tmp_path: Path) -> None:
 @linux
 def test_one_image_is_measured_in_a_process_of_its_own() -> None:
     order = {"work": "dense", "d": 16, "n": 300}
-    (answer,) = process_memory.in_own_process(measure_image.WORKER, order)
+    (answer,) = memory.in_own_process(memory.WORKER, order)
     assert answer["bytes"] > 100_000
 
 
 def test_a_process_of_its_own_says_why_it_failed() -> None:
-    with pytest.raises(process_memory.Failed, match="KeyError: 'work'"):
-        list(process_memory.in_own_process(measure_image.WORKER, {}))
+    with pytest.raises(memory.Failed, match="KeyError: 'work'"):
+        list(memory.in_own_process(memory.WORKER, {}))
 
 
 @linux
 def test_peaks_are_those_of_the_work() -> None:
     kept = np.ones(1 << 22)  # before: not counted
-    taken = process_memory.raised_by(lambda: np.ones(1 << 23).sum())
+    taken = memory.raised_by(lambda: np.ones(1 << 23).sum())
     assert 0.9 * (1 << 26) < taken < 1.5 * (1 << 26)
     assert kept.sum() == 1 << 22
 
@@ -276,7 +275,7 @@ def test_peaks_are_those_of_the_work() -> None:
 _WITH_FEW_ENCODED = """
 import itertools
 import numpy as np
-from blindspots_hub.benchmarks import measure_worker
+from blindspots_hub.benchmarks import worker
 from blindspots_hub.benchmarks.synthetic import PublishedLike
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.rasae import RASAE
@@ -300,7 +299,7 @@ def few(like, seed):
 
 PublishedLike.more_tokens = few
 RASAE.encode_images = encode_images
-measure_worker.main()
+worker.main()
 """
 
 
@@ -320,7 +319,7 @@ def test_a_thousand_pairs_of_full_width_finish_in_two_gigabytes() -> None:
 @linux
 def test_the_limit_is_enforced() -> None:
     order = {"work": "sizes", "d": 64, "n": 300, "sizes": [2], "limited": 2}
-    broken = "import numpy as np; import blindspots_hub.benchmarks.measure_worker as w; " + (
+    broken = "import numpy as np; import blindspots_hub.benchmarks.worker as w; " + (
         "true = w._world; w._world = lambda order: (np.ones(1 << 28), true(order))[1]; w.main()"
     )
     command = [sys.executable, "-c", broken, json.dumps(order)]

@@ -16,12 +16,18 @@ from typer.testing import CliRunner
 
 from blindspots_hub import cli
 from blindspots_hub.benchmarks import overcomplete, sae, sae_quality, sae_training
-from blindspots_hub.benchmarks.encode import EncodeReport
-from blindspots_hub.benchmarks.machine import Machine, this_machine
+from blindspots_hub.benchmarks.harness import (
+    Machine,
+    Report,
+    Row,
+    at_least,
+    at_most,
+    in_turns,
+    this_machine,
+    unmeasured,
+)
 from blindspots_hub.benchmarks.overcomplete import NotInstalled, Overcomplete, Stopped
 from blindspots_hub.benchmarks.sae_quality import QualityShape, quality_rows
-from blindspots_hub.benchmarks.sae_report import Report, Row, at_least, at_most, unmeasured
-from blindspots_hub.benchmarks.sae_timing import in_turns
 from blindspots_hub.benchmarks.sae_training import StepShape, our_step
 from blindspots_hub.progress import Event, Work, drive
 
@@ -36,11 +42,11 @@ def tokens_of(images: int) -> Work[np.ndarray]:
     return np.random.default_rng(0).normal(size=(images, 20, 8)).astype(np.float32)
 
 
-def encoded(tokens: int, d: int, n: int, repeats: int) -> Work[EncodeReport]:
+def encoded(tokens: int, d: int, n: int, repeats: int) -> Work[list[Row]]:
     """Stands for `measure_encode`, which has tests of its own."""
     yield Event("encode", 1, 1)
     assert (d, n, repeats) == (STEP.d, STEP.n_concepts, 1)
-    return EncodeReport([at_least("encode: speed", 2.0, 3, " ×")], {"ours": 1.0})
+    return [at_least("encode: speed", 2.0, 3, " ×")]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
-from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import needs_table
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
 from blindspots_hub.progress import Event, Work
@@ -156,14 +156,14 @@ def test_the_same_request_has_the_same_folder(bundle: Bundle, tmp_path: Path) ->
     assert folder("org/name", 0) == folder("org/name", 0)
     assert len({folder("org/name", 0), folder("org/name", 1), folder("org-name", 0)}) == 3
     assert folder("../../etc", 0).parent == tmp_path
-    drawings = [
-        Drawing(),
-        Drawing(seeds=2),
-        Drawing(steps=30),
-        Drawing(size=30),
-        Drawing(guidance=0),
+    generations = [
+        GenerationChoice(),
+        GenerationChoice(num_images_per_prompt=2),
+        GenerationChoice(num_inference_steps=30),
+        GenerationChoice(size=30),
+        GenerationChoice(guidance_scale=0),
     ]
-    assert len({result_folder(tmp_path, bundle, "m", 200, 0, one) for one in drawings}) == 5
+    assert len({result_folder(tmp_path, bundle, "m", 200, 0, one) for one in generations}) == 5
 
 
 def test_the_download_is_the_whole_bundle(bundle: Bundle, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_advanced_settings_reach_the_evaluation(
     engine(monkeypatch, work)
     for fields in ((1, "", None, " "), (3, "30", "0", "256")):
         list(tab._run("known", 200, 3, [], *fields))
-    kept = ("seeds", "steps", "guidance", "size")
+    kept = ("num_images_per_prompt", "num_inference_steps", "guidance_scale", "height")
     assert [asked[0][name] for name in kept] == [1, None, None, None]
     assert [asked[1][name] for name in kept] == [3, 30, 0.0, 256]
     assert asked[0]["out"] != asked[1]["out"]
@@ -225,12 +225,12 @@ def test_advanced_settings_reach_the_evaluation(
 
 def test_a_space_bounds_what_is_drawn() -> None:
     space = Deployment(public=True)
-    space.check_drawings("sd15", PUBLIC_PAIRS // 5, 5, PUBLIC_STEPS, PUBLIC_SIDE)
-    space.check_drawings("sd15", PUBLIC_PAIRS, 1, None, None)
+    space.check_generations("sd15", PUBLIC_PAIRS // 5, 5, PUBLIC_STEPS, PUBLIC_SIDE)
+    space.check_generations("sd15", PUBLIC_PAIRS, 1, None, None)
     with pytest.raises(BlindspotsError, match=r"2,000 images, .* --pairs 400 --seeds 5 "):
-        space.check_drawings("sd15", 400, 5, None, None)
+        space.check_generations("sd15", 400, 5, None, None)
     with pytest.raises(BlindspotsError, match="at most 100 steps"):
-        space.check_drawings("sd15", 20, 1, PUBLIC_STEPS + 1, None)
+        space.check_generations("sd15", 20, 1, PUBLIC_STEPS + 1, None)
     with pytest.raises(BlindspotsError, match="at most 1024 pixels"):
-        space.check_drawings("sd15", 20, 1, None, PUBLIC_SIDE + 8)
-    Deployment().check_drawings("sd15", 10_000, 9, 999, 4096)
+        space.check_generations("sd15", 20, 1, None, PUBLIC_SIDE + 8)
+    Deployment().check_generations("sd15", 10_000, 9, 999, 4096)

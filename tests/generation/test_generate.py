@@ -29,7 +29,7 @@ from blindspots_hub.generation.generate import (
 )
 from blindspots_hub.generation.models import KnownModel, register_pipeline_class, resolve
 
-SMALL = {"height": 32, "width": 32, "steps": 2}
+SMALL = {"height": 32, "width": 32, "num_inference_steps": 2}
 
 
 class CrayonPipeline(diffusers.DiffusionPipeline):
@@ -141,7 +141,7 @@ def test_the_description_is_json_and_names_no_path(loaded: TextToImage, diffusio
     described = json.loads(json.dumps(loaded.describe()))
     assert described["pipeline_class"] == "StableDiffusionPipeline"
     assert described["scheduler"] == "DDIMScheduler"
-    assert described["settings"] == {**SMALL, "guidance": None, "dtype": "float32"}
+    assert described["settings"] == {**SMALL, "guidance_scale": None, "dtype": "float32"}
     assert described["revision"].startswith("sha256:")
     assert set(described["versions"]) == {"diffusers", "torch", "transformers"}
     assert str(diffusion.parent) not in json.dumps(described)
@@ -189,7 +189,7 @@ def test_what_is_not_text_to_image_is_refused(tmp_path: Path, copied: Path) -> N
 
 
 def test_settings_that_a_pipeline_does_not_take_are_told(crayon: TextToImage) -> None:
-    assert "takes no num_inference_steps" in told(crayon.model, steps=3)
+    assert "takes no num_inference_steps" in told(crayon.model, num_inference_steps=3)
 
 
 def test_only_safetensors_are_read(copied: Path) -> None:
@@ -324,7 +324,7 @@ def test_a_decoder_is_joined_with_its_prior(
     monkeypatch.setattr(pipeline_files, "hub_reachable", lambda: False)
     save_kandinsky(tmp_path / "decoder", tmp_path / "prior")
     fake_cache(tmp_path / "cache", tmp_path / "decoder", "1" * 40, "decoder")
-    model = resolve("org/decoder").with_settings(height=64, width=64, steps=2)
+    model = resolve("org/decoder").with_settings(height=64, width=64, num_inference_steps=2)
     assert "org/prior is neither" in told(model)
     fake_cache(tmp_path / "cache", tmp_path / "prior", "2" * 40, "prior")
     pipeline = load_pipeline(model, "cpu")

@@ -21,7 +21,7 @@ def test_the_papers_five_models_are_known() -> None:
     for model in five:
         settings = model.settings
         assert (settings.height, settings.width) == (512, 512)
-        assert (settings.steps, settings.guidance) == (None, None)
+        assert (settings.num_inference_steps, settings.guidance_scale) == (None, None)
     base, variant = five[:2]
     assert variant.variant_of == base.name
     assert variant.source == base.source
@@ -97,12 +97,12 @@ def test_settings_out_of_range_are_told() -> None:
         {"height": 500.5},
         {"width": 0},
         {"height": 9000},
-        {"steps": 0},
-        {"guidance": -1},
+        {"num_inference_steps": 0},
+        {"guidance_scale": -1},
     ):
         with pytest.raises(BlindspotsError):
             GenerationSettings(**wrong)  # type: ignore[arg-type]
     with pytest.raises(BlindspotsError, match="int8"):
         GenerationSettings(dtype="int8")  # type: ignore[arg-type]
-    changed = resolve("sd15").with_settings(steps=4)
-    assert (changed.settings.height, changed.settings.steps) == (512, 4)
+    changed = resolve("sd15").with_settings(num_inference_steps=4)
+    assert (changed.settings.height, changed.settings.num_inference_steps) == (512, 4)

@@ -34,7 +34,7 @@ MODEL, PAIRS = "alder-1", 40
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     out = tmp_path_factory.mktemp("features") / "b"
-    return evaluate(f"planted/{MODEL}", out, pairs=PAIRS, seeds=2)
+    return evaluate(f"planted/{MODEL}", out, pairs=PAIRS, num_images_per_prompt=2)
 
 
 def frechet(one: ImageFeatures, other: ImageFeatures) -> float:

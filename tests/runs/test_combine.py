@@ -26,8 +26,8 @@ from blindspots_hub.artifacts.layout import (
     FINDINGS,
     MANIFEST,
     NATURAL,
-    drawings_path,
     energies_path,
+    generation_energies_path,
     heatmaps_path,
     table_path,
 )
@@ -38,7 +38,7 @@ from blindspots_hub.artifacts.writer import image_cell, write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.runs.analyse import analyse
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.remeasure import remeasure
@@ -177,15 +177,19 @@ def test_of_one_pair_the_row_with_an_image_is_kept(own: dict[str, Path], tmp_pat
 
 def test_single_drawings_come_along(own: dict[str, Path], tmp_path: Path) -> None:
     energies = load_bundle(own["others"]).energies("box")
-    twice = Drawings(energies.take(np.repeat(np.arange(30), 2)), np.repeat(np.arange(30), 2))
-    twice.save(drawings_path(own["others"], "box"))
+    twice = GenerationEnergies(
+        energies.take(np.repeat(np.arange(30), 2)), np.repeat(np.arange(30), 2)
+    )
+    twice.save(generation_energies_path(own["others"], "box"))
     manifest = read_json(own["others"] / MANIFEST)
-    manifest["files"]["deltas/drawings/box.safetensors"] = {}
+    manifest["files"]["deltas/generations/box.safetensors"] = {}
     write_json(own["others"] / MANIFEST, manifest)
     rehash(own["others"])
-    drawings = combine([own["a"], own["others"]], tmp_path / "out").drawings("box")
-    assert drawings is not None
-    assert equal(drawings.energies, twice.energies)
+    generation_energies = combine([own["a"], own["others"]], tmp_path / "out").generation_energies(
+        "box"
+    )
+    assert generation_energies is not None
+    assert equal(generation_energies.energies, twice.energies)
 
 
 def test_labels_are_merged_and_findings_left_out(own: dict[str, Path], tmp_path: Path) -> None:

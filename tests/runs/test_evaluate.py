@@ -92,7 +92,7 @@ def test_shard_and_batch_size_do_not_change_a_bit(
     evaluated: Bundle, shard: int, batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoding, "SHARD", shard)
-    evaluate(MODEL, tmp_path / "b", pairs=PAIRS, batch=batch)
+    evaluate(MODEL, tmp_path / "b", pairs=PAIRS, batch_size=batch)
     made, once = (_tables(root) for root in (tmp_path / "b", evaluated.root))
     in_store = {name for name in {*made, *once} if name.startswith("images/")}
     for name in {*made, *once} - in_store:

@@ -23,7 +23,7 @@ from blindspots_hub.artifacts.hub.staging import THUMBNAILS_ONLY, staging
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.concepts.rasae import RASAE
-from blindspots_hub.data.identity import drawing_id, pair_seed
+from blindspots_hub.data.identity import generation_id, pair_seed
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, TextToImage
@@ -218,8 +218,16 @@ def test_an_evaluation_does_not_mix_in_other_images(evaluated: Bundle, tmp_path:
         evaluate(MODEL, tmp_path / "b", pairs=10)
     with pytest.raises(BlindspotsError, match=r"generated otherwise than those of Willow"):
         evaluate("planted/willow", tmp_path / "c", generations=tmp_path / "b")
-    with pytest.raises(BlindspotsError, match="generated already: leave out size, seeds"):
-        evaluate(None, tmp_path / "c", generations=tmp_path / "b", size=64, seeds=2)
+    given = "height, width, num_images_per_prompt"
+    with pytest.raises(BlindspotsError, match=f"generated already: leave out {given}"):
+        evaluate(
+            None,
+            tmp_path / "c",
+            generations=tmp_path / "b",
+            height=64,
+            width=64,
+            num_images_per_prompt=2,
+        )
     with pytest.raises(BlindspotsError, match="No model is named"):
         evaluate(None, tmp_path / "c")
     with pytest.raises(BlindspotsError, match="holds no generated images"):
@@ -234,15 +242,15 @@ def test_more_pairs_and_seeds_keep_what_is_there(
 ) -> None:
     mine = Path(shutil.copytree(store, tmp_path / "images"))
     drawn = _drawn(monkeypatch)
-    more = generate(MODEL, mine, pairs=PAIRS + 10, seeds=2)
+    more = generate(MODEL, mine, pairs=PAIRS + 10, num_images_per_prompt=2)
     assert len(drawn) == len(set(drawn)) == 2 * (PAIRS + 10) - PAIRS
     assert not set(drawn) & set(generated(store))
     assert len(list(mine.glob("*.parquet"))) == 2
     anew = tmp_path / "anew"
-    generate(MODEL, anew, pairs=PAIRS + 10, seeds=2)
+    generate(MODEL, anew, pairs=PAIRS + 10, num_images_per_prompt=2)
     assert files(mine) == files(anew)
     assert set(more.plan.names) >= {
-        drawing_id(i, 1) for i in GenerationStore.open(store).plan.captions
+        generation_id(i, 1) for i in GenerationStore.open(store).plan.captions
     }
 
 

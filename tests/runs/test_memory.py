@@ -135,10 +135,10 @@ def test_drawing_ends_with_a_sentence_and_goes_on_with_more_memory(
     monkeypatch.setattr(TextToImage, "_attempt", scarce)
     out = tmp_path / "b"
     with pytest.raises(BlindspotsError, match=r"does not hold one image\. Close .* \(--size\)"):
-        evaluate("planted/cedar", out, pairs=40, batch=8)
+        evaluate("planted/cedar", out, pairs=40, batch_size=8)
     assert len(list(out.rglob("*.png"))) == 25
     left = 1000
-    bundle = evaluate("planted/cedar", out, pairs=40, batch=8)
+    bundle = evaluate("planted/cedar", out, pairs=40, batch_size=8)
     assert bundle.model("cedar").pairs == 40
     assert bundle.model("cedar").dropped == {}
 

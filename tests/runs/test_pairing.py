@@ -50,19 +50,19 @@ def test_every_pair_is_measured_or_counted_once(
     natural = {i: cause for i, (cause, _) in pairs.items() if cause}
     failed = {f"{i}-{n}": c for i, (_, d) in pairs.items() for n, c in enumerate(d) if c}
     paired = pair_up(of_pair, natural, failed)
-    assert paired.drawings.keys() | paired.dropped.keys() == pairs.keys()
-    assert not paired.drawings.keys() & paired.dropped.keys()
-    measured = {name for names in paired.drawings.values() for name in names}
+    assert paired.generations.keys() | paired.dropped.keys() == pairs.keys()
+    assert not paired.generations.keys() & paired.dropped.keys()
+    measured = {name for names in paired.generations.values() for name in names}
     assert measured | paired.out.keys() == {name for names in of_pair.values() for name in names}
     assert not measured & paired.out.keys()
-    for pair_id, names in paired.drawings.items():
+    for pair_id, names in paired.generations.items():
         assert pair_id not in natural
         assert names
         assert not set(names) & failed.keys()
     names = [name for own in of_pair.values() for name in own]
     rows, pair = paired.rows(names)
-    assert [names[row] for row in rows] == [n for own in paired.drawings.values() for n in own]
-    assert [list(paired.drawings)[i] for i in pair] == [names[row].split("-")[0] for row in rows]
+    assert [names[row] for row in rows] == [n for own in paired.generations.values() for n in own]
+    assert [list(paired.generations)[i] for i in pair] == [names[row].split("-")[0] for row in rows]
 
 
 def _rows_correspond(bundle: Bundle, model: str) -> None:
@@ -88,7 +88,7 @@ def _rows_correspond(bundle: Bundle, model: str) -> None:
 def test_every_cause_at_once_and_the_rest_correspond(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A corrupt, a vanished and a refused natural image; a blank, a failed and a refused drawing;
+    """A corrupt, a vanished and a refused natural image; a blank, a failed and a refused one;
     and one pair with a fault on either side, which is counted once."""
     monkeypatch.setattr(encoding, "SHARD", 5)
     paths = captioned_folder(tmp_path / "own", 24)
@@ -141,7 +141,7 @@ def test_every_cause_at_once_and_the_rest_correspond(
     }
     assert entry.pairs + sum(entry.dropped.values()) == 24
     rows = bundle.generations("cedar").to_pylist()
-    # The drawing that failed tells so, also where its pair is out for the natural image.
+    # The generation that failed tells so, also where its pair is out for the natural image.
     own = {**entry.dropped, "natural_unreadable": 1, "pipeline_error": 2}
     assert Counter(row["status"] for row in rows) == {**own, "ok": entry.pairs}
     ok = [row["pair_id"] for row in rows if row["status"] == "ok"]

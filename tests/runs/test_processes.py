@@ -84,7 +84,7 @@ def test_two_processes_start_as_one(tmp_path: Path) -> None:
     sae, backbone = str(planted.BUNDLE / "sae"), str(planted.BUNDLE / "backbone")
     pairs = captioned_folder(tmp_path / "own", 40)[0].parent
     run = launched(
-        *MODULE, "start", sae, "--backbone", backbone, "--pairs-from", str(pairs),
+        *MODULE, "new-bundle", sae, "--backbone", backbone, "--pairs-from", str(pairs),
         "--pairs", "40", "--out", str(tmp_path / "two"), "--quiet",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
@@ -113,7 +113,7 @@ def test_two_processes_alter_as_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["start", "confounds"])
+@pytest.mark.parametrize("command", ["new-bundle", "confounds"])
 def test_each_process_encodes_its_own_shards_and_one_writes(tmp_path: Path, command: str) -> None:
     """What every process does and writes is told by the process that did it."""
     log, program, out = tmp_path / "log", tmp_path / "program.py", tmp_path / "o"
@@ -130,7 +130,7 @@ def test_each_process_encodes_its_own_shards_and_one_writes(tmp_path: Path, comm
         "cli.main(sys.argv[1:])\n"
     )
     arguments = {
-        "start": [
+        "new-bundle": [
             str(planted.BUNDLE / "sae"), "--backbone", str(planted.BUNDLE / "backbone"),
             "--pairs-from", str(planted.BUNDLE),
         ],
@@ -141,7 +141,7 @@ def test_each_process_encodes_its_own_shards_and_one_writes(tmp_path: Path, comm
     assert run.returncode == 0, run.stderr[-3000:]
     written = [line.split(" ", 1) for line in log.read_text().splitlines()]
     shards = [(rank, Path(path).stem) for rank, path in written if "/shard-" in path]
-    sets = 1 if command == "start" else 2
+    sets = 1 if command == "new-bundle" else 2
     assert sorted(shards) == sorted([("0", "shard-00000"), ("1", "shard-00001")] * sets)
     assert {rank for rank, path in written if "/shard-" not in path} == {"0"}
 

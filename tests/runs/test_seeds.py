@@ -1,4 +1,4 @@
-"""Several drawings a caption: what their mean is, and how much of a difference is the dice."""
+"""Several generations a caption: what their mean is, and how much of a difference is the dice."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from blindspots_hub.artifacts.schema import GENERATIONS
 from blindspots_hub.artifacts.schema import PAIRS as PAIRS_TABLE
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.cli import main
-from blindspots_hub.data.identity import drawing_id, pair_seed
+from blindspots_hub.data.identity import generation_id, pair_seed
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, TextToImage
-from blindspots_hub.measure.sampler import mean_of_drawings, sampler_share
+from blindspots_hub.measure.sampler import mean_of_generations, sampler_share
 from blindspots_hub.progress import drive
-from blindspots_hub.runs import generating as drawing
+from blindspots_hub.runs import generating
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.remeasure import remeasure
 
@@ -38,7 +38,9 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def thrice(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return evaluate(MODEL, tmp_path_factory.mktemp("thrice") / "b", pairs=PAIRS, seeds=3)
+    return evaluate(
+        MODEL, tmp_path_factory.mktemp("thrice") / "b", pairs=PAIRS, num_images_per_prompt=3
+    )
 
 
 def test_the_first_drawing_is_that_of_a_single_one(once: Bundle, thrice: Bundle) -> None:
@@ -49,13 +51,13 @@ def test_the_first_drawing_is_that_of_a_single_one(once: Bundle, thrice: Bundle)
     ]
     assert len({row["seed"] for row in three}) == 3 * PAIRS
     for row in three:
-        assert row["seed"] == pair_seed(drawing_id(row["pair_id"], row["draw"]), 0)
+        assert row["seed"] == pair_seed(generation_id(row["pair_id"], row["draw"]), 0)
     assert once.deltas("alder-1")["sampler_share"].null_count == once.n_concepts
-    assert thrice.model("alder-1").run["seeds"] == 3
+    assert thrice.model("alder-1").run["num_images_per_prompt"] == 3
     assert faults(thrice.root) == []
 
 
-def test_generated_energies_are_means_over_drawings(thrice: Bundle, tmp_path: Path) -> None:
+def test_generated_energies_are_means_over_generations(thrice: Bundle, tmp_path: Path) -> None:
     from blindspots_hub.data.images import open_image
     from blindspots_hub.runs.session import open_space
 
@@ -76,7 +78,7 @@ def test_a_drawing_that_fails_leaves_the_others(
     thrice: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = thrice.image_ids("alder-1")
-    lost = {drawing_id(ids[2], 0), *(drawing_id(ids[5], n) for n in range(3))}
+    lost = {generation_id(ids[2], 0), *(generation_id(ids[5], n) for n in range(3))}
     attempt = TextToImage._attempt
 
     def faulty(self: TextToImage, pairs: list[tuple[str, str]], seed: int) -> object:
@@ -85,7 +87,7 @@ def test_a_drawing_that_fails_leaves_the_others(
         return attempt(self, pairs, seed)
 
     monkeypatch.setattr(TextToImage, "_attempt", faulty)
-    bundle = evaluate(MODEL, tmp_path / "b", pairs=PAIRS, seeds=3, batch=4)
+    bundle = evaluate(MODEL, tmp_path / "b", pairs=PAIRS, num_images_per_prompt=3, batch_size=4)
     assert bundle.model("alder-1").dropped == {"pipeline_error": 1}
     assert bundle.image_ids("alder-1") == [i for i in ids if i != ids[5]]
     statuses = {
@@ -102,7 +104,7 @@ def test_tables_with_images_are_written_in_blocks(
     once: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At 10,000 pairs the images of a table are larger than memory."""
-    monkeypatch.setattr(drawing, "BLOCK", 7)
+    monkeypatch.setattr(generating, "BLOCK", 7)
     bundle = evaluate(MODEL, tmp_path / "b", pairs=PAIRS)
     for spec, model in ((GENERATIONS, "alder-1"), (PAIRS_TABLE, None)):
         small, large = (table_path(b.root, spec, model) for b in (bundle, once))
@@ -110,7 +112,7 @@ def test_tables_with_images_are_written_in_blocks(
         assert pq.read_table(small).equals(pq.read_table(large))
 
 
-def test_remeasuring_keeps_what_single_drawings_tell(thrice: Bundle, tmp_path: Path) -> None:
+def test_remeasuring_keeps_what_single_generations_tell(thrice: Bundle, tmp_path: Path) -> None:
     once = drive(remeasure.stream(thrice, tmp_path / "a", {}))
     pd.testing.assert_frame_equal(
         once.deltas("alder-1").to_pandas(), thrice.deltas("alder-1").to_pandas()
@@ -121,14 +123,14 @@ def test_remeasuring_keeps_what_single_drawings_tell(thrice: Bundle, tmp_path: P
         after, kept = (table(bundle, "alder-1").to_pandas() for bundle in (again, thrice))
         pd.testing.assert_frame_equal(after, kept)
     assert again.model("alder-1").null == thrice.model("alder-1").null
-    assert again.model("alder-1").null["drawings"]["pairs"] == PAIRS
+    assert again.model("alder-1").null["generations"]["pairs"] == PAIRS
     before = thrice.deltas("alder-1")["sampler_share"]
     shares = [share for share in before.to_pylist() if share is not None]
     assert shares
     assert all(0 <= share <= 1 for share in shares)
 
 
-def test_more_seeds_go_on_from_the_drawings_of_one(tmp_path: Path) -> None:
+def test_more_seeds_go_on_from_the_generations_of_one(tmp_path: Path) -> None:
     """An evaluation that was stopped and is asked for more seeds draws nothing again."""
     from blindspots_hub.runs.evaluate import evaluate
 
@@ -140,7 +142,7 @@ def test_more_seeds_go_on_from_the_drawings_of_one(tmp_path: Path) -> None:
     work.close()
     before = {path: path.stat().st_ino for path in out.rglob("*.png")}
     assert len(before) == 10
-    work = evaluate.stream(MODEL, out, pairs=PAIRS, seeds=2)
+    work = evaluate.stream(MODEL, out, pairs=PAIRS, num_images_per_prompt=2)
     for event in work:
         if event.total == 2 * PAIRS and event.done == 30:
             break
@@ -161,33 +163,35 @@ def test_the_share_is_that_of_a_simulation(seeds: int, between: float, within: f
     pairs, concepts = 4000, 6
     natural = 20 + rng.normal(0, 1, (pairs, concepts))
     effect = natural + 3 + rng.normal(0, between, (pairs, concepts))
-    drawings = effect[:, None] + rng.normal(0, within, (pairs, seeds, concepts))
+    generation_energies = effect[:, None] + rng.normal(0, within, (pairs, seeds, concepts))
     pair = np.repeat(np.arange(pairs), seeds)
-    drawn = from_dense(drawings.reshape(-1, concepts).astype(np.float32))
+    drawn = from_dense(generation_energies.reshape(-1, concepts).astype(np.float32))
     share = sampler_share(from_dense(natural.astype(np.float32)), drawn, pair)
     noise = within**2 / seeds
     assert share == pytest.approx(noise / (between**2 + noise), abs=0.04)
 
 
 def test_captions_of_which_a_drawing_failed_count_too() -> None:
-    """Half of the captions have four drawings, half have one: mean(1 / S) is 5/8."""
+    """Half of the captions have four generations, half have one: mean(1 / S) is 5/8."""
     rng = np.random.default_rng(1)
     counts = np.where(np.arange(4000) % 2, 4, 1)
     pair = np.repeat(np.arange(4000), counts)
     natural = 20 + rng.normal(0, 1, (4000, 3))
     effect = natural + rng.normal(0, 1, natural.shape)
-    drawings = effect[pair] + rng.normal(0, 1, (len(pair), 3))
-    share = sampler_share(*(from_dense(x.astype(np.float32)) for x in (natural, drawings)), pair)
+    generation_energies = effect[pair] + rng.normal(0, 1, (len(pair), 3))
+    share = sampler_share(
+        *(from_dense(x.astype(np.float32)) for x in (natural, generation_energies)), pair
+    )
     assert share == pytest.approx(0.625 / 1.625, abs=0.04)
 
 
 def test_where_nothing_varies_or_is_drawn_once_no_share_is_told() -> None:
     natural = from_dense(np.array([[1, 2, 0], [1, 1, 0], [1, 3, 0]], np.float32))
-    drawings = from_dense(
+    generation_energies = from_dense(
         np.repeat([[2, 5, 0], [2, 1, 0], [2, 2, 0]], 2, axis=0).astype(np.float32)
     )
     pair = np.repeat(np.arange(3), 2)
-    share = sampler_share(natural, drawings, pair)
+    share = sampler_share(natural, generation_energies, pair)
     assert np.isnan(share[[0, 2]]).all()
     assert share[1] == 0
     assert sampler_share(natural, natural, np.arange(3)) is None
@@ -201,7 +205,7 @@ def test_means_are_those_of_dense_arithmetic(pairs: int, most: int, seed: int) -
         np.float32
     )
     pair = np.repeat(np.arange(pairs), counts)
-    mean = mean_of_drawings(from_dense(dense), pair)
+    mean = mean_of_generations(from_dense(dense), pair)
     assert mean.fault() is None
     expected = np.stack([dense[pair == i].mean(axis=0, dtype=np.float64) for i in range(pairs)])
     assert mean.matrix.toarray() == pytest.approx(expected, rel=1e-6)
@@ -209,8 +213,8 @@ def test_means_are_those_of_dense_arithmetic(pairs: int, most: int, seed: int) -
 
 
 def test_one_drawing_a_pair_is_its_own_mean() -> None:
-    drawings = from_dense(np.array([[0.1, 0, 3], [0, 0.7, 0]], np.float32))
-    assert mean_of_drawings(drawings, np.arange(2)) is drawings
+    generation_energies = from_dense(np.array([[0.1, 0, 3], [0, 0.7, 0]], np.float32))
+    assert mean_of_generations(generation_energies, np.arange(2)) is generation_energies
 
 
 # ---- settings on the command line ---------------------------------------------------------------
@@ -218,14 +222,26 @@ def test_one_drawing_a_pair_is_its_own_mean() -> None:
 
 def test_settings_of_the_sampler_are_asked_for_and_recorded(tmp_path: Path) -> None:
     bundle = evaluate(
-        "planted/cedar", tmp_path / "b", pairs=4, steps=7, guidance=2.5, size=96, seeds=2
+        "planted/cedar",
+        tmp_path / "b",
+        pairs=4,
+        num_inference_steps=7,
+        guidance_scale=2.5,
+        height=96,
+        width=96,
+        num_images_per_prompt=2,
     )
     told = bundle.model("cedar").run["settings"]
-    assert (told["steps"], told["guidance"], told["height"], told["width"]) == (7, 2.5, 96, 96)
+    assert (told["num_inference_steps"], told["guidance_scale"], told["height"], told["width"]) == (
+        7,
+        2.5,
+        96,
+        96,
+    )
     with pytest.raises(BlindspotsError, match="height 100 is no size"):
-        evaluate("planted/cedar", tmp_path / "c", pairs=4, size=100)
+        evaluate("planted/cedar", tmp_path / "c", pairs=4, height=100, width=100)
     with pytest.raises(BlindspotsError, match="cannot be drawn 0 times"):
-        evaluate("planted/cedar", tmp_path / "c", pairs=4, seeds=0)
+        evaluate("planted/cedar", tmp_path / "c", pairs=4, num_images_per_prompt=0)
 
 
 def test_the_command_passes_them_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,6 +252,13 @@ def test_the_command_passes_them_on(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert ended.value.code == 0
     assert "4 pairs measured" in capsys.readouterr().out
     again = evaluate(
-        "planted/cedar", tmp_path / "b", pairs=4, seeds=2, steps=3, guidance=1.5, size=64
+        "planted/cedar",
+        tmp_path / "b",
+        pairs=4,
+        num_images_per_prompt=2,
+        num_inference_steps=3,
+        guidance_scale=1.5,
+        height=64,
+        width=64,
     )
     assert again.generations("cedar").num_rows == 8

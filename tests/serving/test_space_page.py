@@ -145,7 +145,7 @@ def test_one_evaluation_at_a_time_and_a_pause_can_go_on(
     assert "The evaluation pauses." in last[tab.status]
     assert "8 of 40" in last[tab.status]
     assert (last[tab.run].value, last[tab.run].interactive) == ("Continue", True)
-    assert tab._asked()[tab.run].value == "Run"
+    assert tab._waiting()[tab.run].value == "Run"
 
 
 # ---- logging in, publishing -------------------------------------------------------------------

@@ -41,7 +41,7 @@ import sys
 from blindspots_hub.runs import gpu_work
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.serving.zerogpu import GpuRefused
-asked = {"pairs": 40, "batch": 4}
+asked = {"pairs": 40, "batch_size": 4}
 try:
     evaluate("planted/cedar", sys.argv[1], **asked)
 except GpuRefused as error:

@@ -23,9 +23,13 @@ from blindspots_hub.utils.files import sha256_file, write_bytes
 
 @Call
 def pull(
-    reference: str, out: str | Path, parts: Collection[str] = PARTS, *, token: str | None = None
+    reference: str,
+    output_dir: str | Path,
+    parts: Collection[str] = PARTS,
+    *,
+    token: str | None = None,
 ) -> Work[Path]:
-    """Fetch a published bundle into the folder `out`, and return it.
+    """Fetch a published bundle into the folder `output_dir`, and return it.
 
     `reference` is `NAMESPACE/NAME[@VERSION]`, where VERSION is 1.0.0, v1.0.0 or a 40-hex commit of
     the `deltas` repository; without it the highest version is taken. `parts` are fetched as far as
@@ -37,18 +41,20 @@ def pull(
     asked = _asked(parts)
     hub = Hub(token)
     yield Event("ask the Hub", 0, 1)
-    out = Path(out).expanduser()
+    output_dir = Path(output_dir).expanduser()
     lock = resolve(hub, named, ask=True)
-    if (out / MANIFEST).is_file() and sha256_file(out / MANIFEST) != lock.manifest_sha256:
+    if (output_dir / MANIFEST).is_file() and sha256_file(
+        output_dir / MANIFEST
+    ) != lock.manifest_sha256:
         raise BlindspotsError(
-            f"{out} holds another bundle than {lock.reference}: choose another folder."
+            f"{output_dir} holds another bundle than {lock.reference}: choose another folder."
         )
-    yield from _laying(hub, lock, out, asked, link=False, check=True)
+    yield from _laying(hub, lock, output_dir, asked, link=False, check=True)
     for part in set(asked) & set(lock.commits):
         card = hub.read(lock.repo(part), lock.commits[part], CARD)
         if card is not None:
-            write_bytes(out / part / CARD, card)
-    return out
+            write_bytes(output_dir / part / CARD, card)
+    return output_dir
 
 
 def opening(

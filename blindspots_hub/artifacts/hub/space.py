@@ -79,13 +79,15 @@ def space_repo(lock: Lock, space: str | None = None) -> Repo:
     return Repo("space", space, SPACE)
 
 
-def write_space(files: Mapping[str, Content], out: Path) -> None:
-    """Write the files of a Space into the new or empty folder `out`."""
-    out = out.expanduser()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BlindspotsError(f"{out} is not an empty folder: name a new one for the Space.")
+def write_space(files: Mapping[str, Content], output_dir: Path) -> None:
+    """Write the files of a Space into the new or empty folder `output_dir`."""
+    output_dir = output_dir.expanduser()
+    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+        raise BlindspotsError(f"{output_dir} is not an empty folder: name a new one for the Space.")
     for name, content in files.items():
-        write_bytes(out / name, content if isinstance(content, bytes) else content.read_bytes())
+        write_bytes(
+            output_dir / name, content if isinstance(content, bytes) else content.read_bytes()
+        )
 
 
 def _own_files(folder: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ EXAMPLE = "planted/"
 
 COMMANDS = (
     "python -m blindspots_hub import-published matybohacek/RA-SAE-DINOv2-32k --out sae-32k",
-    "python -m blindspots_hub start sae-32k --pairs-from my_captioned_photos/ --out photos",
+    "python -m blindspots_hub new-bundle sae-32k --pairs-from my_captioned_photos/ --out photos",
     "python -m blindspots_hub evaluate sd15 --bundle photos --out runs/sd15",
 )
 """From nothing to a model that is measured by the paper's concepts, on photographs."""

@@ -21,8 +21,8 @@ TERMS = {
     "differs: its false alarms, and the least and most of the repeats.",
     "relative": "Relative δ compares by ratio, so that rare concepts count as much as common ones.",
     "absolute": "Absolute δ compares by difference of energies: common concepts weigh more.",
-    "sampler": "Another drawing of the same caption would differ by chance. This part of the "
-    "variance shrinks with more drawings a caption, the rest with more pairs only.",
+    "sampler": "Another image of the same caption would differ by chance. This part of the "
+    "variance shrinks with more images a caption, the rest with more pairs only.",
     "cosine": "1 is the same direction or the same images, 0 has nothing in common.",
 }
 """The words that need one line of explanation; `term` puts it on hover."""

@@ -21,7 +21,10 @@ from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View, nearest
 from blindspots_hub.explorer.tabs.base import Tab
-from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import Drawing, DrawingForm
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
+    GenerationChoice,
+    GenerationForm,
+)
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import PlanningAid
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel, log_in
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
@@ -93,7 +96,7 @@ class EvaluateTab(Tab):
                 )
                 self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="eval-seed")
                 self.planning = PlanningAid(self._catalog.home, least, most)
-                self.drawing = DrawingForm()
+                self.advanced = GenerationForm()
                 self.estimate = gr.HTML(elem_id="estimate")
                 with gr.Row():
                     self.run = gr.Button("Run", variant="primary", elem_id="run")
@@ -125,10 +128,10 @@ class EvaluateTab(Tab):
             page.own, *self.publish.shown,
         ]  # fmt: skip
         buttons = [self.status, self.run, self.cancel, self.result, self.publish.panel]
-        self.run.click(self._asked, None, buttons, **AT_ONCE)
+        self.run.click(self._waiting, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._run,
-            [*form, page.own, *self.drawing.fields],
+            [*form, page.own, *self.advanced.fields],
             progress,
             api_visibility="private",
             show_progress="minimal",
@@ -142,15 +145,15 @@ class EvaluateTab(Tab):
             self._stopped, self.finished, [self.status, self.run, self.cancel],
             cancels=[running], **AT_ONCE,
         )  # fmt: skip
-        asked = [self.model, self.pairs, *self.drawing.fields]
+        asked = [self.model, self.pairs, *self.advanced.fields]
         for event in (
             self.place.select,
             self.model.change,
             self.pairs.release,
             self.planning.wire(self.pairs).then,
-            self.drawing.seeds.release,
-            self.drawing.steps.blur,
-            self.drawing.size.blur,
+            self.advanced.num_images_per_prompt.release,
+            self.advanced.num_inference_steps.blur,
+            self.advanced.size.blur,
         ):
             event(self._estimate, asked, self.estimate, **PRIVATE)
         self.explore_it.click(
@@ -161,21 +164,23 @@ class EvaluateTab(Tab):
     def _estimate(self, model: str, pairs: float, *fields: Any) -> str:
         try:
             spec, count, _ = self._site.accepted(model, pairs, 0, self._specs)
-            drawing = self._drawing(spec, count, fields)
-            found = estimate(spec, count, self._catalog.home, drawing.seeds)
+            choice = self._asked(spec, count, fields)
+            found = estimate(spec, count, self._catalog.home, choice.num_images_per_prompt)
         except BlindspotsError as error:
             return notice("error", "This can’t be estimated.", self._meant(model, error))
         low, high = duration(found.seconds_low), duration(found.seconds_high)
         time_words = f"about {low}" if low == high else f"{low} to {high}"
         return notice("idle", f"Takes {time_words}.", found.sentence)
 
-    def _drawing(self, spec: str, pairs: int, fields: Sequence[Any]) -> Drawing:
-        """What the fields of `DrawingForm` hold, or a `BlindspotsError`."""
-        drawing = Drawing.read(*fields)
-        self._site.check_drawings(spec, pairs, drawing.seeds, drawing.steps, drawing.size)
-        return drawing
+    def _asked(self, spec: str, pairs: int, fields: Sequence[Any]) -> GenerationChoice:
+        """What the fields of `GenerationForm` hold, or a `BlindspotsError`."""
+        choice = GenerationChoice.read(*fields)
+        self._site.check_generations(
+            spec, pairs, choice.num_images_per_prompt, choice.num_inference_steps, choice.size
+        )
+        return choice
 
-    def _asked(self) -> Updates:
+    def _waiting(self) -> Updates:
         """At once when Run is pressed, also where others are first in the queue."""
         return {
             self.status: notice("idle", "Waiting.", "One model is evaluated at a time."),
@@ -195,7 +200,7 @@ class EvaluateTab(Tab):
         }
         try:
             spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
-            drawing = self._drawing(spec, pairs, fields)
+            choice = self._asked(spec, pairs, fields)
             self._site.check_size(spec, self._specs)
             from blindspots_hub.runs.evaluate import evaluate
 
@@ -205,18 +210,19 @@ class EvaluateTab(Tab):
                 home = self._catalog.home
                 work = evaluate.stream(
                     spec,
-                    result_folder(self._page.options.evaluations, home, spec, pairs, seed, drawing),
+                    result_folder(self._page.options.evaluations, home, spec, pairs, seed, choice),
                     pairs=pairs,
                     seed=seed,
-                    seeds=drawing.seeds,
+                    num_images_per_prompt=choice.num_images_per_prompt,
                     bundle=home,
-                    steps=drawing.steps,
-                    guidance=drawing.guidance,
-                    size=drawing.size,
-                    batch=self._site.batch,
+                    num_inference_steps=choice.num_inference_steps,
+                    guidance_scale=choice.guidance_scale,
+                    height=choice.size,
+                    width=choice.size,
+                    batch_size=self._site.batch_size,
                     previews=True,
                 )
-                about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", drawing.words]
+                about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", choice.words]
                 page = RunningPage(" · ".join(part for part in about if part))
                 bundle = yield from pictures(work, page, self.status)
             finally:

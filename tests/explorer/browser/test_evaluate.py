@@ -104,7 +104,7 @@ def test_a_plan_sets_the_pairs_and_several_drawings_tell_the_samplers_part(
     page.set_viewport_size({"width": 1280, "height": 720})
     page.locator("#run").click()
     page.locator("#explore-it").wait_for(timeout=120_000)
-    assert "2 drawings a caption" in page.locator("#status").inner_text()
+    assert "2 images a caption" in page.locator("#status").inner_text()
     page.locator("#explore-it").click()
     page.locator("#counts").get_by_text("512 concepts").wait_for()
     page.locator("#search input").fill("brown dog")

@@ -13,44 +13,46 @@ from blindspots_hub.errors import BlindspotsError
 T = TypeVar("T", int, float)
 
 MOST_SEEDS = 5
-"""Drawings a caption that the form offers; the command takes any number."""
+"""Images a caption that the form offers; the command takes any number."""
 
 
 @dataclass(frozen=True)
-class Drawing:
+class GenerationChoice:
     """How each caption is drawn: how many times, and settings in the place of the model's own.
 
     None keeps the model's own; `size` is the side in pixels.
     """
 
-    seeds: int = 1
-    steps: int | None = None
-    guidance: float | None = None
+    num_images_per_prompt: int = 1
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
     size: int | None = None
 
     @classmethod
     def read(
         cls,
-        seeds: float = 1,
-        steps: str | None = None,
-        guidance: str | None = None,
+        num_images_per_prompt: float = 1,
+        num_inference_steps: str | None = None,
+        guidance_scale: str | None = None,
         size: str | None = None,
-    ) -> Drawing:
-        """What the fields of `DrawingForm` hold; what is no number is a `BlindspotsError`."""
+    ) -> GenerationChoice:
+        """What the fields of `GenerationForm` hold; what is no number is a `BlindspotsError`."""
         return cls(
-            int(seeds),
-            _read("Steps", steps, int, "30"),
-            _read("Guidance", guidance, float, "7.5"),
+            int(num_images_per_prompt),
+            _read("Steps", num_inference_steps, int, "30"),
+            _read("Guidance", guidance_scale, float, "7.5"),
             _read("Size", size, int, "512"),
         )
 
     @property
     def words(self) -> str:
-        """What differs from the usual, for a title: "2 drawings a caption, 30 steps"."""
+        """What differs from the usual, for a title: "2 images a caption, 30 steps"."""
         said = [
-            f"{self.seeds} drawings a caption" if self.seeds != 1 else "",
-            f"{self.steps} steps" if self.steps is not None else "",
-            f"guidance {self.guidance:g}" if self.guidance is not None else "",
+            f"{self.num_images_per_prompt} images a caption"
+            if self.num_images_per_prompt != 1
+            else "",
+            f"{self.num_inference_steps} steps" if self.num_inference_steps is not None else "",
+            f"guidance {self.guidance_scale:g}" if self.guidance_scale is not None else "",
             f"{self.size} px" if self.size is not None else "",
         ]
         return ", ".join(part for part in said if part)
@@ -68,35 +70,40 @@ def _read(field: str, text: str | None, number: Callable[[str], T], example: str
         ) from error
 
 
-USUAL = Drawing()
+USUAL = GenerationChoice()
 """Once a caption, as the model is usually run."""
 
 
-class DrawingForm:
-    """The accordion "Advanced"; `Drawing.read` reads its `fields`."""
+class GenerationForm:
+    """The accordion "Advanced"; `GenerationChoice.read` reads its `fields`."""
 
     def __init__(self) -> None:
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            self.seeds = gr.Slider(
+            self.num_images_per_prompt = gr.Slider(
                 1,
                 MOST_SEEDS,
-                value=USUAL.seeds,
+                value=USUAL.num_images_per_prompt,
                 step=1,
                 precision=0,
-                label="Drawings a caption",
+                label="Images a caption",
                 info="2 and more tell the sampler’s luck from what the model cannot draw, and "
                 "take so much longer",
                 elem_id="eval-seeds",
             )
             with gr.Row():  # texts: a field for numbers shows 0 where there is none
-                self.steps = _empty("Steps", "eval-steps")
-                self.guidance = _empty("Guidance", "eval-guidance")
+                self.num_inference_steps = _empty("Steps", "eval-steps")
+                self.guidance_scale = _empty("Guidance", "eval-guidance")
                 self.size = _empty("Size, pixels", "eval-size")
 
     @property
     def fields(self) -> list[gr.components.Component]:
-        """In the order in which `Drawing.read` takes them."""
-        return [self.seeds, self.steps, self.guidance, self.size]
+        """In the order in which `GenerationChoice.read` takes them."""
+        return [
+            self.num_images_per_prompt,
+            self.num_inference_steps,
+            self.guidance_scale,
+            self.size,
+        ]
 
 
 def _empty(label: str, elem_id: str) -> gr.Textbox:

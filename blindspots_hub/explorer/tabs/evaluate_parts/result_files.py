@@ -11,16 +11,16 @@ from pathlib import Path
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import MANIFEST, cards
 from blindspots_hub.explorer.page.catalog import bundle_id
-from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL, Drawing
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL, GenerationChoice
 from blindspots_hub.utils.files import fingerprint
 
 
 def result_folder(
-    root: Path, home: Bundle, model: str, pairs: int, seed: int, drawing: Drawing = USUAL
+    root: Path, home: Bundle, model: str, pairs: int, seed: int, choice: GenerationChoice = USUAL
 ) -> Path:
     """Where an evaluation keeps its files: the same request finds them again."""
     readable = re.sub(r"[^\w.-]+", "-", model).strip("-.")[-60:] or "model"
-    request = fingerprint([bundle_id(home), model, pairs, seed, asdict(drawing)])[:8]
+    request = fingerprint([bundle_id(home), model, pairs, seed, asdict(choice)])[:8]
     return root / f"{readable}-{pairs}-{seed}-{request}"
 
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+WORKER = "blindspots_hub.benchmarks.worker"
+"""The module that measures memory in a process of its own."""
+
 _STATUS = Path("/proc/self/status")
 
 

@@ -1,4 +1,4 @@
-"""Several drawings a caption: what is counted of them can be compared with one drawing each."""
+"""Several generations a caption: what is counted of them can be compared with one each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import pair_distances
 from blindspots_hub.measure.null import null_share
-from blindspots_hub.measure.sampler import Drawings
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.table import MeasureSettings, measure, measured
 
 SETTINGS = MeasureSettings()
@@ -21,7 +21,7 @@ PAIRS, CONCEPTS = 600, 40
 
 @pytest.fixture(scope="module")
 def world() -> tuple[ImageEnergies, list[np.ndarray]]:
-    """Natural energies, and three drawings of the same captions."""
+    """Natural energies, and three generations of the same captions."""
     rng = np.random.default_rng(0)
     rate = rng.uniform(0.05, 0.4, CONCEPTS)
     shape = (PAIRS, CONCEPTS)
@@ -32,12 +32,12 @@ def world() -> tuple[ImageEnergies, list[np.ndarray]]:
     return energies(drawn()), [drawn() for _ in range(3)]
 
 
-def _interleaved(draws: list[np.ndarray]) -> Drawings:
+def _interleaved(draws: list[np.ndarray]) -> GenerationEnergies:
     stacked = np.stack(draws, axis=1).reshape(-1, CONCEPTS)
-    return Drawings(energies(stacked), np.repeat(np.arange(PAIRS), len(draws)))
+    return GenerationEnergies(energies(stacked), np.repeat(np.arange(PAIRS), len(draws)))
 
 
-def test_counts_are_those_of_one_drawing(world: tuple[ImageEnergies, list[np.ndarray]]) -> None:
+def test_counts_are_those_of_one_generation(world: tuple[ImageEnergies, list[np.ndarray]]) -> None:
     natural, draws = world
     three = _interleaved(draws)
     table = measure(natural, three.mean, SETTINGS, True, three)
@@ -49,7 +49,7 @@ def test_counts_are_those_of_one_drawing(world: tuple[ImageEnergies, list[np.nda
     assert table["energy_generated"] == pytest.approx(
         np.mean([one["energy_generated"] for one in ones], axis=0), rel=1e-6
     )
-    # Three drawings tell more than one, and nothing that is a property of one image changes.
+    # Three generations tell more than one, and nothing that is a property of one image changes.
     width = [(t["gap_high"] - t["gap_low"]).mean() for t in (table, *ones)]
     assert width[0] < 0.95 * min(width[1:])
     assert table["delta_bound"].max() == max(one["delta_bound"].max() for one in ones)
@@ -62,7 +62,7 @@ def test_one_drawing_each_is_the_plain_table(
     world: tuple[ImageEnergies, list[np.ndarray]],
 ) -> None:
     natural, draws = world
-    one = Drawings(energies(draws[0]), np.arange(PAIRS))
+    one = GenerationEnergies(energies(draws[0]), np.arange(PAIRS))
     assert not one.several
     plain = measure(natural, energies(draws[0]), SETTINGS, True)
     for name, column in measure(natural, one.mean, SETTINGS, True, one).items():
@@ -71,11 +71,11 @@ def test_one_drawing_each_is_the_plain_table(
 
 
 def test_an_absent_concept_is_bounded_by_the_weight_of_one_image() -> None:
-    """Drawings of one caption may all show a thing or none: three are not three captions."""
+    """Generations of one caption may all show a thing or none: three are not three captions."""
     natural = np.zeros((400, 1))
     natural[:40] = np.random.default_rng(0).lognormal(0, 0.3, (40, 1))
     silent = energies(np.zeros((400, 1)))
-    three = Drawings(energies(np.zeros((1200, 1))), np.repeat(np.arange(400), 3))
+    three = GenerationEnergies(energies(np.zeros((1200, 1))), np.repeat(np.arange(400), 3))
     plain = measure(energies(natural), silent, SETTINGS, True)
     assert measure(energies(natural), silent, SETTINGS, True, three)["relative_gap_high"] == (
         pytest.approx(plain["relative_gap_high"])
@@ -86,15 +86,15 @@ def test_the_null_of_two_drawings(world: tuple[ImageEnergies, list[np.ndarray]])
     natural, draws = world
     three = _interleaved(draws)
     null = null_share(measured(natural, three.mean, SETTINGS, True, three), SETTINGS, three)
-    assert null["drawings"]["pairs"] == PAIRS
-    assert null["drawings"]["flagged"] <= 0.05
-    # Only a few captions have a second drawing: the null is of those.
+    assert null["generations"]["pairs"] == PAIRS
+    assert null["generations"]["flagged"] <= 0.05
+    # Only a few captions have a second generation: the null is of those.
     pair = np.concatenate([np.arange(PAIRS), np.arange(50)])
     order = np.argsort(pair, kind="stable")
     rows = np.concatenate([draws[0], draws[1][:50]])[order]
-    few = Drawings(energies(rows), pair[order])
+    few = GenerationEnergies(energies(rows), pair[order])
     found = measured(natural, few.mean, SETTINGS, True, few)
-    assert null_share(found, SETTINGS, few)["drawings"]["pairs"] == 50
+    assert null_share(found, SETTINGS, few)["generations"]["pairs"] == 50
     second, pairs = few.number(1)
     assert np.array_equal(second.matrix.toarray(), draws[1][:50].astype(np.float32))
     assert pairs.tolist() == list(range(50))
@@ -103,11 +103,11 @@ def test_the_null_of_two_drawings(world: tuple[ImageEnergies, list[np.ndarray]])
 def test_drawings_on_disk(world: tuple[ImageEnergies, list[np.ndarray]], tmp_path: Path) -> None:
     three = _interleaved(world[1])
     three.save(tmp_path / "d.safetensors")
-    again = Drawings.load(tmp_path / "d.safetensors", PAIRS)
+    again = GenerationEnergies.load(tmp_path / "d.safetensors", PAIRS)
     assert np.array_equal(again.pair, three.pair)
     assert np.array_equal(again.energies.energies, three.energies.energies)
-    with pytest.raises(BlindspotsError, match="one drawing or more of each of 601 pairs"):
-        Drawings.load(tmp_path / "d.safetensors", PAIRS + 1)
+    with pytest.raises(BlindspotsError, match="one generation or more of each of 601 pairs"):
+        GenerationEnergies.load(tmp_path / "d.safetensors", PAIRS + 1)
     world[0].save(tmp_path / "plain.safetensors")
-    with pytest.raises(BlindspotsError, match="one drawing or more"):
-        Drawings.load(tmp_path / "plain.safetensors", PAIRS)
+    with pytest.raises(BlindspotsError, match="one generation or more"):
+        GenerationEnergies.load(tmp_path / "plain.safetensors", PAIRS)

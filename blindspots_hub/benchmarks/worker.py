@@ -1,4 +1,4 @@
-"""`python -m blindspots_hub.benchmarks.measure_worker ORDER`: one measurement of memory, as JSON.
+"""`python -m blindspots_hub.benchmarks.worker ORDER`: one measurement of memory, as JSON.
 
 In a process of its own, so that nothing that was held before hides what it takes.
 """
@@ -28,6 +28,8 @@ def answers(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """What is printed, a JSON object a line."""
     if order["work"] == "sizes":
         yield from sizes(order)
+    elif order["work"] == "encode":
+        yield encoding(order)
     else:
         yield one_image(order)
 
@@ -54,13 +56,33 @@ def sizes(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {"size": vars(found)}
 
 
+def encoding(order: dict[str, Any]) -> dict[str, Any]:
+    """Bytes by which encoding the tokens in a folder, in one of the two ways, raises the memory."""
+    import numpy as np
+    import torch
+
+    from blindspots_hub.benchmarks.encode import plain_encode
+    from blindspots_hub.benchmarks.memory import raised_by
+    from blindspots_hub.concepts.rasae import RASAE
+
+    folder = Path(order["folder"])
+    sae = RASAE.from_pretrained(folder)
+    tokens = torch.from_numpy(np.load(folder / "tokens.npy"))
+    few = RASAE(sae.config.__class__(d=8, n_concepts=16)).eval()  # loads the libraries' code
+    encode = {"ours": RASAE.encode, "plain": plain_encode}[order["way"]]
+    encode(few, torch.zeros(2, 8))
+    for weights in sae.state_dict().values():
+        weights.sum()  # the file is mapped: only now is it in memory
+    return {"bytes": raised_by(lambda: encode(sae, tokens))}
+
+
 def one_image(order: dict[str, Any]) -> dict[str, Any]:
     """Bytes by which one of the two ways raises the memory, with ten images at once."""
     import torch
 
     from blindspots_hub.benchmarks.dense_baseline import FEATURES_BATCH, DenseFeatures, DenseRanking
     from blindspots_hub.benchmarks.measure_image import our_way
-    from blindspots_hub.benchmarks.process_memory import raised_by
+    from blindspots_hub.benchmarks.memory import raised_by
     from blindspots_hub.benchmarks.synthetic import LAYOUT
 
     like = _world(order)

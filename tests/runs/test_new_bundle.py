@@ -28,7 +28,7 @@ def test_a_started_bundle_is_what_models_are_evaluated_on(tmp_path: Path) -> Non
     started, untold = tmp_path / "start", tmp_path / "sae"
     shutil.copytree(SAE, untold, ignore=shutil.ignore_patterns("domain.safetensors"))
     arguments = [
-        "start", str(untold), "--pairs-from", str(planted.BUNDLE), "--backbone", str(BACKBONE),
+        "new-bundle", str(untold), "--pairs-from", str(planted.BUNDLE), "--backbone", str(BACKBONE),
         "--pairs", "40", "--out", str(started), "-q",
     ]  # fmt: skip
     ran = CliRunner().invoke(cli.app, arguments)
