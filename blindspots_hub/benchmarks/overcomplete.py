@@ -1,4 +1,4 @@
-"""overcomplete in an environment of its own, and the conversation with it.
+"""overcomplete in an environment and a process of its own, and the orders it is sent.
 
 Its declared requirements would bring torchvision, timm, OpenCV, scikit-image and an older
 matplotlib, none of which its training code imports. So the environment holds overcomplete and

@@ -1,4 +1,4 @@
-"""The backbone that never sees a label: a student that learns what its own average would say.
+"""The self-distillation of the planted world's second backbone, trained without labels.
 
 Self-distillation as in DINO (Caron et al. 2021) and iBOT (Zhou et al. 2022), at a size that two
 cores train in minutes. The teacher, a running mean of the student, sees two views of an image and

@@ -1,4 +1,4 @@
-"""Sums and quadratic forms in float64 that are the same to the bit in whatever company.
+"""Sums and quadratic forms in float64 that do not depend on what else is in the batch, to the bit.
 
 A matrix product rounds a row differently for different numbers of rows, threads and libraries.
 Here the order of every rounded operation is written down, and where a matrix product is used, its

@@ -1,4 +1,4 @@
-"""How captions are drawn, where somebody wants it otherwise than usual: the form's second page."""
+"""The form's advanced settings: images a caption, and the pipeline's steps, guidance and size."""
 
 from __future__ import annotations
 
