@@ -16,6 +16,7 @@ from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.serving.opening import open_beside, open_first
 from blindspots_hub.serving.deployment import Deployment
+from blindspots_hub.utils.terminal import show_anything
 
 
 def arguments() -> argparse.Namespace:
@@ -42,6 +43,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> int:
     """Serve the page until it is stopped; 2 where the user has to mend something."""
+    show_anything(sys.stdout, sys.stderr)
     asked = arguments()
     try:
         first, *others = asked.bundle or [None]

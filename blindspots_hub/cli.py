@@ -23,6 +23,10 @@ from blindspots_hub.commands import (
 )
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import told_by_the_system
+from blindspots_hub.utils.terminal import show_anything
+
+STOPPED = "Stopped. Run the same command again; what was finished is kept."
+"""After a Ctrl-C before any work had begun, or after it had ended."""
 
 app = typer.Typer(
     help="Find out what a text-to-image model cannot draw, and what it draws too much.",
@@ -71,6 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one sentence and exit code 2."""
     # Read when transformers is imported: it warns of a torchvision that nothing here needs.
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    show_anything(sys.stdout, sys.stderr)
     try:
         app(arguments, standalone_mode=True)
     except (BlindspotsError, OSError) as error:
@@ -79,6 +84,16 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         print(f"blindspots_hub: {told}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("Stopped. Run the same command again to go on from here.", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as end:
+        stopped = _interrupt(end)
+        if stopped is None:
+            raise
+        print(str(stopped) or STOPPED, file=sys.stderr)
         sys.exit(130)
+
+
+def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The Ctrl-C that ended the program, which typer may have made an exit of; None if none did."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error

@@ -21,6 +21,9 @@ from blindspots_hub.measure.delta import fold
 NAMED = 3
 """Concepts that the verdict names on each side."""
 
+TRIED_AGAIN = frozenset({"pipeline_error", "no_image"})
+"""Causes for which a pair is left out that say nothing about it."""
+
 _BLIND = {"suppressed": "draws far too rarely", "exaggerated": "draws far too often"}
 
 
@@ -53,14 +56,28 @@ def summary(bundle: Bundle, model: str) -> str:
     if null := null_words(entry):
         lines.append(null)
     measured = f"{entry.pairs:,} {_images(entry)} measured"
-    dropped = ", ".join(f"{n:,} {cause}" for cause, n in entry.dropped.items())
-    lines.append(f"{measured}; left out: {dropped or 'none'}.")
+    left_out = [f"{n:,} {cause}" for cause, n in entry.dropped.items()]
+    if skipped := skipped_words(bundle, model):
+        left_out.append(f"and of what they come from {skipped}" if left_out else f"{skipped}")
+    lines.append(f"{measured}; left out: {', '.join(left_out) or 'none'}.")
+    if entry.dropped.keys() & TRIED_AGAIN:
+        lines.append("Captions that could not be drawn are tried again by the same command.")
     if (entry.method or 1) == 1:
         lines.append(
             "These tables were measured by an older method whose intervals are too narrow: "
             "`remeasure` makes them anew from the kept energies."
         )
     return "\n".join(lines)
+
+
+def skipped_words(bundle: Bundle, model: str | None = None) -> str:
+    """What of the sources of a bundle's pairs, or a model's, is none: "5 caption_not_text, …".
+
+    "" where that is nothing. Causes are those of `data.pairs` and `data.listing`.
+    """
+    own = bundle.model(model).run.get("skipped") if model else None
+    skipped = own if isinstance(own, dict) else (bundle.manifest.skipped or {})
+    return ", ".join(f"{n:,} {cause}" for cause, n in skipped.items())
 
 
 def counts_line(counts: Mapping[str, int], concepts: int) -> str:

@@ -48,7 +48,7 @@ from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.progress import Event, drive
-from blindspots_hub.utils.files import sha256_file
+from blindspots_hub.utils.files import near_name, sha256_file
 
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.hub.lock import Lock
@@ -367,7 +367,15 @@ def _published(source: str | Path) -> Reference | Lock | None:
     path = Path(source).expanduser()
     if path.name == LOCK and path.is_file():
         return Lock.parse(path.read_bytes(), str(path))
-    return Reference.parse(str(source)) if looks_like_reference(source) else None
+    if not looks_like_reference(source):
+        return None
+    meant = near_name(source)
+    if meant is not None and (meant / MANIFEST).is_file():
+        raise BlindspotsError(
+            f"{source} is no folder here: did you mean {meant}? A bundle of that name on the Hub "
+            f"is asked for with its version, as {source}@1.0.0."
+        )
+    return Reference.parse(str(source))
 
 
 def _present(root: Path, parts: Collection[str]) -> set[str]:

@@ -57,7 +57,7 @@ def stability(
 
     opened = load_bundle(bundle)
     for name in [model] if model else list(opened.models):
-        rows = run(model_stability(opened, name, kind, top), quiet)
+        rows = run(model_stability(opened, name, kind, top), quiet, resumes=False)
         typer.echo(f"{name}, {kind} δ, top {top}:")
         typer.echo("     pairs  side         ranked  with all pairs  with other pairs")
         for row in rows:
@@ -168,7 +168,8 @@ def remeasure(
 
     asked = {"tau": tau, "min_support": min_support, "alpha": alpha, "confidence": confidence}
     changes = {name: value for name, value in asked.items() if value is not None}
-    tell(run(remeasure.stream(load_bundle(bundle), out, changes), quiet))
+    work = remeasure.stream(load_bundle(bundle), out, changes)
+    tell(run(work, quiet, resumes=False))
 
 
 def _share(value: float | None) -> str:

@@ -30,7 +30,8 @@ def combine(
     from blindspots_hub.runs.combine import combine as combining
 
     opened = [found for one in bundles if (found := open_bundle(one, (), quiet))]
-    tell(run(combining.stream(opened, out, rename=rename, name=name), quiet))
+    work = combining.stream(opened, out, rename=rename, name=name)
+    tell(run(work, quiet, resumes=False))
 
 
 def labels(

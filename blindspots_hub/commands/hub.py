@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -100,7 +101,7 @@ def pull(
 
     asked = [part for given in parts or [] for part in given.split(",")]
     root = run(pull.stream(reference, out, asked or PARTS), quiet)
-    typer.echo(f"Look at it: python app.py --bundle {root}")
+    typer.echo(f"Look at it: python app.py --bundle {shlex.quote(str(root))}")
 
 
 def versions(reference: ReferenceArgument, quiet: QuietOption = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -55,6 +56,19 @@ SizeOption = Annotated[
     Optional[int],  # noqa: UP045
     typer.Option(help="Side of the images in pixels, instead of the model's usual one."),
 ]
+DtypeOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        help="float32, float16 or bfloat16. Default: on CUDA the weights' own, elsewhere float32."
+    ),
+]
+AllCaptionsOption = Annotated[
+    bool,
+    typer.Option(
+        "--all-captions",
+        help="Of images with a list of captions take every one, instead of one chosen by --seed.",
+    ),
+]
 BatchOption = Annotated[
     int, typer.Option("--batch-size", "--batch", min=1, help="Captions drawn at once, on a GPU.")
 ]
@@ -70,7 +84,9 @@ def generate(
     num_inference_steps: StepsOption = None,
     guidance_scale: GuidanceOption = None,
     size: SizeOption = None,
+    dtype: DtypeOption = None,
     batch_size: BatchOption = 1,
+    all_captions: AllCaptionsOption = False,
     quality: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="WebP files of this quality, 1 to 100. Default: lossless PNG files."),
@@ -100,13 +116,19 @@ def generate(
         guidance_scale=guidance_scale,
         height=size,
         width=size,
+        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
         batch_size=batch_size,
+        all_captions=all_captions,
         quality=quality,
     )
     if store := share(work, quiet):
-        plan = store.plan
-        typer.echo(f"{len(plan.names):,} images of {len(plan.captions):,} captions are in {out}.")
-        typer.echo(f"Measure them: python -m blindspots_hub evaluate --generations {out} --out DIR")
+        plan, failed = store.plan, store.failed
+        drawn = len(plan.names) - failed
+        typer.echo(f"{drawn:,} images of {len(plan.captions):,} captions are in {out}.")
+        if failed:
+            typer.echo(f"{failed:,} could not be drawn: run the same command to try them again.")
+        again = f"evaluate --generations {shlex.quote(str(out))} --out DIR"
+        typer.echo(f"Measure them: python -m blindspots_hub {again}")
 
 
 def evaluate(
@@ -129,7 +151,9 @@ def evaluate(
     num_inference_steps: StepsOption = None,
     guidance_scale: GuidanceOption = None,
     size: SizeOption = None,
+    dtype: DtypeOption = None,
     batch_size: BatchOption = 1,
+    all_captions: AllCaptionsOption = False,
     embed_images: Annotated[
         bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
     ] = True,
@@ -163,7 +187,9 @@ def evaluate(
         guidance_scale=guidance_scale,
         height=size,
         width=size,
+        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
         batch_size=batch_size,
+        all_captions=all_captions,
         embed_images=embed_images,
         previews=False,
     )

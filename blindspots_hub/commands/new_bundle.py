@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -22,6 +23,13 @@ def new_bundle(
     out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
     pairs: Annotated[int, typer.Option(min=2, help="How many natural images are measured.")] = 1000,
     seed: Annotated[int, typer.Option(help="Chooses them.")] = 0,
+    all_captions: Annotated[
+        bool,
+        typer.Option(
+            "--all-captions",
+            help="Of images with a list of captions take every one, instead of one by --seed.",
+        ),
+    ] = False,
     backbone: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="DINOv2: a folder or a Hub id. Default: what the RA-SAE names."),
@@ -35,6 +43,7 @@ def new_bundle(
     Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
     GPUs: accelerate launch --multi_gpu -m blindspots_hub new-bundle …
     """
+    from blindspots_hub.analysis.summary import skipped_words
     from blindspots_hub.measure.settings import MeasureSettings
     from blindspots_hub.runs.new_bundle import new_bundle as run
 
@@ -44,6 +53,7 @@ def new_bundle(
         out,
         pairs=pairs,
         seed=seed,
+        all_captions=all_captions,
         backbone=backbone,
         device=device,
         settings=MeasureSettings(tokens=tokens),
@@ -54,6 +64,9 @@ def new_bundle(
     images = len(bundle.image_ids("natural"))
     seen = sum(count > 0 for count in bundle.concepts["images"].to_pylist())
     typer.echo(f"{seen:,} of {bundle.n_concepts:,} concepts fire in {images:,} natural images.")
+    if skipped := skipped_words(bundle):
+        typer.echo(f"Left out: {skipped}.")
+    made = shlex.quote(str(out))
     typer.echo(
-        f"Evaluate a model on it: python -m blindspots_hub evaluate MODEL --bundle {out} --out DIR"
+        f"Evaluate a model on it: python -m blindspots_hub evaluate MODEL --bundle {made} --out DIR"
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
-from blindspots_hub.progress import TerminalProgress, Work, drive
+from blindspots_hub.progress import Event, TerminalProgress, Work, drive
 
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.bundle import Bundle
@@ -53,10 +54,36 @@ def open_bundle(
         return load_bundle(source, parts, show)
 
 
-def run(work: Work[T], quiet: bool) -> T:
-    """Do the work with progress bars, unless `quiet`."""
-    with TerminalProgress(quiet) as show:
-        return drive(work, show)
+def run(work: Work[T], quiet: bool, resumes: bool = True) -> T:
+    """Do the work with progress bars, unless `quiet`.
+
+    A Ctrl-C becomes one that says how far the work was, and whether, as `resumes` has it, the same
+    command goes on from there.
+    """
+    last: Event | None = None
+    with TerminalProgress(quiet) as shown:
+
+        def show(event: Event) -> None:
+            nonlocal last
+            last = event
+            shown(event)
+
+        try:
+            return drive(work, show)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_stopped(last, resumes) if is_first() else " ") from None
+
+
+def _stopped(last: Event | None, resumes: bool) -> str:
+    if last is None:
+        return ""
+    done = f", {last.done:,} of {last.total:,} done" if last.total > 1 else ""
+    kept = (
+        "What is done is kept: run the same command again to go on from there."
+        if resumes
+        else "Run the same command again to start anew."
+    )
+    return f"Stopped at '{last.stage}'{done}. {kept}"
 
 
 def share(work: Work[T], quiet: bool) -> T | None:
@@ -79,4 +106,4 @@ def tell(bundle: Bundle | None) -> None:
         typer.echo(summary(bundle, name))
         if warning := domain_warning(bundle, name):
             typer.echo(f"Warning: {warning}")
-    typer.echo(f"Look at it: python app.py --bundle {bundle.root}")
+    typer.echo(f"Look at it: python app.py --bundle {shlex.quote(str(bundle.root))}")

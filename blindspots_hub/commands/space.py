@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -45,7 +46,8 @@ def deploy_space(
     files = space_files(lock, space=space, hardware=hardware, private=private)
     if out is not None:
         write_space(files, out)
-        typer.echo(f"{out} is a Space that shows {lock.reference}: python {out / 'app.py'}")
+        app = shlex.quote(str(out / "app.py"))
+        typer.echo(f"{out} is a Space that shows {lock.reference}: python {app}")
         return
     repo = space_repo(lock, space)
     deployed = run(deploy_space.stream(repo, files, lock, private=private, dry_run=dry_run), quiet)

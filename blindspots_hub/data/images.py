@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, features
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.utils.files import printable
 
 MAX_PIXELS = 64_000_000
 """Images of more pixels are refused, from the header, before anything is decoded."""
@@ -16,11 +20,34 @@ MAX_PIXELS = 64_000_000
 MAX_BYTES = 64 * 1024 * 1024
 """Files of more bytes are refused."""
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-"""File name endings, in lower case, that `list_images` takes for images."""
+MAX_ASPECT = 50
+"""Images that are more times as long as wide are refused: preprocessing scales the shorter side."""
+
+BLANK_RANGE = 2
+"""Levels of 255 that the pixels of a blank image may differ by: what no eye can see."""
 
 # Only formats that Pillow decodes itself: EPS, for one, would start Ghostscript.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_AVIF = ("AVIF",) if features.check("avif") else ()
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", *_AVIF)
+"""Pillow's names of the formats that are read; AVIF where this Pillow decodes it."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns an image of each EXIF orientation upright."""
+
+_ORIENTATION = 0x0112
+
+
+class FileAway(BlindspotsError):
+    """A file that cannot be read now: a disk that comes back has it again, so it is tried again."""
 
 
 def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
@@ -29,17 +56,16 @@ def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
     `source` is a file or its content; `where` is what errors call it (the path, unless given).
     EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits,
     palettes and CMYK are converted, and of an animation the first frame is taken. Colour profiles
-    are dropped, not applied.
+    are dropped, not applied. Of EXIF only the orientation is read.
 
-    Raises `BlindspotsError` where the file is missing, empty, truncated, no image, larger than
-    `MAX_BYTES`, or of more than `MAX_PIXELS`.
+    Raises `BlindspotsError` where the file is empty, truncated, no image, larger than `MAX_BYTES`,
+    of more than `MAX_PIXELS`, or thinner than 1 : `MAX_ASPECT`; `FileAway` where it cannot be read.
     """
     name = _name(source, where)
     image = _header(_content(source, name), name)
     try:
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _rgb(upright, name)
+        return _rgb(_upright(image), name, image.format == "BMP")
     except BlindspotsError:
         raise
     except Exception as error:  # a decoder fed hostile bytes may raise anything at all
@@ -49,32 +75,28 @@ def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
         ) from error
 
 
+def read_image(path: Path) -> bytes:
+    """Content of an image file, cut just above `MAX_BYTES`; `FileAway` where it cannot be read."""
+    try:
+        with open(path, "rb") as handle:
+            return handle.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FileAway(
+            f"{printable(str(path))} cannot be read ({error.strerror}): check its name and your "
+            "rights."
+        ) from error
+
+
 def image_size(source: Path | bytes, where: str | None = None) -> tuple[int, int]:
     """Width and height in pixels from the header alone, under the bounds of `open_image`."""
     name = _name(source, where)
     return _header(_content(source, name), name).size
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Image files directly in `folder`, sorted by name; hidden files are left out.
-
-    Raises `BlindspotsError` where `folder` is not a folder or holds no image.
-    """
-    if not folder.is_dir():
-        raise BlindspotsError(f"{folder} is not a folder: give the folder that holds the images.")
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-    ]
-    if not found:
-        raise BlindspotsError(
-            f"{folder} holds no images: put files ending in "
-            f"{', '.join(sorted(IMAGE_SUFFIXES))} directly in it."
-        )
-    return sorted(found, key=lambda path: path.name)
+def is_blank(image: Image.Image) -> bool:
+    """Whether an RGB image is all one colour, and so says nothing about what it is to show."""
+    ranges: Any = image.getextrema()
+    return all(high - low <= BLANK_RANGE for low, high in ranges)
 
 
 def encode_webp(
@@ -110,20 +132,11 @@ def bare(image: Image.Image) -> Image.Image:
 def _name(source: Path | bytes, where: str | None) -> str:
     if where is not None:
         return where
-    return str(source) if isinstance(source, Path) else "The image"
+    return printable(str(source)) if isinstance(source, Path) else "The image"
 
 
 def _content(source: Path | bytes, name: str) -> bytes:
-    if isinstance(source, bytes):
-        content = source
-    else:
-        try:
-            with open(source, "rb") as handle:
-                content = handle.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise BlindspotsError(
-                f"{name} cannot be read ({error.strerror}): check its name and your rights."
-            ) from error
+    content = source if isinstance(source, bytes) else read_image(source)
     if not content:
         raise BlindspotsError(f"{name} is empty (0 bytes): replace or remove it.")
     if len(content) > MAX_BYTES:
@@ -136,20 +149,62 @@ def _content(source: Path | bytes, name: str) -> bytes:
 def _header(content: bytes, name: str) -> Image.Image:
     """The image of `content`, opened but not decoded, and not too large to decode."""
     try:
-        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+        with warnings.catch_warnings():
+            # Of its size: refused below, in a sentence.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError:
         raise BlindspotsError(_too_many_pixels(name)) from None
     except Exception as error:  # see open_image
-        raise BlindspotsError(
-            f"{name} is not an image that can be read (JPEG, PNG, WebP, BMP, GIF or TIFF): "
-            "replace or remove it."
-        ) from error
+        kind = kind_of(content[:32])
+        told = (
+            f"is {kind}, which is not read here: save it"
+            if kind not in (None, *FORMATS)
+            else ("is not an image that can be read: replace or remove it, or save it")
+        )
+        raise BlindspotsError(f"{name} {told} as JPEG, PNG, WebP, BMP, GIF or TIFF.") from error
     width, height = image.size
     if width < 1 or height < 1:
         raise BlindspotsError(f"{name} has no pixels ({width}×{height}): replace or remove it.")
     if width * height > MAX_PIXELS:
         raise BlindspotsError(_too_many_pixels(name))
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise BlindspotsError(
+            f"{name} is too thin ({width:,}×{height:,} pixels, over {MAX_ASPECT} times as long as "
+            "wide): crop the image or remove it."
+        )
     return image
+
+
+def kind_of(head: bytes) -> str | None:
+    """Pillow's name of the format that a file's first 32 bytes are of; None where it is no image.
+
+    Formats that are not in `FORMATS` are known too, so that what is left out can be named.
+    """
+    if head[4:8] == b"ftyp":
+        brand = head[8:12]
+        if brand in (b"avif", b"avis"):
+            return "AVIF"
+        return "HEIC" if brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1") else None
+    if head[:4] == b"RIFF":
+        return "WEBP" if head[8:12] == b"WEBP" else None
+    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+
+
+_MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"8BPS": "PSD",
+}
 
 
 def _too_many_pixels(name: str) -> str:
@@ -159,14 +214,56 @@ def _too_many_pixels(name: str) -> str:
     )
 
 
-def _rgb(image: Image.Image, name: str) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF orientation says; whatever else EXIF holds is nobody's business."""
+    try:
+        orientation = image.getexif().get(_ORIENTATION)
+    except Exception:  # EXIF that cannot be read is as good as none, as viewers have it
+        orientation = None
+    if orientation is None:  # Pillow reads nothing behind an entry that is broken
+        orientation = _raw_orientation(image.info.get("exif"))
+    turn = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    turned.info.update({key: image.info[key] for key in ("transparency",) if key in image.info})
+    return turned
+
+
+def _raw_orientation(exif: object) -> int | None:
+    """The orientation in the first directory of an EXIF block, whatever its other entries are."""
+    if not isinstance(exif, bytes):
+        return None
+    block = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    try:
+        if order is None:
+            return None
+        (start,) = struct.unpack_from(f"{order}I", block, 4)
+        (entries,) = struct.unpack_from(f"{order}H", block, start)
+        for place in range(start + 2, start + 2 + 12 * entries, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", block, place)
+            if tag == _ORIENTATION and kind == 3:
+                return int(value)
+    except struct.error:  # it ends before the orientation comes
+        return None
+    return None
+
+
+def _rgb(image: Image.Image, name: str, bitmap: bool) -> Image.Image:
     if image.mode in ("I", "F"):
         raise BlindspotsError(
             f"{name} has 32-bit pixels of no fixed range: save it with 8 or 16 bits a channel."
         )
     if image.mode.startswith("I;16"):  # convert() would clip at 255 instead of scaling
         wide = np.asarray(image, dtype=np.uint32)
-        image = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+        eight = ((wide + 128) // 257).astype(np.uint8)
+        clear = image.info.get("transparency")  # the one level of grey that is transparent
+        image = Image.fromarray(np.where(wide == clear, 255, eight).astype(np.uint8))
+    if bitmap and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        return bare(
+            image
+        )  # a bitmap's fourth byte, which many programs leave 0, as viewers have it
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

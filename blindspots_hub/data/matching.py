@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from blindspots_hub.data.images import list_images
+from blindspots_hub.data.listing import ImageListing, image_listing
 from blindspots_hub.errors import BlindspotsError
 
 MIN_IMAGES = 2
@@ -27,6 +28,8 @@ class Matched:
     paired: bool
     unmatched_natural: int
     unmatched_generated: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Files of the two folders that are not read, by side and cause."""
 
 
 def match_folders(natural: Path, generated: Path) -> Matched:
@@ -41,28 +44,35 @@ def match_folders(natural: Path, generated: Path) -> Matched:
             f"{natural} was given for both sides: give one folder of natural images and another "
             "of generated ones."
         )
-    left, right = _enough(natural), _enough(generated)
+    listings = {"natural": _enough(natural), "generated": _enough(generated)}
+    left_out = {
+        f"{side}_{cause}": count
+        for side, listing in listings.items()
+        for cause, count in listing.left_out.items()
+    }
+    left, right = (listing.images for listing in listings.values())
     ours, theirs = _by_stem(left), _by_stem(right)
     common = sorted(set(ours) & set(theirs))
     if len(common) < MIN_IMAGES or 2 * len(common) < min(len(ours), len(theirs)):
-        return Matched(tuple(left), tuple(right), False, len(left), len(right))
+        return Matched(tuple(left), tuple(right), False, len(left), len(right), left_out)
     return Matched(
         natural=tuple(_only(ours[stem]) for stem in common),
         generated=tuple(_only(theirs[stem]) for stem in common),
         paired=True,
         unmatched_natural=len(left) - len(common),
         unmatched_generated=len(right) - len(common),
+        left_out=left_out,
     )
 
 
-def _enough(folder: Path) -> list[Path]:
-    images = list_images(folder)
-    if len(images) < MIN_IMAGES:
+def _enough(folder: Path) -> ImageListing:
+    listing = image_listing(folder)
+    if len(listing.images) < MIN_IMAGES:
         raise BlindspotsError(
             f"{folder} holds a single image: give at least {MIN_IMAGES} on each side, and some "
             "hundreds for a result that means something."
         )
-    return images
+    return listing
 
 
 def _by_stem(images: list[Path]) -> dict[str, list[Path]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +18,13 @@ from blindspots_hub.data.identity import (
     pair_id,
     pair_seed,
 )
-from blindspots_hub.data.images import MAX_BYTES, image_size
+from blindspots_hub.data.images import MAX_BYTES, FileAway, image_size
 from blindspots_hub.data.matching import Matched, match_folders
-from blindspots_hub.data.pair_rows import Row, rows_of
+from blindspots_hub.data.pair_rows import TRIED, LeftOut, Row, rows_of
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.paper import PAIRS
 from blindspots_hub.progress import Event, Work, drive
+from blindspots_hub.utils.files import printable
 
 __all__ = [
     "MAX_CAPTION",
@@ -69,9 +70,13 @@ class PairSource:
     with the process.
     """
 
-    def __init__(self) -> None:
-        self.skipped: dict[SkipCause, int] = {}
-        """Rows that are no pair, counted by cause."""
+    def __init__(self, seed: int = 0, all_captions: bool = False) -> None:
+        """`all_captions` or, of an image that has several, the one that `seed` chooses."""
+        self._seed, self._all_captions = seed, all_captions
+        self.skipped: dict[str, int] = {}
+        """What is no pair, counted by cause: a `SkipCause`, or what of a folder was not read."""
+        self.examples: dict[str, str] = {}
+        """Of every cause the first: where it is, and what is wrong where that is known."""
         self._captions: dict[str, str] = {}
         self._urls: dict[str, str] = {}
         self._files: dict[str, Path] = {}
@@ -99,7 +104,12 @@ class PairSource:
             return self._spool.read(pair_id)
         path = self._files[pair_id]
         content = _read(path)
-        if content is None or _id(self._captions[pair_id], content) != pair_id:
+        if content is None:
+            raise FileAway(
+                f"{path} was there when the run began and cannot be read now: see that its disk "
+                "is there, and start again; what is done is kept."
+            )
+        if _id(self._captions[pair_id], content) != pair_id:
             raise BlindspotsError(
                 f"{path} has changed or gone since the run began: leave the images alone while "
                 "they are measured, and start again."
@@ -117,27 +127,62 @@ class PairSource:
                 f"There is no pair {name} in this source: give the id of one that it holds."
             )
 
-    def _add(self, row: Row) -> None:
-        """Take a row in as a pair, or count why it is none."""
-        cause = self._take(row)
-        if cause is not None:
-            self.skipped[cause] = self.skipped.get(cause, 0) + 1
+    @property
+    def left_out(self) -> str:
+        """`skipped` in words, with examples; "" where nothing was."""
+        first = {cause: f" (first: {told})" for cause, told in self.examples.items()}
+        return ", ".join(
+            f"{count:,} {cause}{first.get(cause, '')}" for cause, count in self.skipped.items()
+        )
 
-    def _take(self, row: Row) -> SkipCause | None:
-        try:
-            caption = check_caption(row.caption)
-        except CaptionError as error:
-            return error.cause
+    def _add(self, row: Row | LeftOut) -> None:
+        """Take a row in as a pair, or count why it is none."""
+        if isinstance(row, LeftOut):
+            self._skip(row.cause, row.example, row.count)
+            return
+        captions = row.caption if isinstance(row.caption, (list, tuple)) else [row.caption]
         content = _read(row.image) if isinstance(row.image, Path) else row.image
-        if content is None:
-            return "image_missing"
+        if len(captions) > 1 and not self._all_captions:
+            captions = [self._chosen(captions, content or b"")]
+        for caption in captions or [None]:
+            self._take(caption, content, row)
+
+    def _chosen(self, captions: Sequence[object], content: bytes) -> object:
+        """One of an image's captions that can be used, if any can: by seed, captions and image."""
+
+        def rank(caption: object) -> tuple[bool, str]:
+            try:
+                name = _id(check_caption(caption), content)
+            except CaptionError:
+                return True, ""
+            return False, sha256(f"caption:{self._seed}:{name}".encode()).hexdigest()
+
+        return min(captions, key=rank)
+
+    def _skip(self, cause: str, example: str, count: int = 1) -> None:
+        self.skipped[cause] = self.skipped.get(cause, 0) + count
+        if example:
+            self.examples.setdefault(cause, printable(example))
+
+    def _take(self, text: object, content: bytes | None, row: Row) -> None:
         try:
-            image_size(content)
-        except BlindspotsError:
-            return "image_unreadable"
+            caption = check_caption(text)
+        except CaptionError as error:
+            self._skip(error.cause, row.where)
+            return
+        if content is None:
+            self._skip("image_missing", row.where)
+            return
+        where = row.image.name if isinstance(row.image, Path) else f"the image of {row.where}"
+        try:
+            image_size(content, where)
+        except BlindspotsError as error:
+            self._skip("image_unreadable", str(error).rstrip("."))
+            return
         name = _id(caption, content)
         if name in self._captions:
-            return "duplicate"
+            self._skip("duplicate", row.where)
+            return
         self._captions[name] = caption
         if row.url is not None:
             self._urls[name] = row.url
@@ -145,44 +190,61 @@ class PairSource:
             self._files[name] = row.image
         else:
             self._spool.add(name, content)
-        return None
 
 
-def read_pairs(source: str | Path, limit: int | None = None) -> PairSource:
+def read_pairs(
+    source: str | Path, limit: int | None = None, *, seed: int = 0, all_captions: bool = False
+) -> PairSource:
     """Read the pairs of a folder, a table file or a Hub dataset ("org/name[@revision]").
 
-    A folder holds images with a metadata.csv, .jsonl or .parquet (columns file_name, and caption,
-    text or prompt), or a .txt beside each image, or only parquet shards. A .parquet, .csv or
-    .jsonl file has a caption column and an image column (bytes, datasets' Image struct, or a path
-    below its own folder). A Hub dataset is streamed. At most `limit` pairs are taken, in the
-    source's order: all there are, and of a Hub dataset `paper.PAIRS`, unless set.
+    A folder holds images with a metadata.csv, .tsv, .jsonl or .parquet (columns file_name, and
+    caption, text or prompt), or a .txt beside each image, or only parquet shards. A .csv, .tsv,
+    .jsonl or .parquet file has a caption column and an image column (bytes, datasets' Image struct,
+    or a path below its own folder); text may be UTF-8, UTF-16 or Windows-1252, and separators
+    commas, semicolons, tabs or bars. A Hub dataset is streamed. At most `limit` pairs are taken, in
+    the source's order: all there are, and of a Hub dataset `paper.PAIRS`, unless set.
 
-    Rows that are no pair are counted in `skipped`. Raises `BlindspotsError` where the source
-    cannot be read, no pair is left, or the Hub does not answer (within some 2 s).
+    Where an image has a list of captions, `seed` chooses one of them, and with `all_captions` each
+    becomes a pair. Rows that are no pair, and files of a folder that are not read, are counted in
+    `skipped`. Raises `BlindspotsError` where the source cannot be read, no pair is left, or the Hub
+    does not answer (within some 2 s).
     """
-    return drive(reading_pairs(source, limit))
+    return drive(reading_pairs(source, limit, seed=seed, all_captions=all_captions))
 
 
-def reading_pairs(source: str | Path, limit: int | None = None) -> Work[PairSource]:
-    """`read_pairs` as a stage: an event every 100 rows."""
+def reading_pairs(
+    source: str | Path, limit: int | None = None, *, seed: int = 0, all_captions: bool = False
+) -> Work[PairSource]:
+    """`read_pairs` as a stage: an event every 100 rows, the last warns of what is left out.
+
+    A Hub dataset none of whose first `TRIED` rows is a pair is not fetched any further.
+    """
     if limit is not None and limit < 1:
         raise BlindspotsError(f"{limit} pairs were asked for: ask for at least 1.")
-    if limit is None and not Path(source).expanduser().exists():
+    local = Path(source).expanduser().exists()
+    if limit is None and not local:
         limit = PAIRS
-    pairs = PairSource()
+    pairs = PairSource(seed, all_captions)
     for number, row in enumerate(rows_of(source), start=1):
         pairs._add(row)
         if number % 100 == 0:
-            yield Event("read pairs", len(pairs), limit or len(pairs))
-        if len(pairs) == limit:
+            yield Event("read pairs", min(len(pairs), limit or len(pairs)), limit or len(pairs))
+        if limit is not None and len(pairs) >= limit:
             break
+        if number == TRIED and not pairs and not local:
+            raise BlindspotsError(
+                f"None of the first {TRIED:,} rows of {source} is a usable pair "
+                f"({pairs.left_out}): give a dataset with images and text captions."
+            )
     if not pairs:
-        causes = ", ".join(f"{count} {cause}" for cause, count in Counter(pairs.skipped).items())
         raise BlindspotsError(
-            f"{source} has no usable pair ({causes or 'it is empty'}): give images that can be "
-            "read, each with a caption."
+            f"{source} has no usable pair ({pairs.left_out or 'it is empty'}): give images that "
+            "can be read, each with a caption."
         )
-    yield Event("read pairs", len(pairs), len(pairs))
+    told = {}
+    if pairs.left_out:
+        told = {"warning": f"Of {printable(str(source))} are left out: {pairs.left_out}."}
+    yield Event("read pairs", len(pairs), len(pairs), told)
     return pairs
 
 

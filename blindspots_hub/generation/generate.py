@@ -10,7 +10,7 @@ from typing import Any, Literal, Union
 from PIL import Image
 
 from blindspots_hub.data.identity import pair_seed
-from blindspots_hub.data.images import bare
+from blindspots_hub.data.images import bare, is_blank
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.pipelines import LoadedPipeline, call_options, load
@@ -43,11 +43,16 @@ class Generated:
     image: Image.Image
     seed: int
     flags: tuple[Flag, ...]
+    unsafe: bool = False
+    """Whether the pipeline's safety checker blacked it out."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """No image: the cause to count by, and a sentence about this one."""
+    """No image: the cause to count by, and a sentence about this one.
+
+    It says nothing about the caption: another run may draw it.
+    """
 
     cause: FailureCause
     reason: str
@@ -63,7 +68,9 @@ def load_pipeline(model: KnownModel, device: str, rests_on: str | None = None) -
     Its weights are put there, or where `rests_on` says until `wake` is called.
 
     A folder never asks the Hub; a Hub id is looked for in the cache first. Only safetensors are
-    read and no code of the pipeline is run. The number format is float32, on CUDA the settings'.
+    read and no code of the pipeline is run. The number format is the settings', else on CUDA that
+    of the weights and elsewhere float32; weights of the variant fp16 are taken where there are no
+    others.
 
     Raises `BlindspotsError` where `model` is no diffusers folder, no text-to-image pipeline, of a
     class that is not known, has pickled weights or code of its own, does not take its settings,
@@ -121,6 +128,16 @@ class TextToImage:
             }
         )
 
+    @property
+    def dtype(self) -> str:
+        """The number format that it runs in."""
+        return self._loaded.dtype
+
+    @property
+    def note(self) -> str:
+        """What is to be told of how it was loaded; mostly ""."""
+        return self._loaded.note
+
     def wake(self) -> None:
         """Bring the weights to the device; they are there already unless they rested elsewhere."""
         self._pipe.to(self.device)
@@ -134,7 +151,7 @@ class TextToImage:
 
         Where memory runs out the batch is halved, and later batches start at the size that
         fitted; where anything else fails, the captions are drawn one by one so that only the
-        guilty one fails. Errors that leave the CUDA device unusable are raised.
+        guilty one fails. An error that leaves the CUDA device unusable is a `BlindspotsError`.
         """
         pairs = list(pairs)
         outcomes: list[Outcome] = []
@@ -191,7 +208,10 @@ class TextToImage:
                 )
         except Exception as error:  # whatever a pipeline raises is about these captions
             if _is_fatal(error):
-                raise
+                raise BlindspotsError(
+                    f"{self.device} has failed ({_first_line(error)}): what is drawn is kept, run "
+                    "the same command again to go on from there."
+                ) from error
             return _failure(error)
         images = getattr(output, "images", None)
         if images is None or len(images) != len(pairs):
@@ -209,14 +229,14 @@ class TextToImage:
             return Failed("no_image", f"The pipeline returned a {type(image).__name__}, no image.")
         image = bare(image)
         flags: list[Flag] = []
-        if blanked or all(low == high for low, high in image.getextrema()):
+        if blanked or is_blank(image):
             flags.append("blank")
         if any(
             len(tokenizer(caption, verbose=False).input_ids) > limit
             for tokenizer, limit in self._limits
         ):
             flags.append("caption_truncated")
-        return Generated(image, seed, tuple(flags))
+        return Generated(image, seed, tuple(flags), blanked)
 
 
 def _token_limits(pipe: Any) -> list[tuple[Any, int]]:
@@ -240,8 +260,11 @@ def _failure(error: Exception) -> Failed:
     if out_of_memory(error):
         release(error)
         return Failed("out_of_memory", "The device's memory does not hold one image at this size.")
-    text = (str(error).strip().splitlines() or [""])[0][:300]
-    return Failed("pipeline_error", f"{type(error).__name__}: {text}")
+    return Failed("pipeline_error", f"{type(error).__name__}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:300]
 
 
 def _is_fatal(error: Exception) -> bool:

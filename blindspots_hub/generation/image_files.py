@@ -77,6 +77,14 @@ class SingleImages:
         }
         write_json(self._json(name), record)
 
+    def failed(self) -> list[str]:
+        """Names of the images that are known not to be."""
+        names = {path.stem for path in self.folder.glob("*.json")}
+        return sorted(names - {path.stem for path in self.folder.glob(f"*.{self._suffix}")})
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.folder.glob("*.json"))
+
     def remove(self, names: Iterable[str]) -> None:
         """Remove images that are kept elsewhere now."""
         for name in names:

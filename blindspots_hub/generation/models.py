@@ -11,6 +11,7 @@ from typing import Any
 from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.settings import GenerationSettings
+from blindspots_hub.utils.files import near_name, public_name
 
 PAPER_SETTINGS = GenerationSettings(height=512, width=512)
 """512×512 with each pipeline's own steps and guidance (section 4)."""
@@ -146,12 +147,14 @@ def resolve(spec: str) -> KnownModel:
                 f"{spec} is not a diffusers pipeline folder (it has no model_index.json): give the "
                 "folder that save_pretrained wrote, with model_index.json directly in it."
             )
-        return KnownModel(name=slug(spec), source=str(folder), title=folder.resolve().name)
+        return KnownModel(name=slug(spec), source=str(folder), title=public_name(folder))
     own_prefix = any(name.startswith(f"{spec.partition('/')[0]}/") for name in REGISTRY)
-    if HUB_ID.fullmatch(spec) and not own_prefix:
+    meant = near_name(spec) if "/" in spec else None
+    if HUB_ID.fullmatch(spec) and not own_prefix and meant is None:
         source, _, revision = spec.partition("@")
         return KnownModel(name=slug(spec), source=source, revision=revision or None, title=source)
     near = difflib.get_close_matches(spec.lower(), REGISTRY, n=3, cutoff=0.4)
+    near = [str(meant)] if meant is not None else near
     guess = f"did you mean {' or '.join(near)}? " if near else ""
     raise BlindspotsError(
         f"No model is called {spec!r}: {guess}Give one of {', '.join(REGISTRY)}, the path of a "
@@ -169,5 +172,5 @@ def slug(spec: str) -> str:
     if spec in REGISTRY:
         return REGISTRY[spec].name
     folder = Path(spec).expanduser()
-    text = folder.resolve().name if folder.is_dir() else spec.replace("/", "--")
+    text = (public_name(folder) if folder.is_dir() else spec).replace("/", "--")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")[:80] or "model"

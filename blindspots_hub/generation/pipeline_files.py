@@ -104,7 +104,7 @@ def missing_file(folder: Path) -> str | None:
         part = folder / name
         if not part.is_dir():
             return f"{name}/"
-        index = next(part.glob("*.safetensors.index.json"), None)
+        index = next(part.glob("*.safetensors.index*.json"), None)  # …index.fp16.json, too
         if index is not None:
             shards = set(read_json(index).get("weight_map", {}).values())
         elif (part / "config.json").is_file():

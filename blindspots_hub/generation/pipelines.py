@@ -21,6 +21,13 @@ from blindspots_hub.generation.pipeline_files import (
     snapshot_sha,
 )
 from blindspots_hub.generation.settings import GenerationSettings
+from blindspots_hub.generation.weights import (
+    own_dtype,
+    run_as,
+    variant_in,
+    variant_of,
+    weights_of,
+)
 from blindspots_hub.utils.files import read_json
 
 # Parameters of __call__ that tell pipelines of other media and other tasks apart.
@@ -44,11 +51,12 @@ class LoadedPipeline:
     unet_revision: str | None
     joined: dict[str, str]
     dtype: str
+    note: str = ""
+    """What is to be told of the number format; "" where it is as asked for."""
 
 
 def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
     """Load `model` for `device`; see `generate.load_pipeline` for what is checked and raised."""
-    dtype = model.settings.dtype if device.startswith("cuda") else "float32"
     with _told(model.source, device), _quiet():
         cls, folder = _fetch(model)
         check_safe(folder, model.source)
@@ -57,17 +65,25 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
                 f"{model.source} is incomplete ({missing} is missing): copy or save it again."
             )
         joined = _join(cls, folder)
+        dtype, note = run_as(own_dtype(folder), device)
+        if model.settings.dtype is not None:
+            dtype, note = model.settings.dtype, ""
         modules: dict[str, Any] = {}
         unet_revision = None
         if model.unet is not None:
             modules["unet"], unet_revision = _load_unet(model.unet, dtype)
         pipe = cls.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, **_dtype(dtype), **modules
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            variant=variant_of(folder),
+            **_dtype(dtype),
+            **modules,
         )
         if rests_on == device:
             pipe.to(device)  # else they stay in main memory, in the number format of `device`
     pipe.set_progress_bar_config(disable=True)
-    return LoadedPipeline(pipe, revision_of(folder), unet_revision, joined, dtype)
+    return LoadedPipeline(pipe, revision_of(folder), unet_revision, joined, dtype, note)
 
 
 def check_text_to_image(cls: type, source: str, settings: GenerationSettings) -> None:
@@ -151,12 +167,20 @@ def _download(cls: Any, source: str, revision: str | None) -> Path:
     """Folder of a Hub pipeline, whole and in the cache."""
 
     def attempt(local: bool) -> Path:
-        folder = Path(
-            cls.download(source, revision=revision, use_safetensors=True, local_files_only=local)
-        )
-        if local and missing_file(folder) is not None:  # a download that was cut short
-            raise FileNotFoundError(missing_file(folder))
-        return folder
+        missing: Exception | None = None
+        for variant in (None, "fp16"):  # many repositories hold nothing but the second
+            options = {"revision": revision, "variant": variant, "local_files_only": local}
+            try:
+                folder = Path(cls.download(source, use_safetensors=True, **options))
+            except (OSError, ValueError) as error:  # no weights without, or with, that variant
+                missing = missing or error
+                continue
+            if not local or missing_file(folder) is None:  # else a download was cut short
+                return folder
+            missing = missing or FileNotFoundError(missing_file(folder))
+        if missing is not None:
+            raise missing
+        raise FileNotFoundError(source)
 
     return local_first(source, attempt)
 
@@ -233,8 +257,14 @@ def _load_unet(source: str, dtype: str) -> tuple[Any, str]:
             return folder
 
         folder = local_first(source, attempt)
+    files = weights_of(folder / "unet")
     unet = UNet2DConditionModel.from_pretrained(
-        folder, subfolder="unet", use_safetensors=True, local_files_only=True, **_dtype(dtype)
+        folder,
+        subfolder="unet",
+        use_safetensors=True,
+        local_files_only=True,
+        variant=variant_in(files),
+        **_dtype(dtype),
     )
     return unet, revision_of(folder / "unet")
 

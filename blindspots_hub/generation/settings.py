@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from blindspots_hub.errors import BlindspotsError
-
-DType = Literal["float32", "float16", "bfloat16"]
-"""Number formats that a pipeline can run in on a CUDA device."""
+from blindspots_hub.utils.dtypes import DTYPES, DType
 
 
 @dataclass(frozen=True)
@@ -16,17 +13,17 @@ class GenerationSettings:
     """Size, steps, guidance and number format of a generation; None is the pipeline's own default.
 
     `height` and `width` are pixels, `num_inference_steps` the denoising steps, `guidance_scale` the
-    classifier-free guidance scale. `dtype` holds on CUDA devices; everywhere else float32 is used,
-    because half precision is slow on CPUs and gives black images on MPS. The paper generates at
-    512×512 with the steps and guidance that each pipeline has (section 4). A value out of range
-    raises `BlindspotsError`.
+    classifier-free guidance scale. `dtype` is the number format: None runs the weights in their own
+    on CUDA devices and in float32 everywhere else, because half precision is slow on CPUs and gives
+    black images on MPS. The paper generates at 512×512 with the steps and guidance that each
+    pipeline has (section 4). A value out of range raises `BlindspotsError`.
     """
 
     height: int | None = None
     width: int | None = None
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
-    dtype: DType = "float16"
+    dtype: DType | None = None
 
     def __post_init__(self) -> None:
         for name, size in (("height", self.height), ("width", self.width)):
@@ -43,7 +40,7 @@ class GenerationSettings:
             raise BlindspotsError(
                 f"guidance_scale {self.guidance_scale} is out of range: use 0 to 100."
             )
-        if self.dtype not in ("float32", "float16", "bfloat16"):
+        if self.dtype not in (None, *DTYPES):
             raise BlindspotsError(
                 f"dtype {self.dtype!r} is unknown: use float32, float16 or bfloat16."
             )

@@ -20,6 +20,9 @@ from blindspots_hub.utils.files import atomic
 PLAN = b"plan"
 """Key of a file's metadata: the fingerprint of the plan that it was written by."""
 
+_FAILED = b"failed"
+"""Key of a file's metadata: how many of its images could not be drawn; not there where none."""
+
 COLUMNS: dict[str, tuple[pa.DataType, Any]] = {
     "pair_id": (pa.string(), {"dtype": "string", "_type": "Value"}),
     "draw": (pa.int32(), {"dtype": "int32", "_type": "Value"}),
@@ -45,6 +48,8 @@ def write_shard(
         b"huggingface": json.dumps({"info": {"features": features}}).encode(),
         PLAN: plan.fingerprint.encode(),
     }
+    if failed := sum(found.content is None for found in images):
+        metadata[_FAILED] = str(failed).encode()
     schema = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()], metadata=metadata)
     rows = [_row(plan, name, found) for name, found in zip(names, images, strict=True)]
     with atomic(path) as partial:
@@ -74,8 +79,17 @@ def _row(plan: Plan, name: str, found: GeneratedImage) -> dict[str, Any]:
 
 def plan_of(path: Path) -> str | None:
     """Fingerprint of the plan that a shard was written by; None where it is no shard."""
+    return _metadata(path, PLAN)
+
+
+def failed_in(path: Path) -> int:
+    """How many images of a shard could not be drawn."""
+    return int(_metadata(path, _FAILED) or 0)
+
+
+def _metadata(path: Path, key: bytes) -> str | None:
     try:
-        found = (pq.read_schema(path).metadata or {}).get(PLAN)
+        found = (pq.read_schema(path).metadata or {}).get(key)
     except (pa.ArrowException, OSError):
         return None
     return None if found is None else found.decode()

@@ -18,7 +18,13 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Outcome
 from blindspots_hub.generation.image_files import GeneratedImage, SingleImages
 from blindspots_hub.generation.plan import FORMAT, Encoding, Plan
-from blindspots_hub.generation.shards import captions_of, plan_of, read_shard, write_shard
+from blindspots_hub.generation.shards import (
+    captions_of,
+    failed_in,
+    plan_of,
+    read_shard,
+    write_shard,
+)
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.utils.files import read_json, sweep, write_json
 
@@ -100,14 +106,30 @@ class GenerationStore:
         """How many images are there, or known not to be."""
         return sum(map(self.has, self.plan.names))
 
+    @property
+    def failed(self) -> int:
+        """How many images could not be drawn when that was tried last."""
+        return len(self._single.failed()) + sum(map(failed_in, _shards(self.folder)))
+
+    @property
+    def _empty(self) -> bool:
+        """Whether no image is there: then the folder is anybody's."""
+        return not _shards(self.folder) and not len(self._single)
+
+    def forget(self) -> None:
+        """Read anew what another process may have changed."""
+        self._whole.clear()
+        self._read.clear()
+
     def begin(self, name: str, title: str, run: Mapping[str, Any]) -> Work[None]:
         """Make the folder ready for images of this model; before any is `put`, by one process.
 
         Images that a smaller plan left, of fewer captions or fewer a caption, stay and are not
-        generated again. Raises `BlindspotsError` where they are of another revision of the model.
+        generated again; those that could not be drawn are no longer known, and will be tried again.
+        Raises `BlindspotsError` where they are of another revision of the model.
         """
         plan, known = self.plan, self.about if (self.folder / ABOUT).is_file() else None
-        if known is not None:
+        if known is not None and not self._empty:
             if _revisions(known["run"]) != _revisions(run):
                 raise BlindspotsError(
                     f"{self.folder} holds images of another revision of {title}: choose another "
@@ -115,12 +137,20 @@ class GenerationStore:
                 )
             run = known["run"]
             sweep(self.folder)
-            earlier = [path for path in _shards(self.folder) if plan_of(path) == known["plan"]]
-            for done, path in enumerate(earlier if known["plan"] != plan.fingerprint else ()):
+            self._single.remove(self._single.failed())
+            same = known["plan"] == plan.fingerprint
+            earlier = [
+                path
+                for path in _shards(self.folder)
+                if plan_of(path) == known["plan"] and not (same and not failed_in(path))
+            ]
+            for done, path in enumerate(earlier):
                 yield Event("sort the images anew", done, len(earlier))
                 for image, found in read_shard(path).items():
-                    self._single.put(image, found)
+                    if found.content is not None:
+                        self._single.put(image, found)
                 path.unlink()
+            self.forget()
         about = {
             "format": FORMAT,
             "name": name,
@@ -174,6 +204,8 @@ class GenerationStore:
                     f"{self.folder} holds shards and no {ABOUT}, so that nobody knows whose images "
                     "they are: choose another folder."
                 )
+            return
+        if self._empty:
             return
         about = self.about
         if other := self.plan.differences(about["how"], about["encoding"]):

@@ -46,7 +46,7 @@ from blindspots_hub.runs.encoding import SHARD
 from blindspots_hub.runs.generate import generating
 from blindspots_hub.runs.generating import Generations, opening_store
 from blindspots_hub.runs.loading import ImageLoader
-from blindspots_hub.runs.request import WORK, how_generated
+from blindspots_hub.runs.request import how_generated, work_folder
 from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.train_sae import ORIGIN
 from blindspots_hub.utils.files import copy_folder, write_bytes
@@ -185,6 +185,10 @@ def load_space(folder: Path) -> ConceptSpace:
     return ConceptSpace(backbone, sae, Domain.load(folder / SAE))
 
 
+_REQUEST = "build"
+"""What the work on the embedded bundle is kept by: there is only one."""
+
+
 def building(
     trained: Path, out: Path, pairs: int = PAIRS, label_images: int = LABEL_IMAGES
 ) -> Work[Bundle]:
@@ -197,15 +201,16 @@ def building(
     yield from workers.first(_preparing(trained))
     session = Session(workers, load_space(trained))
     natural = yield from natural_pairs(pairs, BUNDLE_WORLD)
-    coded = yield from _encoded(natural, session, out / WORK / "natural")
+    place = work_folder(out, _REQUEST)
+    coded = yield from _encoded(natural, session, place / "natural")
     drawn = []
     for name in planted.TITLES:
-        drawn.append((yield from _draw_model(name, natural, session, out / WORK / name)))
+        drawn.append((yield from _draw_model(name, natural, session, place / name)))
     training_world = yield from natural_pairs(label_images, TRAINING_WORLD)
-    by_name = yield from _encoded(training_world, session, out / WORK / "labels")
+    by_name = yield from _encoded(training_world, session, place / "labels")
     labels = factor_names(by_name.energies("patches"), training_world.factors)
     work = _write(trained, out, session.space, natural, coded, drawn, labels)
-    return (yield from workers.bundle(out, work))
+    return (yield from workers.bundle(out, work, _REQUEST))
 
 
 def _preparing(trained: Path) -> Work[None]:

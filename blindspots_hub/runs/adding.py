@@ -15,7 +15,7 @@ from blindspots_hub.artifacts.layout import LOCK, MANIFEST
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Work
 from blindspots_hub.runs.combine import combining
-from blindspots_hub.runs.request import Request, tidy
+from blindspots_hub.runs.request import WORK, Request, tidy, work_folder
 from blindspots_hub.utils.files import replace_folder, restore_folder
 
 ADDING = ".adding"
@@ -35,7 +35,7 @@ def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
     place = out / ADDING / request.fingerprint[:16]
     there = held.models.get(name)
     if request.fingerprint in (held.manifest.request, there and there.request):
-        tidy(out)  # a kill may have come between the manifest and this
+        tidy(out, request.fingerprint)  # a kill may have come between the manifest and this
         _forget(place)
         return held, out
     if held.concept_space != request.concept_space:
@@ -48,6 +48,12 @@ def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
             f"{out} holds another evaluation of {name}: choose another folder, and `combine "
             "--rename` the two if you want both."
         )
+    left = work_folder(out, request.fingerprint)
+    if left.is_dir() and not place.exists():  # it was stopped before another model's bundle came
+        (place / WORK).mkdir(parents=True)
+        left.rename(work_folder(place, request.fingerprint))
+        with suppress(OSError):
+            left.parent.rmdir()
     return None, place
 
 

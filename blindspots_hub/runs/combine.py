@@ -7,6 +7,7 @@ pairs are compared concept by concept; pairs that several bundles have are there
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -153,7 +154,8 @@ def _check(bundles: Sequence[Bundle]) -> None:
         if major(bundle.manifest.schema_version) != major(SCHEMA_VERSION):
             raise BlindspotsError(
                 f"{bundle.root} is of schema version {bundle.manifest.schema_version}: bring it to "
-                f"today's first (python -m blindspots_hub remeasure {bundle.root} --out DIR)."
+                "today's first (python -m blindspots_hub remeasure "
+                f"{shlex.quote(str(bundle.root))} --out DIR)."
             )
     tokens = {
         entry.measured_with.tokens: bundle.root

@@ -28,7 +28,7 @@ from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.loading import ImageLoader
 from blindspots_hub.runs.session import Session, Workers
-from blindspots_hub.runs.sources import open_pairs
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs
 from blindspots_hub.utils.files import write_json
 
 REPORT = "confounds.json"
@@ -126,7 +126,7 @@ def confounds(
     if not alterations:
         raise BlindspotsError("No alteration is named: give a JPEG quality or a side in pixels.")
     settings = settings or MeasureSettings()
-    source = yield from open_pairs(pairs_from, bundle)
+    source = yield from open_pairs(pairs_from, bundle, seed)
     if not source.images_at_hand:
         raise BlindspotsError(
             f"{bundle.name} does not hold its natural images: name images of your own "
@@ -136,17 +136,32 @@ def confounds(
     if len(ids) < 2:
         raise BlindspotsError(f"{len(ids)} image is too few to measure: give at least 2.")
 
+    workers = Workers.join(device)
+    work = _measured(bundle, output_dir, alterations, source, ids, seed, settings, workers)
+    return (yield from workers.alone(output_dir, "confounds", work))
+
+
+def _measured(
+    bundle: Bundle,
+    out: Path,
+    alterations: Sequence[Alteration],
+    source: CaptionedImages,
+    ids: list[str],
+    seed: int,
+    settings: MeasureSettings,
+    workers: Workers,
+) -> Work[list[Confound]]:
     def natural(image_id: str) -> Image.Image:
         return open_image(source.image(image_id) or b"", f"the natural image of pair {image_id}")
 
     def altered(alteration: Alteration, image_id: str) -> Image.Image:
         return alteration(natural(image_id))
 
-    session = yield from Session.opening(bundle, Workers.join(device))
+    session = yield from Session.opening(bundle, workers)
     coded = {}
     for alteration in (Alteration(), *alterations):
         images: dict[str, ImageLoader] = {i: partial(altered, alteration, i) for i in ids}
-        folder = output_dir / _CODES / alteration.name.replace(" ", "-").replace(",", "")
+        folder = out / _CODES / alteration.name.replace(" ", "-").replace(",", "")
         stage = f"encode {alteration.name}"
         coded[alteration.name] = yield from session.encode(folder, images, stage)
     untouched = coded.pop(Alteration().name)
@@ -162,7 +177,7 @@ def confounds(
         "seed": seed,
         "confounds": [asdict(confound) for confound in found],
     }
-    yield from session.workers.first(_write(output_dir, report))
+    yield from session.workers.first(_write(out, report))
     return found
 
 

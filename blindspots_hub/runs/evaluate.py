@@ -13,7 +13,7 @@ from pathlib import Path
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import IMAGES
+from blindspots_hub.artifacts.layout import IMAGES, MANIFEST
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import TextToImage
@@ -23,12 +23,14 @@ from blindspots_hub.generation.store import ABOUT, GenerationStore
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Work
 from blindspots_hub.runs.adding import begin, settle
-from blindspots_hub.runs.evaluation import Run, RunOptions
-from blindspots_hub.runs.generate import PAIRS, planned, with_settings
+from blindspots_hub.runs.evaluation import DRAW, Run, RunOptions
+from blindspots_hub.runs.generate import PAIRS, generating, planned, with_settings
 from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
 from blindspots_hub.runs.request import Request, finished, how_generated
 from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+from blindspots_hub.utils.distributed import barrier
+from blindspots_hub.utils.dtypes import DType
 
 
 @Call
@@ -48,7 +50,9 @@ def evaluate(
     guidance_scale: float | None = None,
     height: int | None = None,
     width: int | None = None,
+    dtype: DType | None = None,
     batch_size: int = 1,
+    all_captions: bool = False,
     embed_images: bool = True,
     previews: bool = False,
 ) -> Work[Bundle]:
@@ -62,9 +66,11 @@ def evaluate(
     Each caption is drawn `num_images_per_prompt` times, the first as with one; a pair's generated
     energy is then their mean, and the tables tell how much of a difference's spread is the
     sampler's noise. `num_inference_steps`, `guidance_scale`, `height` and `width` (pixels) take the
-    place of the model's usual ones. `batch_size` captions are drawn at once, which changes no seed:
-    a GPU draws several faster, and images then differ by rounding only. Where `output_dir` holds a
-    bundle of the same concepts, the model is added to it.
+    place of the model's usual ones, and `dtype` ("float32", "float16", "bfloat16") that of the
+    weights' own number format (on CUDA; of float32 elsewhere). Of an image with a list of captions
+    `seed` chooses one, or with `all_captions` each is a pair. `batch_size` captions are drawn at
+    once, which changes no seed: a GPU draws several faster, and images then differ by rounding
+    only. Where `output_dir` holds a bundle of the same concepts, the model is added to it.
 
     The images stay in `output_dir`/images/NAME, a store as `generate` writes it; the bundle's own
     table holds them too unless `embed_images` is false. `generations` is the folder of such a
@@ -83,10 +89,12 @@ def evaluate(
     known = (
         None
         if model is None
-        else with_settings(resolve(model), num_inference_steps, guidance_scale, height, width)
+        else with_settings(
+            resolve(model), num_inference_steps, guidance_scale, height, width, dtype
+        )
     )
     base = bundle or load_bundle(planted.BUNDLE)
-    source = yield from open_pairs(pairs_from, base)
+    source = yield from open_pairs(pairs_from, base, seed, all_captions)
     asked: _Kept | _Planned
     if generations is not None:
         fixed = {
@@ -94,6 +102,7 @@ def evaluate(
             "guidance_scale": guidance_scale,
             "height": height,
             "width": width,
+            "dtype": dtype,
         }
         given = [name for name, value in fixed.items() if value is not None]
         given += ["num_images_per_prompt"] if num_images_per_prompt != 1 else []
@@ -113,23 +122,45 @@ def evaluate(
     settings = settings or MeasureSettings()
     space = base.concept_space
     request = Request(asked.name, asked.plan, asked.pair_ids, space, settings, embed_images)
-    found, place = begin(output_dir, request)
-    if found:
-        return found
-
     workers = Workers.join(device)
+    options = RunOptions(max(batch_size, 1), previews)
+    work = _evaluated(output_dir, request, asked, source, base, workers, options)
+    return (yield from workers.alone(output_dir, f"evaluate {asked.name}", work))
+
+
+def _evaluated(
+    out: Path,
+    request: Request,
+    asked: _Kept | _Planned,
+    source: CaptionedImages,
+    base: Bundle,
+    workers: Workers,
+    options: RunOptions,
+) -> Work[Bundle]:
+    found, place = begin(out, request)
+    # Beside the bundle at `out` and not in `place`, which goes when the model is added.
+    images_at = out / IMAGES / asked.name
+    if found:
+        if len(found.models) > 1 or not (
+            yield from asked.trying_again(images_at, workers, options.batch_size)
+        ):
+            return found
+        yield from workers.first(_unmade(out))
     if finished(place, request.fingerprint) is None:
         session = yield from Session.opening(base, workers)
-        # Beside the bundle at `output_dir` and not in `place`, which goes when the model is added.
-        store, pipeline = yield from asked.opening(output_dir / IMAGES / asked.name, workers)
+        store, pipeline = yield from asked.opening(images_at, workers)
         images = Generations(store, asked.pair_ids, pipeline)
-        run = Run(
-            place, request, source, session, images, base, RunOptions(max(batch_size, 1), previews)
-        )
+        run = Run(place, request, source, session, images, base, options)
         yield from telling_what_is_kept(store, run.draw())
-        yield from workers.bundle(place, asked.finishing(store, run))
-    yield from workers.first(settle(place, output_dir))
-    return load_bundle(output_dir)
+        yield from workers.bundle(place, asked.finishing(store, run), request.fingerprint)
+    yield from workers.first(settle(place, out))
+    return load_bundle(out)
+
+
+def _unmade(out: Path) -> Work[None]:
+    """Let the bundle be made anew: more of its images could be drawn."""
+    yield from ()
+    (out / MANIFEST).unlink()
 
 
 @dataclass(frozen=True)
@@ -151,6 +182,21 @@ class _Planned:
         self, folder: Path, workers: Workers
     ) -> Work[tuple[GenerationStore, TextToImage | None]]:
         return (yield from opening_store(folder, self.plan, self.model, workers))
+
+    def trying_again(self, folder: Path, workers: Workers, batch_size: int) -> Work[bool]:
+        """Draw what could not be drawn for a bundle that is finished; whether some now could."""
+        if not (folder / ABOUT).is_file():
+            return False
+        before = GenerationStore(folder, self.plan).failed
+        if not before:
+            return False
+        store, pipeline = yield from self.opening(folder, workers)
+        images = Generations(store, self.pair_ids, pipeline)
+        yield from generating(images, workers, batch_size, DRAW)
+        barrier(workers.processes)
+        if workers.processes.is_first:
+            store.finish()
+        return store.failed < before
 
     def finishing(self, store: GenerationStore, run: Run) -> Work[None]:
         store.finish()
@@ -177,6 +223,11 @@ class _Kept:
     ) -> Work[tuple[GenerationStore, TextToImage | None]]:
         yield from ()
         return self.store, None
+
+    def trying_again(self, folder: Path, workers: Workers, batch_size: int) -> Work[bool]:
+        """Nothing of these is drawn."""
+        yield from ()
+        return False
 
     def finishing(self, store: GenerationStore, run: Run) -> Work[None]:
         yield from run.finish()

@@ -14,7 +14,7 @@ from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
-from blindspots_hub.data.images import encode_webp, open_image
+from blindspots_hub.data.images import FileAway, encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
@@ -28,10 +28,10 @@ from blindspots_hub.runs.encoding import (
     generated_side,
     kept_side,
 )
-from blindspots_hub.runs.generating import Generations, blocks
+from blindspots_hub.runs.generating import Generations, blocks, failures_told
 from blindspots_hub.runs.loading import ImageLoader, NoImage
 from blindspots_hub.runs.pairing import Paired, pair_up
-from blindspots_hub.runs.request import WORK, Request
+from blindspots_hub.runs.request import Request, work_folder
 from blindspots_hub.runs.session import Session, copy_space
 from blindspots_hub.runs.sources import CaptionedImages
 
@@ -94,9 +94,10 @@ class Run:
         self.generated_images: dict[str, ImageLoader] = {
             name: partial(generations.image, name) for name in generations.names
         }
-        self.natural_store = code_store(out / WORK, self.ids, space)
+        work = work_folder(out, request.fingerprint)
+        self.natural_store = code_store(work, self.ids, space)
         plan = request.plan  # images that are made in another way have other codes
-        folder = out / WORK / f"generated-{plan.identity[:16]}"
+        folder = work / f"generated-{plan.identity[:16]}"
         self.generated_store = code_store(
             folder, generations.names, space, plan.num_images_per_prompt
         )
@@ -104,7 +105,9 @@ class Run:
     def _natural(self, pair_id: str) -> Image.Image:
         try:
             content = self.source.image(pair_id)
-        except BlindspotsError as error:  # its file has gone since the captions were read
+        except FileAway:
+            raise
+        except BlindspotsError as error:  # its file has changed since the captions were read
             raise NoImage("missing", str(error)) from error
         if content is None:
             raise NoImage("missing", f"The natural image of pair {pair_id} is not there.")
@@ -160,6 +163,8 @@ class Run:
                     counts = self._interim(mine[:turn])
                     if counts:
                         yield Event(DRAW, done, total, {"counts": counts})
+            if told := failures_told(self.generations.failures):
+                yield Event(DRAW, done, total, told)
         finally:
             natural.close()
 
@@ -229,11 +234,14 @@ class Run:
         dropped = Counter(sides.paired.dropped.values())
         if len(sides.rows) < 2:
             causes = ", ".join(f"{n} × {cause}" for cause, n in sorted(dropped.items()))
+            if self.generations.failures:
+                causes += f"; the first failed because of {self.generations.failures[0]}"
             raise BlindspotsError(
                 f"Only {len(sides.rows)} of {len(self.ids)} pairs can be measured ({causes}): "
                 "mend the cause and run again."
             )
         plan, about = self.request.plan, self.generations.store.about
+        skipped = dict(self.source.skipped)
         model = ModelImages(
             name=about["name"],
             title=about["title"],
@@ -245,6 +253,7 @@ class Run:
                 "seed": plan.how["seed"],
                 "num_images_per_prompt": plan.num_images_per_prompt,
                 "images": plan.encoding.to_json(),
+                **({"skipped": skipped} if skipped else {}),
             },
             dropped=dict(sorted(dropped.items())),
             domain=self._domain(sides),
@@ -255,7 +264,7 @@ class Run:
             "version": "1.0.0",
             "concept_space": self.request.concept_space,
             "request": self.request.fingerprint,
-            "skipped": dict(self.source.skipped),
+            "skipped": skipped,
         }
         yield from assemble(
             self.out,

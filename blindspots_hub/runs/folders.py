@@ -14,19 +14,19 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.concepts.domain import Domain
 from blindspots_hub.data.identity import pair_id
-from blindspots_hub.data.images import open_image
+from blindspots_hub.data.images import open_image, read_image
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import slug
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
-from blindspots_hub.progress import Call, Work
+from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.assemble import ModelImages, assemble
 from blindspots_hub.runs.domain_check import domain_entry
 from blindspots_hub.runs.encoding import coded_side
-from blindspots_hub.runs.request import WORK, finished
+from blindspots_hub.runs.request import finished, work_folder
 from blindspots_hub.runs.session import Session, Workers, copy_space
-from blindspots_hub.utils.files import fingerprint, sha256_file
+from blindspots_hub.utils.files import fingerprint, printable, sha256_file
 
 
 @Call
@@ -52,17 +52,32 @@ def measure_folders(
     matched = match_folders(natural, generated)
     files = _by_id(matched)
     request = _request(files, base, settings)
-    if found := finished(output_dir, request):
-        return found
+    workers = Workers.join(device)
+    work = _measured(base, workers, settings, request, matched, files, output_dir)
+    return (yield from workers.alone(output_dir, f"measure {generated.name}", work))
 
-    session = yield from Session.opening(base, Workers.join(device))
+
+def _measured(
+    base: Bundle,
+    workers: Workers,
+    settings: MeasureSettings,
+    request: str,
+    matched: Matched,
+    files: dict[str, dict[str, Path]],
+    out: Path,
+) -> Work[Bundle]:
+    if found := finished(out, request):
+        return found
+    if told := _unusual(matched):
+        yield Event("look through the folders", 1, 1, {"warning": told})
+    session = yield from Session.opening(base, workers)
     coded = {}
     for side, paths in files.items():
         images = {i: partial(open_image, path) for i, path in paths.items()}
-        folder = output_dir / WORK / f"{side}-{request[:16]}"
+        folder = work_folder(out, request) / side
         coded[side] = yield from session.encode(folder, images, f"encode {side} images", side)
-    work = _write(output_dir, base, settings, request, matched, files, coded, session.space.domain)
-    return (yield from session.workers.bundle(output_dir, work))
+    work = _write(out, base, settings, request, matched, files, coded, session.space.domain)
+    return (yield from session.workers.bundle(out, work, request))
 
 
 def _request(files: dict[str, dict[str, Path]], base: Bundle, settings: MeasureSettings) -> str:
@@ -83,8 +98,22 @@ def _by_id(matched: Matched) -> dict[str, dict[str, Path]]:
     files = {}
     for side, paths in (("natural", matched.natural), ("generated", matched.generated)):
         named = zip(matched.natural if matched.paired else paths, paths, strict=True)
-        files[side] = dict(sorted((pair_id(i.stem, i.read_bytes()), path) for i, path in named))
+        files[side] = dict(sorted((pair_id(i.stem, read_image(i)), path) for i, path in named))
     return files
+
+
+def _unusual(matched: Matched) -> str:
+    """What is to be told of the folders before anything is encoded; "" where nothing is."""
+    told = [f"{count:,} {cause}" for cause, count in matched.left_out.items()]
+    sentences = [f"Files of the two folders are left out: {', '.join(told)}."] if told else []
+    names = [path.name for path in (*matched.natural, *matched.generated)]
+    strange = [name for name in names if printable(name) != name]
+    if strange:
+        sentences.append(
+            f"The names of {len(strange):,} images are not UTF-8: they stand in the result as "
+            f"{printable(strange[0])!r} does."
+        )
+    return " ".join(sentences)
 
 
 @dataclass(frozen=True)
@@ -142,7 +171,7 @@ def _write(
                 f"{(reasons or ['they have no counterpart'])[0]}"
             )
     captions = {
-        side: {image_id: path.stem for image_id, path in paths.items()}
+        side: {image_id: printable(path.stem) for image_id, path in paths.items()}
         for side, paths in files.items()
     }
     openers = {
@@ -158,7 +187,7 @@ def _write(
     drawn = list(files["generated"])
     model = ModelImages(
         name=name if name != "natural" else "generated",
-        title=folder.resolve().name,
+        title=printable(folder.resolve().name),
         side=sides["generated"],
         natural_rows=np.arange(len(coded["natural"].ids)) if matched.paired else None,
         generations=_image_columns(drawn, files["generated"])
@@ -168,7 +197,10 @@ def _write(
             "flags": [[] for _ in drawn],
             "status": [kept.out["generated"].get(image_id, "ok") for image_id in drawn],
         },
-        run={"source": "folders"},
+        run={
+            "source": "folders",
+            **({"skipped": dict(matched.left_out)} if matched.left_out else {}),
+        },
         dropped=kept.dropped(matched),
         domain=domain_entry(domain, coded),
     )
@@ -183,6 +215,7 @@ def _write(
         "version": "1.0.0",
         "concept_space": base.concept_space,
         "request": request,
+        **({"skipped": dict(matched.left_out)} if matched.left_out else {}),
     }
     yield from assemble(
         out,

@@ -13,10 +13,16 @@ from blindspots_hub.generation.plan import Encoding, Plan
 from blindspots_hub.generation.store import GenerationStore
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs import encoding
-from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
+from blindspots_hub.runs.generating import (
+    Generations,
+    failures_told,
+    opening_store,
+    telling_what_is_kept,
+)
 from blindspots_hub.runs.request import how_generated
 from blindspots_hub.runs.session import Workers
 from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+from blindspots_hub.utils.dtypes import DType
 
 STAGE = "generate images"
 
@@ -39,8 +45,10 @@ def generate(
     guidance_scale: float | None = None,
     height: int | None = None,
     width: int | None = None,
+    dtype: DType | None = None,
     batch_size: int = 1,
     quality: int | None = None,
+    all_captions: bool = False,
 ) -> Work[GenerationStore]:
     """Generate images of captions and return the store of them, written to `output_dir`.
 
@@ -54,11 +62,19 @@ def generate(
     settings.
     """
     planted.register()
-    known = with_settings(resolve(model), num_inference_steps, guidance_scale, height, width)
-    source = yield from open_pairs(pairs_from, bundle or load_bundle(planted.BUNDLE))
+    known = with_settings(resolve(model), num_inference_steps, guidance_scale, height, width, dtype)
+    base = bundle or load_bundle(planted.BUNDLE)
+    source = yield from open_pairs(pairs_from, base, seed, all_captions)
     plan = planned(known, source, pairs, seed, num_images_per_prompt, batch_size, Encoding(quality))
     workers = Workers.join(device)
-    store, pipeline = yield from opening_store(Path(output_dir), plan, known, workers)
+    work = _generated(Path(output_dir), plan, known, workers, batch_size)
+    return (yield from workers.alone(Path(output_dir), f"generate {known.title}", work))
+
+
+def _generated(
+    out: Path, plan: Plan, model: KnownModel, workers: Workers, batch_size: int
+) -> Work[GenerationStore]:
+    store, pipeline = yield from opening_store(out, plan, model, workers)
     images = Generations(store, list(plan.captions), pipeline)
     yield from telling_what_is_kept(store, generating(images, workers, batch_size, STAGE))
     yield from workers.first(_finished(store))
@@ -74,6 +90,8 @@ def generating(images: Generations, workers: Workers, batch_size: int, stage: st
         for _ in images.generate(names, batch_size):
             done += 1
             yield Event(stage, done, total)
+    if told := failures_told(images.failures):
+        yield Event(stage, done, total, told)
 
 
 def _finished(store: GenerationStore) -> Work[None]:
@@ -112,6 +130,7 @@ def with_settings(
     guidance_scale: float | None,
     height: int | None,
     width: int | None,
+    dtype: DType | None = None,
 ) -> KnownModel:
     """The model with the settings that are given in the place of its own."""
     given = {
@@ -119,5 +138,6 @@ def with_settings(
         "guidance_scale": guidance_scale,
         "height": height,
         "width": width,
+        "dtype": dtype,
     }
     return model.with_settings(**{name: one for name, one in given.items() if one is not None})

@@ -12,12 +12,13 @@ from PIL import Image
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.data.identity import generation_id
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import Failed, TextToImage, load_pipeline
+from blindspots_hub.generation.generate import Failed, Outcome, TextToImage, load_pipeline
 from blindspots_hub.generation.image_files import GeneratedImage
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.plan import Plan
 from blindspots_hub.generation.store import GenerationStore
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.runs.first_images import FirstImages
 from blindspots_hub.runs.gpu_work import draw
 from blindspots_hub.runs.loading import NoImage
 from blindspots_hub.runs.session import Workers
@@ -35,11 +36,14 @@ def opening_store(
     Raises `BlindspotsError` where `folder` holds other images, and for what `load_pipeline` does.
     """
     store = GenerationStore(folder, plan)
-    if store.complete:
+    if store.complete and not store.failed:
         return store, None
     yield Event(f"load {model.title}", 0, 1)
     pipeline = load_pipeline(model, workers.device, offload_device(workers.device))
+    if pipeline.note:
+        yield Event(f"load {model.title}", 1, 1, {"warning": pipeline.note})
     yield from workers.first(store.begin(model.name, model.title, pipeline.describe()))
+    store.forget()
     return store, pipeline
 
 
@@ -50,6 +54,9 @@ class Generations:
         self, store: GenerationStore, pair_ids: Sequence[str], pipeline: TextToImage | None
     ) -> None:
         self.store, self._pipeline = store, pipeline
+        self.failures: list[str] = []
+        """Why captions could not be drawn by this process, in their order."""
+        self._first: FirstImages | None = None
         plan = store.plan
         self._seed = int(plan.how["seed"])
         self.of_pair: dict[str, list[str]] = {
@@ -72,24 +79,39 @@ class Generations:
         Shards that are whole by then are written. Raises `BlindspotsError` where memory does not
         hold a single image: more memory may, so that this is no fact about the caption.
         """
+        waiting: list[str] = []
         for some in portions(names, batch_size):
-            self._generate_missing(some)
-            yield from some
+            self._generate_missing(some, len(names))
+            waiting += some
+            if self._first is None or not self._first.holds:
+                yield from waiting
+                waiting = []
+        if self._first is not None:
+            self._keep(self._first.rest())
+        yield from waiting
         self.store.pack(names)
 
-    def _generate_missing(self, names: Sequence[str]) -> None:
+    def _keep(self, outcomes: list[tuple[str, Outcome]]) -> None:
+        for name, outcome in outcomes:
+            if isinstance(outcome, Failed):
+                self.failures.append(outcome.reason)
+            self.store.put(name, outcome)
+
+    def _generate_missing(self, names: Sequence[str], of: int) -> None:
         missing = [name for name in names if not self.store.has(name)]
         if not missing:
             return
         if self._pipeline is None:
             raise self._removed(missing[0])
+        if self._first is None:
+            self._first = FirstImages(self._pipeline, of, self.store.kept > 0)
         asked = [(self.captions[name], name) for name in missing]
         no_room = None
         for name, outcome in zip(missing, draw(self._pipeline, asked, self._seed), strict=True):
             if isinstance(outcome, Failed) and outcome.cause == "out_of_memory":
                 no_room = outcome.reason
             else:
-                self.store.put(name, outcome)
+                self._keep(self._first.take(name, outcome))
         if no_room is not None:
             raise BlindspotsError(
                 f"{no_room} Close what else uses it, or ask for smaller images (--size); what is "
@@ -138,6 +160,16 @@ class Generations:
                 "flags": [list(one.flags) for one in kept],
                 "status": [out.get(name, "ok") for name in names],
             }
+
+
+def failures_told(failures: Sequence[str]) -> dict[str, Any]:
+    """Detail of an event that warns of captions that could not be drawn; {} where all were."""
+    if not failures:
+        return {}
+    return {
+        "warning": f"{len(failures):,} captions could not be drawn (the first: {failures[0]}): "
+        "they are left out, and tried again when the same command is run again."
+    }
 
 
 def telling_what_is_kept(store: GenerationStore, work: Work[None]) -> Work[None]:

@@ -17,7 +17,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.settings import GenerationSettings
 from blindspots_hub.serving.zerogpu import ON_ZEROGPU, Cost, borrows_gpu
-from blindspots_hub.utils.memory import AdaptiveBatch
+from blindspots_hub.utils.memory import AdaptiveBatch, device_failed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +123,16 @@ def _encode(key: str, pixels: list[np.ndarray]) -> list[Encoded]:
             "else uses it, or choose another device (--device)."
         )
         _fitting[key, device] = AdaptiveBatch(ENCODED_AT_ONCE, too_large)
-    return _fitting[key, device].map(pixels, partial(_codes, space))
+    try:
+        return _fitting[key, device].map(pixels, partial(_codes, space))
+    except RuntimeError as error:
+        if not device_failed(error):
+            raise
+        told = (str(error).strip().splitlines() or [""])[0][:300]
+        raise BlindspotsError(
+            f"{device} has failed while images were encoded ({told}): what is done is kept, run "
+            "the same command again to go on from there."
+        ) from error
 
 
 def _codes(space: ConceptSpace, pixels: Sequence[np.ndarray]) -> list[Encoded]:

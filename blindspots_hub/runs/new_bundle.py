@@ -32,9 +32,9 @@ from blindspots_hub.runs.assemble import Blocks, EncodedImages, assemble
 from blindspots_hub.runs.encoding import coded_side
 from blindspots_hub.runs.generating import BLOCK, portions
 from blindspots_hub.runs.loading import ImageLoader
-from blindspots_hub.runs.request import WORK, finished
+from blindspots_hub.runs.request import finished, work_folder
 from blindspots_hub.runs.session import Session, Workers
-from blindspots_hub.runs.sources import own_pairs
+from blindspots_hub.runs.sources import CaptionedImages, own_pairs
 from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.files import fingerprint, write_bytes
 
@@ -50,6 +50,7 @@ def new_bundle(
     *,
     pairs: int = 1000,
     seed: int = 0,
+    all_captions: bool = False,
     backbone: str | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
@@ -57,36 +58,50 @@ def new_bundle(
     """Write to `output_dir` a bundle of the concepts of `sae`, with natural images, no model yet.
 
     `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
-    or Hub id `backbone`. `pairs_from` is what `evaluate` takes by that name; `seed` chooses `pairs`
-    of them. A backbone in a folder becomes part of the bundle. Processes that `accelerate launch`
-    started share the work. Run again it goes on where it stopped. Raises `BlindspotsError` for what
-    the user can mend.
+    or Hub id `backbone`. `pairs_from` and `all_captions` are what `evaluate` takes by those names;
+    `seed` chooses `pairs` of them. A backbone in a folder becomes part of the bundle. Processes
+    that `accelerate launch` started share the work. Run again it goes on where it stopped. Raises
+    `BlindspotsError` for what the user can mend.
     """
     settings = settings or MeasureSettings()
-    source = yield from own_pairs(pairs_from)
+    source = yield from own_pairs(pairs_from, seed, all_captions)
     ids = choose_pairs(source.captions, pairs, seed)
     if len(ids) < 2:
         raise BlindspotsError(f"{pairs_from} holds {len(ids)} usable pairs: give at least 2.")
     workers = Workers.join(device)
+    work = _new_bundle(sae, source, ids, output_dir, backbone, workers, settings)
+    return (yield from workers.alone(output_dir, f"start {Path(sae).name}", work))
+
+
+def _new_bundle(
+    sae: str,
+    source: CaptionedImages,
+    ids: list[str],
+    out: Path,
+    backbone: str | None,
+    workers: Workers,
+    settings: MeasureSettings,
+) -> Work[Bundle]:
     yield Event("load the concept space", 0, 1)
     networks = _Networks.load(sae, backbone, offload_device(workers.device))
     space = ConceptSpace(networks.backbone, networks.sae)
     request = fingerprint(
         {"space": space.description, "pairs": ids, "settings": settings.to_dict()}
     )
-    if found := finished(output_dir, request):
+    if found := finished(out, request):
         return found
 
     def natural(pair_id: str) -> Image.Image:
         return open_image(source.image(pair_id) or b"", f"the natural image of pair {pair_id}")
 
     images: dict[str, ImageLoader] = {pair_id: partial(natural, pair_id) for pair_id in ids}
-    yield from workers.first(_fit_domain(sae, space, images, output_dir))
-    session = Session(workers, replace(space, domain=_known_domain(sae, output_dir)))
-    coded = yield from session.encode(output_dir / WORK, images, "encode natural images", "natural")
+    place = work_folder(out, request)
+    yield from workers.first(_fit_domain(sae, space, images, place))
+    session = Session(workers, replace(space, domain=_known_domain(sae, place)))
+    coded = yield from session.encode(place, images, "encode natural images", "natural")
     if len(coded.ids) < 2:
         why = next(iter(coded.failed.values())).cause if coded.failed else "none were found"
-        raise BlindspotsError(f"Only {len(coded.ids)} images of {pairs_from} can be read: {why}.")
+        raise BlindspotsError(f"Only {len(coded.ids)} natural images can be read: {why}.")
     side = coded_side(coded, source.captions, images, settings.tokens)
     identity = {
         "name": f"{Path(sae).name or SAE}-start".lower(),
@@ -96,8 +111,8 @@ def new_bundle(
         "skipped": dict(source.skipped),
     }
     rows = (source.columns(some) for some in portions(side.ids, BLOCK))
-    work = _write(output_dir, identity, rows, networks, session.space, side, settings)
-    return (yield from workers.bundle(output_dir, work))
+    work = _write(out, identity, rows, networks, session.space, side, settings)
+    return (yield from workers.bundle(out, work, request))
 
 
 @dataclass(frozen=True)
@@ -139,19 +154,19 @@ def _write(
     yield from assemble(out, identity, pairs, concepts, side, [], settings)
 
 
-def _known_domain(sae: str, out: Path) -> Domain | None:
+def _known_domain(sae: str, place: Path) -> Domain | None:
     """What the RA-SAE tells of the images it was trained on, or what `_fit_domain` found."""
-    return Domain.load(model_files(sae)) or Domain.load(out / WORK)
+    return Domain.load(model_files(sae)) or Domain.load(place)
 
 
 def _fit_domain(
-    sae: str, space: ConceptSpace, images: dict[str, ImageLoader], out: Path
+    sae: str, space: ConceptSpace, images: dict[str, ImageLoader], place: Path
 ) -> Work[None]:
     """Keep what the first bundle shows of an RA-SAE whose own images are not known.
 
     These are the natural images of the pairs, where they are enough to say something.
     """
-    if _known_domain(sae, out) is not None:
+    if _known_domain(sae, place) is not None:
         return
     readable: list[torch.Tensor] = []
     for load in images.values():
@@ -170,7 +185,7 @@ def _fit_domain(
         lambda image: space.backbone.tokens(readable[image][None])[0].cpu().numpy(),
         "the natural images of its first bundle; those it was trained on are not known",
     )
-    fitted.save(out / WORK)
+    fitted.save(place)
 
 
 def _copy_networks(networks: _Networks, out: Path) -> None:

@@ -19,6 +19,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 from blindspots_hub.utils.files import copy_folder
+from blindspots_hub.utils.folder_lock import only_one_run
 
 ANEW = ("schema_version", "created_with", "packages", "files", "models", "request", "results")
 """What a manifest says that does not stay as it is: the rest does."""
@@ -31,12 +32,17 @@ def remeasure(bundle: Bundle, output_dir: Path, changes: dict[str, Any]) -> Work
     `changes` are fields of `MeasureSettings`; what they leave out stays as each model was measured.
     Which tokens an energy sums cannot change: the energies are summed already.
     """
-    if (output_dir / MANIFEST).exists():
-        raise BlindspotsError(f"{output_dir} holds a bundle already: choose another folder.")
+    with only_one_run(output_dir, f"remeasure {bundle.name}"):
+        return (yield from _remeasured(bundle, output_dir, changes))
+
+
+def _remeasured(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle]:
+    if (out / MANIFEST).exists():
+        raise BlindspotsError(f"{out} holds a bundle already: choose another folder.")
     for part in PARTS:
         if (bundle.root / part).is_dir():
-            copy_folder(bundle.root / part, output_dir / part)
-    shutil.rmtree(output_dir / FINDINGS, ignore_errors=True)  # answers to the tables of before
+            copy_folder(bundle.root / part, out / part)
+    shutil.rmtree(out / FINDINGS, ignore_errors=True)  # answers to the tables of before
     entries = []
     for done, (name, model) in enumerate(bundle.models.items()):
         yield Event("compute tables", done, len(bundle.models), {"model": name})
@@ -51,9 +57,12 @@ def remeasure(bundle: Bundle, output_dir: Path, changes: dict[str, Any]) -> Work
             share.to_numpy() if generation_energies is None else None,
         )
         settings = replace(model.measured_with, **changes)
-        written = write_tables(output_dir, name, compared, settings)
+        written = write_tables(out, name, compared, settings)
         entries.append({**replace(model, request=None).to_json(), **written.entry})
+        del compared, generation_energies
+        for cached in (Bundle.energies, Bundle.generation_energies):
+            cached.cache_clear()  # else the energies of every model stay in memory
     fields = {key: value for key, value in bundle.manifest.to_json().items() if key not in ANEW}
-    write_manifest(output_dir, {**fields, "models": entries, "remeasured_from": bundle.sha256})
+    write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})
     yield Event("compute tables", len(bundle.models), len(bundle.models))
-    return load_bundle(output_dir)
+    return load_bundle(out)

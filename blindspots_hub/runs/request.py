@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,12 @@ from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.utils.files import fingerprint, sweep
 
 WORK = ".work"
-"""Folder of what is in progress below the output folder; removed when the bundle is whole."""
+"""Folder below the output folder of what is in progress, a folder a request."""
+
+
+def work_folder(out: Path, request: str) -> Path:
+    """Where the work on `request` (a fingerprint) is kept; removed when its bundle is whole."""
+    return out / WORK / request[:16]
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,13 @@ def finished(out: Path, request: str) -> Bundle | None:
         raise BlindspotsError(
             f"{out} holds the bundle of another evaluation ({found.name}): choose another folder."
         )
-    tidy(out)  # a kill may have come between the manifest and this
+    tidy(out, request)  # a kill may have come between the manifest and this
     return found
 
 
-def tidy(out: Path) -> None:
-    """Remove what was in progress, now that the bundle is whole."""
-    shutil.rmtree(out / WORK, ignore_errors=True)
+def tidy(out: Path, request: str) -> None:
+    """Remove what was in progress for `request` alone, now that its bundle is whole."""
+    shutil.rmtree(work_folder(out, request), ignore_errors=True)
+    with suppress(OSError):  # other runs were stopped in this folder, or there was none
+        (out / WORK).rmdir()
     sweep(out)

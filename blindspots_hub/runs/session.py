@@ -7,8 +7,10 @@ and has the codes of all; the first alone writes what follows from them, while t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import BACKBONE, SAE
@@ -26,6 +28,9 @@ from blindspots_hub.runs.request import tidy
 from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.distributed import ALONE, Processes, barrier
 from blindspots_hub.utils.files import copy_folder
+from blindspots_hub.utils.folder_lock import only_one_run
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,14 @@ class Workers:
         processes = Processes.launched(chosen)
         return cls(processes.device if processes.count > 1 else chosen, processes)
 
+    def alone(self, folder: Path, what: str, work: Work[T]) -> Work[T]:
+        """`work`, while no other run may write to `folder`: the first process sees to that.
+
+        Raises `FolderInUse` where another run, which does `what` it says, has it.
+        """
+        with only_one_run(folder, what) if self.processes.is_first else nullcontext():
+            return (yield from work)
+
     def first(self, work: Work[None]) -> Work[None]:
         """`work` done by the first process alone; when this ends, all know that it is done."""
         barrier(self.processes)
@@ -54,12 +67,12 @@ class Workers:
             work.close()
         barrier(self.processes)
 
-    def bundle(self, out: Path, work: Work[None]) -> Work[Bundle]:
-        """The bundle that `work`, done by the first process alone, writes to `out`."""
+    def bundle(self, out: Path, work: Work[None], request: str) -> Work[Bundle]:
+        """The bundle that `work`, of the first process alone, writes to `out` for `request`."""
 
         def whole() -> Work[None]:
             yield from work
-            tidy(out)
+            tidy(out, request)
 
         yield from self.first(whole())
         return load_bundle(out)

@@ -93,15 +93,21 @@ class OwnPairs:
         }
 
 
-def open_pairs(source: str | Path | None, base: Bundle) -> Work[CaptionedImages]:
-    """The pairs of `base` where `source` is None, of another bundle, or of what a user names."""
-    return BundlePairs(base) if source is None else (yield from own_pairs(source))
+def open_pairs(
+    source: str | Path | None, base: Bundle, seed: int = 0, all_captions: bool = False
+) -> Work[CaptionedImages]:
+    """The pairs of `base` where `source` is None, else those of `own_pairs`."""
+    if source is None:
+        return BundlePairs(base)
+    return (yield from own_pairs(source, seed, all_captions))
 
 
-def own_pairs(source: str | Path) -> Work[CaptionedImages]:
+def own_pairs(
+    source: str | Path, seed: int = 0, all_captions: bool = False
+) -> Work[CaptionedImages]:
     """The pairs of a bundle in a folder, or of what `reading_pairs` reads."""
     folder = Path(source).expanduser()
     if (folder / MANIFEST).is_file():
         return BundlePairs(load_bundle(folder))
-    pairs = yield from reading_pairs(source)
+    pairs = yield from reading_pairs(source, seed=seed, all_captions=all_captions)
     return OwnPairs(pairs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,13 +21,15 @@ from blindspots_hub.concepts.tokens.store import MANIFEST, TokenStore
 from blindspots_hub.concepts.tokens.write import StoreDtype, store_config, writing_store
 from blindspots_hub.concepts.training.checkpoint import Checkpoints
 from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
-from blindspots_hub.data.images import list_images, open_image
+from blindspots_hub.data.images import open_image
+from blindspots_hub.data.listing import list_images
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.training_log import TrainingLog
 from blindspots_hub.utils.distributed import Processes
 from blindspots_hub.utils.files import fingerprint, read_json, write_json
+from blindspots_hub.utils.folder_lock import only_one_run
 
 HELD_OUT = 20
 """One image in this many is kept from training and measures the quality."""
@@ -84,7 +87,8 @@ def train_sae(
         work = _training(
             source, output_dir, replace(config, device=device), seed, backbone, place, processes
         )
-        return (yield from work)
+        with only_one_run(output_dir, "train-sae") if processes.is_first else nullcontext():
+            return (yield from work)
     finally:
         processes.leave()
 
@@ -183,7 +187,9 @@ def token_store(
     try:
         found = training_images(images)
         network = _backbone(backbone, processes.device if processes.count > 1 else chosen)
-        return (yield from writing_store(output_dir, found, open_image, network, dtype, processes))
+        work = writing_store(output_dir, found, open_image, network, dtype, processes)
+        with only_one_run(output_dir, "token-store") if processes.is_first else nullcontext():
+            return (yield from work)
     finally:
         processes.leave()
 

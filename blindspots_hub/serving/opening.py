@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def _with_models(bundle: Bundle) -> Bundle:
     if not bundle.models:
         raise BlindspotsError(
             f"The bundle {bundle.name} holds no model yet, so there is nothing to show: evaluate "
-            f"one first (python -m blindspots_hub evaluate MODEL --bundle {bundle.root} --out DIR)."
+            f"one first (python -m blindspots_hub evaluate MODEL --bundle "
+            f"{shlex.quote(str(bundle.root))} --out DIR)."
         )
     return bundle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import hashlib
 import json
@@ -154,13 +155,36 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def near_name(path: str | Path) -> Path | None:
+    """What lies where `path` would and is called nearly so: what was meant by a mistyped path."""
+    path = Path(path).expanduser()
+    try:
+        names = [one.name for one in path.parent.iterdir() if not one.name.startswith(".")]
+    except OSError:
+        return None
+    near = difflib.get_close_matches(path.name, names, n=1, cutoff=0.8)
+    return path.parent / near[0] if near else None
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are no UTF-8, as old archives unpack them, become signs."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def public_name(source: str | Path) -> str:
     """How records that may be published name a model: its Hub id, or only the name of its folder.
 
-    A path of this machine means nothing elsewhere, and tells who works here.
+    A path of this machine means nothing elsewhere, and tells who works here. The folder of a
+    snapshot in the Hub's cache has the id of its repository.
     """
     folder = Path(source).expanduser()
-    return folder.resolve().name if folder.is_dir() else str(source)
+    if not folder.is_dir():
+        return str(source)
+    folder = folder.resolve()
+    kind, _, name = folder.parent.parent.name.partition("--")
+    if folder.parent.name == "snapshots" and kind in ("models", "datasets") and name:
+        return name.replace("--", "/")
+    return printable(folder.name)
 
 
 def sha256_file(path: Path) -> str:

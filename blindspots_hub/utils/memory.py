@@ -21,6 +21,16 @@ def out_of_memory(error: BaseException) -> bool:
     )
 
 
+def device_failed(error: BaseException) -> bool:
+    """Whether an error is a GPU's own, of its driver or libraries: nothing about the input."""
+    text = str(error)
+    return (
+        isinstance(error, RuntimeError)
+        and not out_of_memory(error)
+        and any(name in text for name in ("CUDA", "cuDNN", "CUDNN", "CUBLAS", "HIP error", "NCCL"))
+    )
+
+
 def release(error: BaseException) -> None:
     """Let go of the tensors that filled the memory: the error's traceback holds them."""
     import torch

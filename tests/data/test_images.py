@@ -17,9 +17,10 @@ from blindspots_hub.data.images import (
     encode_png,
     encode_webp,
     image_size,
-    list_images,
+    is_blank,
     open_image,
 )
+from blindspots_hub.data.listing import list_images
 from blindspots_hub.errors import BlindspotsError
 
 
@@ -93,6 +94,74 @@ def test_orientation_is_applied_and_metadata_dropped() -> None:
     assert opened.info == {}
     again = Image.open(io.BytesIO(encode_png(opened)))
     assert not again.getexif()
+
+
+def exif_jpeg(tag: int, kind: int, count: int, orientation: int = 6) -> bytes:
+    """A JPEG whose EXIF has an orientation and one other value, of any type."""
+    base = encoded(Image.new("RGB", (32, 24), (9, 99, 200)), "JPEG")
+    entries = [
+        struct.pack("<HHI", 0x112, 3, 1) + struct.pack("<HH", orientation, 0),
+        struct.pack("<HHI", tag, kind, count) + struct.pack("<I", 38),
+    ]
+    body = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2)
+    body += b"".join(sorted(entries, key=lambda e: struct.unpack("<H", e[:2])[0]))
+    body += b"\0\0\0\0" + struct.pack("<ii", -1, 0) * 4 + b"ab\xff\xfe" * 8
+    return base[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + base[2:]
+
+
+@pytest.mark.parametrize("tag", [0x11A, 0x128, 0x131, 0x111, 0x2BC, 0x8769, 0x8825])
+def test_of_exif_only_the_orientation_counts(tag: int) -> None:
+    for kind in range(14):
+        for count in (0, 1, 5, 100_000):
+            assert open_image(exif_jpeg(tag, kind, count)).size == (24, 32)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_comes_out_upright(orientation: int) -> None:
+    upright = np.zeros((16, 24, 3), np.uint8)
+    upright[:8, :12, 0], upright[8:, 12:, 1] = 255, 255
+    stored = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]
+    picture = Image.fromarray(upright)
+    turned = picture if stored is None else picture.transpose(Image.Transpose(stored))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for kind in ("PNG", "WEBP"):
+        opened = open_image(encoded(turned, kind, exif=exif, lossless=True))
+        assert np.array_equal(np.asarray(opened), upright)
+
+
+def test_transparent_grey_of_sixteen_bits_is_white() -> None:
+    wide = np.full((4, 4), 30_000, np.uint16)
+    wide[0] = 12_345
+    picture = Image.fromarray(wide)
+    opened = open_image(encoded(picture, transparency=12_345))
+    assert pixel(opened) == (255, 255, 255)
+    assert pixel(opened, 0, 2) == (117, 117, 117)
+
+
+def test_a_bitmap_whose_fourth_byte_is_zero_is_opaque() -> None:
+    pixels = bytes((30, 60, 200, 0)) * 256
+    header = struct.pack("<IiiHHIIiiII", 108, 16, 16, 1, 32, 3, len(pixels), 2835, 2835, 0, 0)
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"Win " + b"\0" * 48
+    start = 14 + 108
+    file = b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + header + masks + pixels
+    assert pixel(open_image(file)) == (200, 60, 30)
+
+
+@pytest.mark.parametrize("size", [(7, 3_000_000), (3_000_000, 7), (1, 51)])
+def test_thin_images_are_refused_by_their_header(size: tuple[int, int]) -> None:
+    for read in (open_image, image_size):
+        with pytest.raises(BlindspotsError, match=r"thin\.png is too thin"):
+            read(claimed_png(*size), "thin.png")
+    assert image_size(claimed_png(2, 100)) == (2, 100)
+
+
+def test_blank_is_one_colour() -> None:
+    assert is_blank(Image.new("RGB", (8, 8), (0, 0, 0)))
+    assert is_blank(open_image(encoded(Image.new("RGB", (64, 64), (13, 200, 7)), "JPEG")))
+    spot = Image.new("RGB", (8, 8), (0, 0, 0))
+    spot.putpixel((3, 3), (0, 9, 0))
+    assert not is_blank(spot)
 
 
 def test_first_frame_of_an_animation() -> None:

@@ -208,11 +208,13 @@ def test_advanced_settings_reach_the_evaluation(
         yield
 
     engine(monkeypatch, work)
-    for fields in ((1, "", None, " "), (3, "30", "0", "256")):
+    for fields in ((1, "", None, " ", "usual"), (3, "30", "0", "256", "float32")):
         list(tab._run("known", 200, 3, [], *fields))
-    kept = ("num_images_per_prompt", "num_inference_steps", "guidance_scale", "height")
-    assert [asked[0][name] for name in kept] == [1, None, None, None]
-    assert [asked[1][name] for name in kept] == [3, 30, 0.0, 256]
+    kept = ("num_images_per_prompt", "num_inference_steps", "guidance_scale", "height", "dtype")
+    assert [asked[0][name] for name in kept] == [1, None, None, None, None]
+    assert [asked[1][name] for name in kept] == [3, 30, 0.0, 256, "float32"]
+    with pytest.raises(BlindspotsError, match="'int8' is no number format"):
+        GenerationChoice.read(dtype="int8")
     assert asked[0]["out"] != asked[1]["out"]
     assert "600 images" in tab._estimate("known", 200, 3)
     for fields in ((1, "many"), (1, None, "x"), (1, "", "", "512x512")):

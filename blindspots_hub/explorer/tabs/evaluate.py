@@ -219,6 +219,7 @@ class EvaluateTab(Tab):
                     guidance_scale=choice.guidance_scale,
                     height=choice.size,
                     width=choice.size,
+                    dtype=choice.dtype,
                     batch_size=self._site.batch_size,
                     previews=True,
                 )

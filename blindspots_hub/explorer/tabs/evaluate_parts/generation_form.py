@@ -9,8 +9,12 @@ from typing import TypeVar
 import gradio as gr
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.utils.dtypes import DTYPES, DType
 
 T = TypeVar("T", int, float)
+
+USUAL_DTYPE = "usual"
+"""The choice that leaves the number format to the weights and the device."""
 
 MOST_SEEDS = 5
 """Images a caption that the form offers; the command takes any number."""
@@ -27,6 +31,7 @@ class GenerationChoice:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     size: int | None = None
+    dtype: DType | None = None
 
     @classmethod
     def read(
@@ -35,6 +40,7 @@ class GenerationChoice:
         num_inference_steps: str | None = None,
         guidance_scale: str | None = None,
         size: str | None = None,
+        dtype: str | None = None,
     ) -> GenerationChoice:
         """What the fields of `GenerationForm` hold; what is no number is a `BlindspotsError`."""
         return cls(
@@ -42,6 +48,7 @@ class GenerationChoice:
             _read("Steps", num_inference_steps, int, "30"),
             _read("Guidance", guidance_scale, float, "7.5"),
             _read("Size", size, int, "512"),
+            _dtype(dtype),
         )
 
     @property
@@ -54,6 +61,7 @@ class GenerationChoice:
             f"{self.num_inference_steps} steps" if self.num_inference_steps is not None else "",
             f"guidance {self.guidance_scale:g}" if self.guidance_scale is not None else "",
             f"{self.size} px" if self.size is not None else "",
+            self.dtype or "",
         ]
         return ", ".join(part for part in said if part)
 
@@ -68,6 +76,15 @@ def _read(field: str, text: str | None, number: Callable[[str], T], example: str
             f"{field} {text.strip()[:20]!r} is no number such as {example}: leave it empty for the "
             "model’s own."
         ) from error
+
+
+def _dtype(chosen: str | None) -> DType | None:
+    if not chosen or chosen == USUAL_DTYPE:
+        return None
+    known: dict[str, DType] = {name: name for name in DTYPES}
+    if chosen not in known:
+        raise BlindspotsError(f"{chosen[:20]!r} is no number format: use {', '.join(known)}.")
+    return known[chosen]
 
 
 USUAL = GenerationChoice()
@@ -94,6 +111,13 @@ class GenerationForm:
                 self.num_inference_steps = _empty("Steps", "eval-steps")
                 self.guidance_scale = _empty("Guidance", "eval-guidance")
                 self.size = _empty("Size, pixels", "eval-size")
+            self.dtype = gr.Dropdown(
+                [USUAL_DTYPE, *DTYPES],
+                value=USUAL_DTYPE,
+                label="Number format",
+                info="the weights’ own on a GPU; float32 where its images are black",
+                elem_id="eval-dtype",
+            )
 
     @property
     def fields(self) -> list[gr.components.Component]:
@@ -103,6 +127,7 @@ class GenerationForm:
             self.num_inference_steps,
             self.guidance_scale,
             self.size,
+            self.dtype,
         ]
 
 

@@ -1,0 +1,42 @@
+"""Output to a terminal of any encoding: no sign that it cannot show ends a run."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from typing import TextIO
+
+_PLAIN = {
+    "×": "x", "·": "-", "–": "-", "—": "-", "−": "-", "→": "->", "≥": ">=", "≤": "<=", "±": "+/-",
+    "≈": "~", "…": "...", "’": "'", "‘": "'", "“": '"', "”": '"', "²": "2", "³": "3", "ᵀ": "T",
+    "√": "sqrt", "∩": "and", "•": "*",
+}  # fmt: skip
+"""What stands for signs that an encoding lacks. Greek letters are spelt, accents dropped."""
+
+_NAME = "blindspots_hub.plain"
+
+
+def show_anything(*streams: TextIO) -> None:
+    """Let `streams` write every text: in plain signs where their encoding has no better ones."""
+    codecs.register_error(_NAME, _plain)
+    for stream in streams:
+        reconfigure = getattr(stream, "reconfigure", None)  # what tests put in their place has none
+        if reconfigure is not None:
+            reconfigure(errors=_NAME)
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(map(_spelt, lacking)), error.end
+
+
+def _spelt(sign: str) -> str:
+    if sign in _PLAIN:
+        return _PLAIN[sign]
+    name = unicodedata.name(sign, "")
+    if name.startswith("GREEK ") and " LETTER " in name:
+        return name.rpartition(" ")[2].lower()
+    plain = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
+    return plain or "?"
