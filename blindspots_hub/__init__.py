@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from blindspots_hub.progress import Event as Event
     from blindspots_hub.runs.analyse import analyse as analyse
     from blindspots_hub.runs.combine import combine as combine
+    from blindspots_hub.runs.compare import compare as compare
     from blindspots_hub.runs.confounds import confounds as confounds
     from blindspots_hub.runs.evaluate import evaluate as evaluate
     from blindspots_hub.runs.evaluate_sae import evaluate_sae as evaluate_sae
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from blindspots_hub.runs.import_published import import_published as import_published
     from blindspots_hub.runs.new_bundle import new_bundle as new_bundle
     from blindspots_hub.runs.remeasure import remeasure as remeasure
+    from blindspots_hub.runs.report import report as report
+    from blindspots_hub.runs.score_captions import score_captions as score_captions
     from blindspots_hub.runs.train_sae import train_sae as train_sae
 
 _WHERE = {
@@ -50,6 +53,7 @@ _WHERE = {
     "RASAE": "concepts.rasae",
     "analyse": "runs.analyse",
     "combine": "runs.combine",
+    "compare": "runs.compare",
     "confounds": "runs.confounds",
     "evaluate": "runs.evaluate",
     "evaluate_sae": "runs.evaluate_sae",
@@ -61,6 +65,8 @@ _WHERE = {
     "pull": "artifacts.hub.fetch",
     "push": "artifacts.hub.publish",
     "remeasure": "runs.remeasure",
+    "report": "runs.report",
+    "score_captions": "runs.score_captions",
     "train_sae": "runs.train_sae",
     "versions": "artifacts.hub.versions",
 }

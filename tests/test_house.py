@@ -20,8 +20,10 @@ ROOMS: dict[str, set[str]] = {
     "measure": {"utils", "data", "concepts"},
     "artifacts": {"utils", "measure"},
     "analysis": {"utils", "measure", "artifacts"},
+    "report": {"utils", "measure", "artifacts", "analysis"},
     "runs": {
-        "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "serving",
+        "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "report",
+        "serving",
     },
     "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
 }  # fmt: skip

@@ -15,8 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import FINDINGS, NATURAL, energies_path
-from blindspots_hub.artifacts.schema import Column, TableSpec
+from blindspots_hub.artifacts.layout import (
+    FINDINGS,
+    NATURAL,
+    SAE,
+    SAE_WEIGHTS,
+    energies_path,
+    features_path,
+)
+from blindspots_hub.artifacts.schema import IMAGE_TEXT, TOKEN_FIRES, Column, TableSpec
 from blindspots_hub.errors import BlindspotsError
 
 if TYPE_CHECKING:
@@ -25,8 +32,14 @@ if TYPE_CHECKING:
 About = Literal["one model", "two models", "all models"]
 """How many models one answer is about."""
 
-Need = Literal["tables", "energies", "paired"]
-"""What a bundle must have: δ tables, per-image energies, paired models."""
+Need = Literal["tables", "energies", "paired", "same pairs", "features", "atoms", "scores", "fires"]
+"""What a bundle must have: δ tables, per-image energies, paired models, pairs that all the models
+share, per-image features, the RA-SAE's dictionary, scores of an image-text model, counts of the
+tokens that concepts fire on."""
+
+
+LEAST_SHARED = 2
+"""Pairs that models must share to be compared directly."""
 
 
 class NotAnswerable(BlindspotsError):
@@ -34,15 +47,29 @@ class NotAnswerable(BlindspotsError):
 
 
 @dataclass(frozen=True)
+class Example:
+    """A pair that shows what a finding says, and why it is shown; `concept` where it is about one.
+
+    `source` is the model whose image it is, or "natural".
+    """
+
+    source: str
+    pair_id: str
+    why: str
+    concept: int | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """An answer: its rows by the analysis's columns, its sentence, and its figure when asked for.
 
-    `sentence` holds the number and its uncertainty.
+    `sentence` holds the number and its uncertainty; `examples` are images that show it.
     """
 
     table: dict[str, Any]
     sentence: str
     figure: Callable[[], Figure] = field(compare=False)
+    examples: tuple[Example, ...] = ()
 
     def to_arrow(self, spec: TableSpec) -> pa.Table:
         """The rows as the Arrow table that `spec` describes."""
@@ -75,6 +102,8 @@ class Analysis:
     row: str
     columns: tuple[Column, ...]
     find: Callable[[Bundle, Sequence[str]], Finding] = field(compare=False)
+    least: int = 1
+    """Models that it needs, where it is about all of them."""
 
     @property
     def spec(self) -> TableSpec:
@@ -92,20 +121,12 @@ class Analysis:
 
     def lacks(self, bundle: Bundle, models: Sequence[str]) -> str | None:
         """What the bundle lacks for an answer, as one sentence; None where it has everything."""
-        least = {"one model": 1, "two models": 2, "all models": 1}[self.about]
+        least = {"one model": 1, "two models": 2, "all models": self.least}[self.about]
         if len(models) < least:
             return f"{self.title} needs {least} models, and {bundle.name} has {len(models)}."
-        if "paired" in self.needs:
-            unpaired = [name for name in models if not bundle.model(name).paired]
-            if unpaired:
-                return (
-                    f"{self.title} needs generated images of the same captions as the natural "
-                    f"ones, and {', '.join(unpaired)} was measured unpaired."
-                )
-        if "energies" in self.needs:
-            missing = [n for n in (NATURAL, *models) if not energies_path(bundle.root, n).is_file()]
-            if missing:
-                return f"{self.title} needs the per-image energies of {', '.join(missing)}."
+        for need in self.needs:
+            if missing := _MISSING[need](bundle, models):
+                return f"{self.title} needs {missing}."
         return None
 
     def answer(self, bundle: Bundle, models: Sequence[str]) -> Finding:
@@ -113,6 +134,70 @@ class Analysis:
         if missing := self.lacks(bundle, models):
             raise NotAnswerable(missing)
         return self.find(bundle, models)
+
+
+def _unpaired(bundle: Bundle, models: Sequence[str]) -> str | None:
+    names = [name for name in models if not bundle.model(name).paired]
+    return None if not names else (
+        f"generated images of the same captions as the natural ones, and {', '.join(names)} was "
+        "measured unpaired"
+    )  # fmt: skip
+
+
+def _apart(bundle: Bundle, models: Sequence[str]) -> str | None:
+    if missing := _unpaired(bundle, models):
+        return missing
+    shared = set.intersection(*(set(bundle.image_ids(name)) for name in models))
+    return None if len(shared) >= LEAST_SHARED else (
+        f"{LEAST_SHARED} pairs that all of {', '.join(models)} drew, and they share {len(shared)}"
+    )  # fmt: skip
+
+
+def _no_energies(bundle: Bundle, models: Sequence[str]) -> str | None:
+    names = [n for n in (NATURAL, *models) if not energies_path(bundle.root, n).is_file()]
+    return None if not names else f"the per-image energies of {', '.join(names)}"
+
+
+def _no_features(bundle: Bundle, models: Sequence[str]) -> str | None:
+    names = [n for n in (NATURAL, *models) if not features_path(bundle.root, n).is_file()]
+    return (
+        None
+        if not names
+        else (
+            f"the per-image features of {', '.join(names)}, which older bundles do not keep: "
+            "evaluate the model again"
+        )
+    )
+
+
+def _no_atoms(bundle: Bundle, models: Sequence[str]) -> str | None:
+    here = (bundle.root / SAE_WEIGHTS).is_file()
+    return None if here else f"the RA-SAE's dictionary: pull the bundle with its part {SAE}"
+
+
+def _no_table(spec: TableSpec, what: str) -> Callable[[Bundle, Sequence[str]], str | None]:
+    def missing(bundle: Bundle, models: Sequence[str]) -> str | None:
+        names = [name for name in models if bundle.optional(spec, name) is None]
+        return None if not names else f"{what} of {', '.join(names)}"
+
+    return missing
+
+
+_MISSING: dict[Need, Callable[[Bundle, Sequence[str]], str | None]] = {
+    "tables": lambda bundle, models: None,
+    "energies": _no_energies,
+    "paired": _unpaired,
+    "same pairs": _apart,
+    "features": _no_features,
+    "atoms": _no_atoms,
+    "scores": _no_table(
+        IMAGE_TEXT, "scores by an image-text model (`score-captions` computes them)"
+    ),
+    "fires": _no_table(
+        TOKEN_FIRES, "counts of the tokens that concepts fire on (evaluate the model again)"
+    ),
+}
+"""What a bundle lacks of each need, in words; nothing where it has it."""
 
 
 def columns_of_models(count: int) -> tuple[Column, ...]:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from scipy import stats
+from scipy import sparse
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
+from blindspots_hub.analysis.correlation import LEAST, rank_correlation
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.measure.delta import relative_delta, relative_gap
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-LEAST = 4
-"""Judged concepts below which a rank correlation says nothing."""
+REPEATS = 20
+"""Splits in which nothing differs."""
 
 
 def misalignment(deltas: ModelDeltas) -> tuple[np.ndarray, np.ndarray]:
@@ -28,23 +30,56 @@ def misalignment(deltas: ModelDeltas) -> tuple[np.ndarray, np.ndarray]:
     return deltas.images_natural[judged], np.abs(deltas.delta[judged] - 0.5)
 
 
-def rank_correlation(images: np.ndarray, off: np.ndarray) -> tuple[float, float, float]:
-    """Spearman's ρ of both and its 95 % interval (Bonett and Wright); NaN where too few."""
-    n = len(images)
-    if n < LEAST or np.ptp(images) == 0 or np.ptp(off) == 0:
-        return (float("nan"),) * 3
-    rho = float(stats.spearmanr(images, off).statistic)
-    half = 1.96 * np.sqrt((1 + rho**2 / 2) / (n - 3))
-    z = np.arctanh(np.clip(rho, -0.999999, 0.999999))
-    return rho, float(np.tanh(z - half)), float(np.tanh(z + half))
+def null_correlations(bundle: Bundle, model: str, repeats: int = REPEATS) -> np.ndarray:
+    """ρ of each of `repeats` splits in which nothing differs: what regression to the mean gives.
+
+    The sides of each pair are swapped at random (METHOD §3, "Null"), or, where unpaired, images are
+    dealt anew to two sides of the same sizes. Rare concepts then misalign by chance alone.
+    """
+    judged = np.flatnonzero(ModelDeltas.of(bundle.deltas(model), "relative").determined)
+    if len(judged) < LEAST:
+        return np.full(repeats, np.nan)
+    x, y = (side.matrix[:, judged] for side in bundle.compared(model))
+    fires_x, fires_y = (_ones(side) for side in (x, y))
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(repeats):
+        if bundle.model(model).paired:
+            swap = rng.integers(0, 2, x.shape[0]).astype(np.float64)
+            natural = (1 - swap) @ x + swap @ y
+            generated = swap @ x + (1 - swap) @ y
+            images = (1 - swap) @ fires_x + swap @ fires_y
+            n = m = x.shape[0]
+        else:
+            n, m = x.shape[0], y.shape[0]
+            dealt = np.zeros(n + m)
+            dealt[rng.permutation(n + m)[:n]] = 1
+            of_x, of_y = dealt[:n], dealt[n:]
+            natural = of_x @ x + of_y @ y
+            generated = (1 - of_x) @ x + (1 - of_y) @ y
+            images = of_x @ fires_x + of_y @ fires_y
+        r = relative_gap(np.maximum(natural, 0) / n, np.maximum(generated, 0) / m)
+        found.append(rank_correlation(images, np.abs(relative_delta(r) - 0.5)).value)
+    return np.array(found)
+
+
+def _ones(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    return sparse.csr_matrix(
+        (np.ones_like(matrix.data), matrix.indices, matrix.indptr), matrix.shape
+    )
 
 
 def find(bundle: Bundle, models: Sequence[str]) -> Finding:
-    """The rank correlation of one model, and what it is made of."""
+    """The rank correlation of one model, and the same where nothing differs."""
     (model,) = models
     deltas = ModelDeltas.of(bundle.deltas(model), "relative")
     images, off = misalignment(deltas)
     rho, low, high = rank_correlation(images, off)
+    null = null_correlations(bundle, model)
+    null = null[np.isfinite(null)]
+    mean, least, most = (
+        (float(null.mean()), float(null.min()), float(null.max())) if len(null) else (np.nan,) * 3
+    )
     title = bundle.model(model).title
     if np.isnan(rho):
         sentence = f"{title}: too few concepts are judged to hold frequency against misalignment."
@@ -53,15 +88,24 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         how = "more frequent concepts are drawn worse" if low > 0 else how
         sentence = (
             f"{title}: frequency and misalignment correlate with ρ = {rho:.2f} "
-            f"[{low:.2f}, {high:.2f}] over {len(images):,} judged concepts: {how}. Chance alone "
-            "makes rare concepts look worse."
+            f"[{low:.2f}, {high:.2f}] over {len(images):,} judged concepts: {how}."
         )
+        if len(null):
+            beyond = rho < least or rho > most
+            sentence = sentence[:-1] + (
+                f"; where nothing differs chance alone gives ρ = {mean:.2f} ({least:.2f} to "
+                f"{most:.2f} in {len(null)} splits), so that this is "
+                f"{'more than' if beyond else 'no more than'} regression to the mean."
+            )
     table = {
         "model": [model],
         "spearman": [rho],
         "spearman_low": [low],
         "spearman_high": [high],
         "concepts": [len(images)],
+        "null": [mean],
+        "null_low": [least],
+        "null_high": [most],
     }
     return Finding(table, sentence, partial(figure, images, off))
 
@@ -87,6 +131,9 @@ COLUMNS = (
     Column("spearman_low", pa.float64(), "", "lower end of its 95 % interval (Bonett, Wright)"),
     Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("concepts", pa.int64(), "concepts", "concepts that are judged"),
+    Column("null", pa.float64(), "", "mean rank correlation where the sides of pairs are swapped"),
+    Column("null_low", pa.float64(), "", "the least over swaps"),
+    Column("null_high", pa.float64(), "", "the largest over swaps"),
 )
 
 ANALYSIS = Analysis(
@@ -94,7 +141,7 @@ ANALYSIS = Analysis(
     title="Frequency against misalignment",
     section="5.6, Fig. 13",
     about="one model",
-    needs=("tables",),
+    needs=("tables", "energies"),
     row="one model",
     columns=COLUMNS,
     find=find,

@@ -9,47 +9,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import stats
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
+from blindspots_hub.analysis.correlation import Correlation, pearson, rank_correlation
 from blindspots_hub.analysis.deltas import ModelDeltas
+from blindspots_hub.analysis.reliability import MEASURES, reliability
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-MEASURES = ("delta", "relative_delta", "relative_gap")
-"""What is correlated: δ, relative δ, and the raw relative gap, as the authors' code does."""
-
-LEAST = 4
-"""Concepts that both models judge, below which a correlation has no interval."""
-
 
 @dataclass(frozen=True)
 class Agreement:
     """Correlation of one measure over `concepts` that both models judge; NaN where too few.
 
-    The interval is Fisher's, 95 %, over concepts.
+    The 95 % intervals are over concepts: Fisher's of Pearson's r, Bonett and Wright's of
+    Spearman's. `ceiling` is what two runs that differ by noise alone would reach.
     """
 
-    pearson: float
-    low: float
-    high: float
-    spearman: float
+    pearson: Correlation
+    spearman: Correlation
     concepts: int
+    ceiling: float = float("nan")
+
+    @property
+    def disattenuated(self) -> float:
+        """Pearson's r over its ceiling, 1 at most: the correlation without the noise."""
+        return min(self.pearson.value / self.ceiling, 1.0) if self.ceiling > 0 else float("nan")
 
     @classmethod
-    def of(cls, x: np.ndarray, y: np.ndarray) -> Agreement:
+    def of(cls, x: np.ndarray, y: np.ndarray, ceiling: float = float("nan")) -> Agreement:
         """Correlate two measures of the same concepts, (n,) each."""
-        n = len(x)
-        if n < LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
-            nothing = float("nan")
-            return cls(nothing, nothing, nothing, nothing, n)
-        found = stats.pearsonr(x, y)
-        low, high = found.confidence_interval(0.95)
-        rank = float(stats.spearmanr(x, y).statistic)
-        return cls(float(found.statistic), float(low), float(high), rank, n)
+        return cls(pearson(x, y), rank_correlation(x, y), len(x), ceiling)
 
 
 def shared(bundle: Bundle, models: Sequence[str]) -> tuple[np.ndarray, list[ModelDeltas]]:
@@ -63,7 +56,15 @@ def agreement(bundle: Bundle, first: str, second: str, measure: str) -> Agreemen
     """How far two models agree in one of `MEASURES`, over what both judge."""
     concepts, _ = shared(bundle, (first, second))
     x, y = (bundle.deltas(model)[measure].to_numpy()[concepts] for model in (first, second))
-    return Agreement.of(x, y)
+    product = np.prod([reliability(bundle, model).value[measure] for model in (first, second)])
+    return Agreement.of(x, y, float(np.sqrt(product)) if product > 0 else float("nan"))
+
+
+def noise_words(bundle: Bundle, models: Sequence[str]) -> str:
+    """Which runs the ceiling of a correlation is about."""
+    if all(reliability(bundle, model).how == "seeds" for model in models):
+        return "two runs of one model with other seeds"
+    return "two runs of one model with other seeds on other captions"
 
 
 def find(bundle: Bundle, models: Sequence[str]) -> Finding:
@@ -72,17 +73,27 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     table: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
     found = {measure: agreement(bundle, first, second, measure) for measure in MEASURES}
     for measure, one in found.items():
-        row = (first, second, measure, one.pearson, one.low, one.high, one.spearman, one.concepts)
+        row = (
+            first, second, measure, *one.pearson, *one.spearman, one.concepts, one.ceiling,
+            one.disattenuated,
+        )  # fmt: skip
         for name, value in zip(table, row, strict=True):
             table[name].append(value)
     titles = [bundle.model(model).title for model in models]
     one = found["relative_delta"]
-    if np.isnan(one.pearson):
+    if np.isnan(one.pearson.value):
         sentence = f"{titles[0]} and {titles[1]} judge too few of the same concepts to compare."
     else:
+        r, rho = one.pearson, one.spearman
         sentence = (
-            f"{titles[0]} and {titles[1]}: relative δ correlates with r = {one.pearson:.2f} "
-            f"[{one.low:.2f}, {one.high:.2f}] over the {one.concepts:,} concepts that both judge."
+            f"{titles[0]} and {titles[1]}: relative δ correlates with r = {r.value:.2f} "
+            f"[{r.low:.2f}, {r.high:.2f}], ρ = {rho.value:.2f} [{rho.low:.2f}, {rho.high:.2f}], "
+            f"over the {one.concepts:,} concepts that both judge"
+        )
+        sentence += (
+            f"; {noise_words(bundle, models)} would reach {one.ceiling:.2f}."
+            if one.ceiling > 0
+            else "; how far noise lowers it cannot be told."
         )
     return Finding(table, sentence, partial(figure, bundle, first, second))
 
@@ -123,7 +134,11 @@ COLUMNS = (
     Column("pearson_low", pa.float64(), "", "lower end of its 95 % interval (Fisher)"),
     Column("pearson_high", pa.float64(), "", "upper end of that interval"),
     Column("spearman", pa.float64(), "", "Spearman's rank correlation"),
+    Column("spearman_low", pa.float64(), "", "lower end of its 95 % interval (Bonett, Wright)"),
+    Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("concepts", pa.int64(), "concepts", "concepts that both models judge"),
+    Column("ceiling", pa.float64(), "", "Pearson's r that two runs differing by noise would reach"),
+    Column("disattenuated", pa.float64(), "", "Pearson's r over that ceiling, 1 at most"),
 )
 
 ANALYSIS = Analysis(
@@ -131,7 +146,7 @@ ANALYSIS = Analysis(
     title="Model against model",
     section="5.2, Fig. 8",
     about="two models",
-    needs=("tables",),
+    needs=("tables", "energies"),
     row="one measure, correlated over the concepts that two models judge",
     columns=COLUMNS,
     find=find,

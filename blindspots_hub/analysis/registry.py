@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
-from blindspots_hub.analysis import delta_histogram, distances, frequency, model_agreement
+from blindspots_hub.analysis import (
+    agreement_matrix,
+    coactivation,
+    delta_clustering,
+    delta_histogram,
+    distances,
+    fid_bounds,
+    frequency,
+    hierarchy,
+    model_agreement,
+    model_comparison,
+    notable_pairs,
+    orthogonality,
+    other_metrics,
+    ranking_stability,
+    redundancy,
+    shared_blindspots,
+    theorem_checks,
+    token_kinds,
+)
 from blindspots_hub.analysis.base import Analysis
 from blindspots_hub.errors import BlindspotsError
 
 ANALYSES: tuple[Analysis, ...] = (
     delta_histogram.ANALYSIS,
+    delta_clustering.ANALYSIS,
     model_agreement.ANALYSIS,
+    agreement_matrix.ANALYSIS,
+    shared_blindspots.ANALYSIS,
+    notable_pairs.ANALYSIS,
     distances.ANALYSIS,
+    model_comparison.ANALYSIS,
     frequency.ANALYSIS,
+    coactivation.ANALYSIS,
+    theorem_checks.ANALYSIS,
+    fid_bounds.ANALYSIS,
+    other_metrics.ANALYSIS,
+    redundancy.ANALYSIS,
+    hierarchy.ANALYSIS,
+    orthogonality.ANALYSIS,
+    ranking_stability.ANALYSIS,
+    token_kinds.ANALYSIS,
 )
 """In the order of the paper's sections."""
 

@@ -20,6 +20,7 @@ DELTAS_PART = "deltas"
 PAIRS_PART = "pairs"
 GENERATIONS_PART = "generations"
 SAE = "sae"
+SAE_WEIGHTS = "sae/model.safetensors"
 BACKBONE = "backbone"
 PARTS = (PAIRS_PART, GENERATIONS_PART, DELTAS_PART, SAE, BACKBONE)
 """The folders at the top of a bundle: each is there whole or, but for `deltas`, not at all."""

@@ -280,7 +280,39 @@ OWN_NATURAL = TableSpec(
 )
 """Only in combined bundles, whose natural images are those of several evaluations."""
 
-OPTIONAL = (LABELS, OWN_NATURAL)
+IMAGE_TEXT = TableSpec(
+    "deltas/image_text/{model}.parquet",
+    "one pair of a model, scored by an image-text model; rows ascend by pair_id",
+    (
+        Column("pair_id", pa.string(), "", "the pair"),
+        Column(
+            "natural", pa.float64(), "score", "natural image against its caption; or null", True
+        ),
+        Column("mismatched", pa.float64(), "score", "natural image against another caption", True),
+        Column("generated", pa.float64(), "score", "generated image against it; or null", True),
+        Column("scorer", pa.string(), "", "the image-text model"),
+    ),
+)
+"""Only where an image-text model was given."""
+
+TOKEN_FIRES = TableSpec(
+    "deltas/token_fires/{model}.parquet",
+    "one concept under one model; row k is concept k",
+    tuple(
+        Column(
+            f"{kind}_{side}", pa.int32(), "images", f"{side} images in which it fires on {where}"
+        )
+        for kind, where in (
+            ("class", "the class token"),
+            ("registers", "a register"),
+            ("patches", "a patch"),
+        )
+        for side in ("natural", "generated")
+    ),
+)
+"""Whichever tokens energies sum: `patches` does not see what fires on the others only."""
+
+OPTIONAL = (LABELS, OWN_NATURAL, IMAGE_TEXT, TOKEN_FIRES)
 """Tables that a bundle may lack, those of analyses apart."""
 
 _SPARSE = """\

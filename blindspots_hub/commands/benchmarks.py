@@ -1,4 +1,4 @@
-"""`benchmark sae` and `benchmark measure`: what this machine reaches."""
+"""`benchmark sae`, `benchmark measure`, `benchmark analyses`: what this machine reaches."""
 
 from __future__ import annotations
 
@@ -90,6 +90,34 @@ def _tell(report: Report, out: Path | None) -> None:
     """Show the report, write it to `out`, and end with 1 where a judged criterion was missed."""
     from blindspots_hub.utils.files import write_json
 
+    typer.echo(report.text())
+    if out is not None:
+        write_json(out, report.to_json())
+    if not report.held:
+        raise typer.Exit(1)
+
+
+def benchmark_analyses(
+    names: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(help="Analyses by name. Default: all of them."),
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Small shapes, on which nothing is judged.")] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="JSON file for the report."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Time and memory of every analysis: 32,000 concepts, 10,000 pairs, five synthetic models.
+
+    Exits with 1 where one takes more than a minute or 4 GiB.
+    """
+    from blindspots_hub.benchmarks import analyses
+    from blindspots_hub.utils.files import write_json
+
+    sizes = analyses.QUICK if quick else analyses.FULL
+    report = run(analyses.running(sizes, names or ()), quiet)
     typer.echo(report.text())
     if out is not None:
         write_json(out, report.to_json())

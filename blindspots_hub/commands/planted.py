@@ -32,6 +32,21 @@ def benchmark_planted(
         raise typer.Exit(1)
 
 
+def benchmark_metrics(
+    pairs: Annotated[int, typer.Option(min=60, help="Captions that every model draws.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of the world and of every image.")] = 3,
+    quiet: QuietOption = False,
+) -> None:
+    """Which metric sees which planted fault, at which strength: δ, Fréchet distance and others."""
+    from blindspots_hub.planted.benchmark.sensitivity import SEEN, sensitivity, text
+
+    typer.echo(text(run(sensitivity(pairs, seed), quiet)))
+    typer.echo(
+        f"Standard deviations of the same model without faults under other seeds; bold where a "
+        f"metric is worse by {SEEN:g} or more."
+    )
+
+
 def planted_train(
     out: Annotated[Path, typer.Option("--out", help="Folder for backbone/ and sae/.")],
     unlabelled: Annotated[

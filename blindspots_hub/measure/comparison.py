@@ -72,10 +72,10 @@ class Comparison:
             "images_generated": fires_y,
             "largest": np.maximum(natural.largest, largest),
         }
-        cluster = _clusters(natural)
+        cluster = clusters_of(natural)
         x = Sample.of(natural, cluster)
         if not paired:
-            y = Sample.of(generated, _clusters(generated))
+            y = Sample.of(generated, clusters_of(generated))
             m = unpaired_moments(SideMoments.of(x), SideMoments.of(y))
             p = unpaired_p(x.fires, y.fires, m)
             return cls(x, y, None, support=fires_x + fires_y, moments=m, p=p, **counted)
@@ -94,7 +94,7 @@ def _fires(energies: ImageEnergies) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
 
 
-def _clusters(energies: ImageEnergies) -> np.ndarray:
+def clusters_of(energies: ImageEnergies) -> np.ndarray:
     """Clusters of near-copies; every image its own where all images are copies of one."""
     found = clusters(energies)
     return found if found.any() else np.arange(energies.n_images)

@@ -63,6 +63,20 @@ class CodedImages:
         chosen = self.layout.patches if tokens == "patches" else None
         return ImageEnergies.stack((c.energies(chosen) for c in self.codes), self.n_concepts)
 
+    def token_fires(self) -> np.ndarray:
+        """In how many images each concept fires on the class token, a register, a patch.
+
+        int32 (3, n_concepts), whichever tokens energies sum.
+        """
+        counts = np.zeros((3, self.n_concepts), np.int32)
+        first = self.layout.patches.start
+        parts = (slice(0, self.layout.cls), slice(self.layout.cls, first), self.layout.patches)
+        for codes in self.codes:
+            for kind, part in enumerate(parts):
+                start, stop = codes.indptr[part.start], codes.indptr[part.stop]
+                counts[kind, np.unique(codes.concepts[start:stop])] += 1
+        return counts
+
     def heat(self, row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
         """Patches (indices, ascending) on which `concept` fires in image `row`, and the codes."""
         codes, patches = self.codes[row], self.layout.patches

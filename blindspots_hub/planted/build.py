@@ -278,6 +278,7 @@ def _write(
         coded.heat,
         lambda row: thumbnail(natural.pairs[row].image),
         features=coded.features,
+        token_fires=coded.token_fires(),
     )
     identity = {
         "name": "planted",
@@ -323,6 +324,7 @@ def _model_side(
             coded.heat,
             lambda row: thumbnail(drawn.images.image(ids[row])),
             features=coded.features,
+            token_fires=coded.token_fires(),
         ),
         natural_rows=np.arange(len(ids)),
         generations=drawn.images.tables({}, embed=False),

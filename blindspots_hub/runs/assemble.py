@@ -26,6 +26,7 @@ from blindspots_hub.artifacts.schema import (
     NATURAL_IMAGES,
     PAIRS,
     THUMBNAILS,
+    TOKEN_FIRES,
 )
 from blindspots_hub.artifacts.writer import Columns, image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
@@ -46,7 +47,8 @@ class EncodedImages:
 
     `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
     `generation_energies` where captions were drawn several times: `energies` are their means.
-    `features` have the rows of `energies`; None where they are not known.
+    `features` have the rows of `energies`, `token_fires` (3, n) are those of `CodedImages`; each is
+    None where it is not known.
     """
 
     ids: list[str]
@@ -56,6 +58,7 @@ class EncodedImages:
     thumbnail: Callable[[int], bytes | None]
     generation_energies: GenerationEnergies | None = None
     features: ImageFeatures | None = None
+    token_fires: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,10 @@ def _measure(
     )
     written = write_tables(root, model.name, compared, settings)
     write_table(root, GENERATIONS, model.generations, model.name)
+    if natural.token_fires is not None and model.side.token_fires is not None:
+        both = zip(natural.token_fires, model.side.token_fires, strict=True)
+        counts = dict(zip(TOKEN_FIRES.names, (side for kind in both for side in kind), strict=True))
+        write_table(root, TOKEN_FIRES, counts, model.name)
     tops = {NATURAL: written.top_natural, model.name: written.top_generated}
     sides = {NATURAL: (natural, rows), model.name: (model.side, np.arange(len(model.side.ids)))}
     for source, top in tops.items():

@@ -41,6 +41,7 @@ from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    IMAGE_TEXT,
     LABELS,
     NATURAL_IMAGES,
     OWN_NATURAL,
@@ -48,6 +49,7 @@ from blindspots_hub.artifacts.schema import (
     PAIRS,
     SCHEMA_VERSION,
     THUMBNAILS,
+    TOKEN_FIRES,
     major,
 )
 from blindspots_hub.artifacts.writer import write_manifest, write_table
@@ -222,6 +224,9 @@ def _copy_model(member: _Member, root: Path, natural: NaturalImages) -> None:
     for optional in (generation_energies_path, features_path):
         if optional(source, member.own).is_file():
             _copy(optional(source, member.own), optional(root, member.name))
+    for spec in (TOKEN_FIRES, IMAGE_TEXT):
+        if spec.path.format(model=member.own) in member.bundle.manifest.files:
+            _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
     ids = member.bundle.natural_ids(member.own)
     if not member.entry.paired and ids != natural.ids:
         write_table(root, OWN_NATURAL, {"pair_id": ids}, member.name)

@@ -134,6 +134,7 @@ def coded_side(
         heat=coded.heat,
         thumbnail=thumbnail,
         features=coded.features,
+        token_fires=coded.token_fires(),
     )
 
 

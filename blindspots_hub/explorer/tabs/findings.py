@@ -12,7 +12,9 @@ import gradio as gr
 
 from blindspots_hub.analysis.base import Analysis, Finding
 from blindspots_hub.analysis.registry import ANALYSES
+from blindspots_hub.analysis.stored import left_to_ask, stored_sentence
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.listening import PRIVATE, Updates
 from blindspots_hub.explorer.page.view import View
@@ -136,13 +138,28 @@ def words(analysis: Analysis, entry: Entry) -> str:
     for group in groups or [(entry.model,)]:
         missing = analysis.lacks(entry.bundle, group)
         if missing is None:
-            told.append(f"<p>{escape(answer(entry.bundle, analysis, group).sentence)}</p>")
+            told.append(f"<p>{escape(_sentence(entry.bundle, analysis, group))}</p>")
         elif (line := f'<p class="lacking">{escape(missing)}</p>') not in told:
             told.append(line)
     return (
         f"<h3>{escape(analysis.title)} <small>section {escape(analysis.section)}</small></h3>"
         + "".join(told)
     )
+
+
+def _sentence(bundle: Bundle, analysis: Analysis, group: Group) -> str:
+    """The sentence that the bundle keeps, else the answer's; of a large one, how to get it."""
+    if kept := stored_sentence(bundle, analysis.name, group):
+        return kept
+    if left_to_ask(bundle, analysis.name):
+        return (
+            f"Not kept in this bundle: python -m blindspots_hub analyse {bundle.root.name} "
+            f"{analysis.name} computes it."
+        )
+    try:
+        return answer(bundle, analysis, group).sentence
+    except BlindspotsError as error:
+        return str(error)
 
 
 @lru_cache(maxsize=256)

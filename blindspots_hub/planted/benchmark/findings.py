@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy import stats
 
+from blindspots_hub.analysis.correlation import pearson, rank_correlation
 from blindspots_hub.analysis.delta_histogram import Histogram
 from blindspots_hub.analysis.distances import spread
-from blindspots_hub.analysis.frequency import rank_correlation
-from blindspots_hub.analysis.model_agreement import Agreement
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, pair_distances
 from blindspots_hub.measure.table import Columns
@@ -80,7 +79,7 @@ def signs(
     judged = np.all([np.isfinite(t["relative_gap_low"]) for t in tables.values()], axis=0)
     relative = {name: table["relative_delta"][judged] for name, table in tables.items()}
     correlation = {
-        (a, b): Agreement.of(relative[a], relative[b]).pearson
+        (a, b): pearson(relative[a], relative[b]).value
         for i, a in enumerate(bases)
         for b in bases[i + 1 :]
     }

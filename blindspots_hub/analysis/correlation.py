@@ -1,0 +1,45 @@
+"""Correlations over concepts with their intervals; NaN where there are too few to say anything."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+LEAST = 4
+"""Concepts below which a correlation says nothing."""
+
+
+class Correlation(NamedTuple):
+    """A coefficient and its 95 % interval over `concepts` concepts."""
+
+    value: float
+    low: float
+    high: float
+
+
+UNKNOWN = Correlation(float("nan"), float("nan"), float("nan"))
+
+
+def pearson(x: np.ndarray, y: np.ndarray) -> Correlation:
+    """Pearson's r of (n,) and (n,), with Fisher's interval."""
+    if _too_few(x, y):
+        return UNKNOWN
+    found = stats.pearsonr(x, y)
+    low, high = found.confidence_interval(0.95)
+    return Correlation(float(found.statistic), float(low), float(high))
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> Correlation:
+    """Spearman's ρ of (n,) and (n,), with the interval of Bonett and Wright (2000)."""
+    if _too_few(x, y):
+        return UNKNOWN
+    rho = float(stats.spearmanr(x, y).statistic)
+    half = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    z = np.arctanh(np.clip(rho, -0.999999, 0.999999))
+    return Correlation(rho, float(np.tanh(z - half)), float(np.tanh(z + half)))
+
+
+def _too_few(x: np.ndarray, y: np.ndarray) -> bool:
+    return len(x) < LEAST or float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0

@@ -1,0 +1,79 @@
+"""Metrics of two sets of features: each a number from natural and generated rows (N, d), (M, d)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+
+import numpy as np
+
+from blindspots_hub.analysis.frechet import frechet
+
+NEIGHBOURS = 5
+"""Nearest neighbours of precision, recall, density and coverage (Naeem et al. 2020)."""
+
+DIRECTIONS = 256
+"""Random directions of MIND."""
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+
+
+def kernel_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """Unbiased squared MMD of the kernel (x·y / d + 1)³ (Bińkowski et al. 2018, KID)."""
+    n, m, d = len(x), len(y), x.shape[1]
+    own = [((side @ side.T / d + 1) ** 3, size) for side, size in ((x, n), (y, m))]
+    within = sum((k.sum() - np.trace(k)) / (size * (size - 1)) for k, size in own)
+    return float(within - 2 * ((x @ y.T / d + 1) ** 3).mean())
+
+
+def prdc(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Precision, recall, density and coverage of the package prdc, which prints as it goes."""
+    from prdc import compute_prdc
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        found = compute_prdc(x, y, min(NEIGHBOURS, len(x) - 1, len(y) - 1))
+    return {name: float(value) for name, value in found.items()}
+
+
+def vendi(rows: np.ndarray) -> float:
+    """Vendi score of the package vendi-score: how many different images these are as good as."""
+    from vendi_score.vendi import score_dual
+
+    return float(score_dual(np.asarray(rows, np.float64), normalize=True))
+
+
+def mind(x: np.ndarray, y: np.ndarray) -> float:
+    """d times the mean squared one-dimensional Wasserstein distance over random directions.
+
+    The sliced Wasserstein distance that MIND is made of (Berthet et al. 2026, arXiv 2605.06797), on
+    the scale of a Fréchet distance: of a mere shift it is the shift's square. Exact for equally
+    many rows; quantiles are interpolated otherwise.
+    """
+    d = x.shape[1]
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(d, DIRECTIONS))
+    directions /= np.linalg.norm(directions, axis=0)
+    a, b = (np.sort(side @ directions, axis=0) for side in (x, y))
+    if len(a) != len(b):
+        places = (np.arange(max(len(a), len(b))) + 0.5) / max(len(a), len(b))
+        a, b = (np.quantile(side, places, axis=0) for side in (a, b))
+    return float(d * ((a - b) ** 2).mean())
+
+
+LOWER_IS_BETTER: dict[str, Metric] = {
+    "Fréchet distance": frechet,
+    "kernel distance": kernel_distance,
+    "MIND": mind,
+}
+"""Distances between the two sets."""
+
+HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "Vendi score")
+"""What is 1, or as high as the natural images', where the two sets are alike."""
+
+
+def all_metrics(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Every metric of generated rows `y` against natural rows `x`, by name."""
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    found = {name: metric(x, y) for name, metric in LOWER_IS_BETTER.items()}
+    return {**found, **prdc(x, y), "Vendi score": vendi(y)}

@@ -1,0 +1,181 @@
+"""`score_captions`: CLIPScore of every pair by an image-text model that is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import GENERATIONS_PART, PAIRS_PART
+from blindspots_hub.artifacts.optional import add_tables
+from blindspots_hub.artifacts.schema import IMAGE_TEXT, TableSpec
+from blindspots_hub.concepts.preprocess import Preprocessing
+from blindspots_hub.concepts.source import model_folder
+from blindspots_hub.data.images import open_image
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.generate import pick_device
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.utils.files import public_name, read_json
+
+_NEEDED = ("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json")
+_ALLOWED = (
+    *_NEEDED,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.json",
+    "merges.txt",
+)
+
+BATCH = 32
+"""Pairs that are scored at once."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A CLIP model: CLIPScore(image, text) = 2.5 · max(cosine, 0) (Hessel et al. 2021)."""
+
+    network: Any
+    tokenizer: Any
+    preprocessing: Preprocessing
+    name: str
+    device: str
+
+    @classmethod
+    def load(cls, source: str | Path, device: str | None = None) -> Scorer:
+        """From a folder or, by its id, from the Hub; safetensors only, no code of theirs.
+
+        Raises `BlindspotsError` for files that are missing or of another type of model.
+        """
+        from transformers import AutoTokenizer, CLIPModel
+
+        folder = model_folder(source, None, needed=_NEEDED, allow=_ALLOWED)
+        kind = read_json(folder / "config.json").get("model_type")
+        if kind != "clip":
+            raise BlindspotsError(f"{source} is a model of type {kind!r}: give a CLIP model.")
+        preprocessing = Preprocessing.from_config(read_json(folder / "preprocessor_config.json"))
+        where = pick_device(device)
+        try:
+            network = CLIPModel.from_pretrained(folder, use_safetensors=True).to(where).eval()
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise BlindspotsError(f"{source} cannot be loaded as a CLIP model: {error}") from error
+        return cls(network, tokenizer, preprocessing, public_name(source), where)
+
+    def images(self, files: list[bytes | None]) -> np.ndarray:
+        """Unit embeddings (N, d) of image files; NaN of None and of what cannot be decoded."""
+        import torch
+
+        pixels: dict[int, Any] = {}
+        for row, file in enumerate(files):
+            if file is not None:
+                try:
+                    pixels[row] = self.preprocessing(open_image(file))
+                except BlindspotsError:
+                    continue
+        width = int(self.network.config.projection_dim)
+        found = np.full((len(files), width), np.nan)
+        if pixels:
+            with torch.no_grad():
+                stacked = torch.stack(list(pixels.values())).to(self.device)
+                seen = self.network.vision_model(pixel_values=stacked).pooler_output
+                found[list(pixels)] = _unit(self.network.visual_projection(seen))
+        return found
+
+    def texts(self, captions: list[str]) -> np.ndarray:
+        """Unit embeddings (N, d) of captions, cut to what the model reads."""
+        import torch
+
+        most = int(self.network.config.text_config.max_position_embeddings)
+        told = self.tokenizer(
+            captions, padding=True, truncation=True, max_length=most, return_tensors="pt"
+        )
+        with torch.no_grad():
+            read = self.network.text_model(
+                input_ids=told["input_ids"].to(self.device),
+                attention_mask=told["attention_mask"].to(self.device),
+            ).pooler_output
+            return _unit(self.network.text_projection(read))
+
+
+def _unit(embeddings: Any) -> np.ndarray:
+    found = embeddings.float().cpu().numpy().astype(np.float64)
+    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
+
+
+def clip_score(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """2.5 · max(cosine, 0) row by row of unit embeddings (N, d); NaN where an image has none."""
+    return np.asarray(2.5 * np.maximum((images * texts).sum(axis=1), 0))
+
+
+@Call
+def score_captions(
+    root: str | Path, scorer: str | Path, device: str | None = None
+) -> Work[dict[str, float]]:
+    """Score every paired model of a bundle with the CLIP model `scorer`, and keep the scores in it.
+
+    Each pair's natural and generated image against its caption, and the natural one against another
+    pair's caption, which is what a caption that describes nothing is held against. The analyses
+    `notable_pairs` and `other_metrics` then use them. Returns mean scores by model. The bundle must
+    hold its images: `BlindspotsError` otherwise.
+    """
+    bundle = load_bundle(root, (PAIRS_PART, GENERATIONS_PART))
+    models = [name for name, entry in bundle.models.items() if entry.paired]
+    if not models:
+        raise BlindspotsError(f"{bundle.name} holds no model of paired images to score.")
+    by_model = {name: _generated(bundle, name) for name in models}
+    ready = Scorer.load(scorer, device)
+    natural = dict(zip(*(bundle.pairs[c].to_pylist() for c in ("pair_id", "image")), strict=True))
+    if all(cell is None for cell in natural.values()):
+        raise BlindspotsError(f"{bundle.name} does not hold its natural images.")
+    means = {}
+    for name in models:
+        ids = bundle.image_ids(name)
+        captions = bundle.captions(ids)
+        columns: dict[str, list[np.ndarray]] = {"natural": [], "mismatched": [], "generated": []}
+        for start in range(0, len(ids), BATCH):
+            yield Event(f"score {name}", start, len(ids))
+            some = ids[start : start + BATCH]
+            texts = ready.texts(captions[start : start + BATCH])
+            seen = ready.images([_file(natural.get(one)) for one in some])
+            drawn = ready.images([_file(by_model[name].get(one)) for one in some])
+            columns["natural"].append(clip_score(seen, texts))
+            columns["mismatched"].append(clip_score(seen, np.roll(texts, 1, axis=0)))
+            columns["generated"].append(clip_score(drawn, texts))
+        stacked = {column: np.concatenate(parts) for column, parts in columns.items()}
+        _keep(bundle, name, ids, stacked, ready.name)
+        known = stacked["generated"][np.isfinite(stacked["generated"])]
+        means[name] = float(known.mean()) if len(known) else float("nan")
+        yield Event(f"score {name}", len(ids), len(ids))
+    return means
+
+
+def _keep(
+    bundle: Bundle, name: str, ids: list[str], scores: dict[str, np.ndarray], scorer: str
+) -> None:
+    spec = TableSpec(IMAGE_TEXT.path.format(model=name), IMAGE_TEXT.row, IMAGE_TEXT.columns)
+    arrays = {column: pa.array(values, from_pandas=True) for column, values in scores.items()}
+    columns = {"pair_id": ids, **arrays, "scorer": [scorer] * len(ids)}
+    add_tables(bundle.root, {spec: pa.table({column: columns[column] for column in spec.names})})
+
+
+def _generated(bundle: Bundle, name: str) -> dict[str, Any]:
+    """The first image of every pair that the bundle holds."""
+    return dict(_first_images(bundle.generations(name)))
+
+
+def _first_images(table: pa.Table) -> Iterator[tuple[str, Any]]:
+    seen: set[str] = set()
+    for batch in table.select(["pair_id", "image"]).to_batches(max_chunksize=64):
+        for pair_id, image in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            if image is not None and pair_id not in seen:
+                seen.add(pair_id)
+                yield pair_id, image
+
+
+def _file(cell: dict[str, Any] | None) -> bytes | None:
+    return None if cell is None else cell["bytes"]
