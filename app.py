@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,15 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns of a torchv
 
 from blindspots_hub.runs import gpu_work  # noqa: F401, I001 - first: ZeroGPU wants it before any torch
 from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.serving.opening import open_beside, open_first
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.utils.terminal import show_anything
+
+
+_log = logging.getLogger(__name__)
 
 
 def arguments() -> argparse.Namespace:
@@ -32,6 +37,14 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
     parser.add_argument("--port", type=int, help="default: the first free one from 7860 on")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that the page is reached by besides this machine's own, as behind a proxy; "
+        "may be repeated (or BLINDSPOTS_HOSTS, separated by commas)",
+    )
     parser.add_argument(
         "--evaluations",
         type=Path,
@@ -57,8 +70,18 @@ def main() -> int:
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
     note = " ".join(filter(None, (note, left_out)))
-    page = build_app(bundle, asked.evaluations, known, Deployment.of(os.environ), note, beside)
-    serve(page, asked.host, asked.port)
+    site = Deployment.of(os.environ)
+    try:
+        page = build_app(bundle, asked.evaluations, known, site, note, beside)
+    except Exception as error:  # whatever a bundle holds, the page starts
+        _log.exception("The page of %s cannot be built.", bundle.root)
+        note = f"You see the embedded example: {bundle.name} cannot be shown ({error})."
+        page = build_app(load_bundle(planted.BUNDLE), asked.evaluations, known, site, note)
+    try:
+        serve(page, asked.host, asked.port, hosts=asked.allow_host)
+    except BlindspotsError as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 

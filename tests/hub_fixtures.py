@@ -37,23 +37,40 @@ def write_publishable(root: Path, *, seed: int = 0, name: str = "birds") -> Path
     spec = Synthetic(n_concepts=40, pairs=24, models=MODELS, side=32, seed=seed, name=name)
     write_synthetic(root, spec)
     _with_images(root)
+    write_sae(root, 40, seed)
+    restate(root)
+    return root
+
+
+def write_sae(root: Path, n_concepts: int, seed: int = 0) -> None:
+    """The two files of a RA-SAE with random weights."""
     write_json(
         root / "sae/config.json",
         {
-            "d": 8,
-            "n_concepts": 40,
+            "d": 64,
+            "n_concepts": n_concepts,
             "k": 5,
             "sparsity": "topk",
             "threshold": None,
             "backbone": "planted/backbone",
             "backbone_revision": None,
+            "backbone_fingerprint": None,
+            "layer_norm_eps": 1e-5,
+            "relaxation": 1.0,
+            "weights_dtype": "float32",
             "origin": "trained from nothing",
         },
     )
-    weights = np.random.default_rng(seed).normal(size=(40, 64)).astype(np.float32)
-    save_file({"weight": weights}, root / "sae/model.safetensors")
-    restate(root)
-    return root
+    rng = np.random.default_rng(seed)
+    shapes = {
+        "encoder.weight": (n_concepts, 64),
+        "encoder.bias": (n_concepts,),
+        "norm.weight": (n_concepts,),
+        "norm.bias": (n_concepts,),
+        "dictionary": (n_concepts, 64),
+    }
+    weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    save_file(weights, root / "sae/model.safetensors")
 
 
 def restate(root: Path, **fields: Any) -> None:

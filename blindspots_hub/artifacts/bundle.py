@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +53,27 @@ from blindspots_hub.utils.files import near_name, sha256_file
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.hub.lock import Lock
     from blindspots_hub.artifacts.hub.repos import Reference
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+KEPT = 64
+"""Answers of one kind that a bundle keeps."""
+
+
+def _kept(method: Method) -> Method:
+    """A method of plain arguments that keeps its answers as long as its bundle lives."""
+
+    @wraps(method)
+    def asked(self: Bundle, *args: Any) -> Any:
+        answers = self.__dict__.setdefault("_answers", {}).setdefault(method.__name__, {})
+        if args not in answers:
+            while len(answers) >= KEPT:
+                answers.pop(next(iter(answers)))
+            answers[args] = method(self, *args)
+        return answers[args]
+
+    return asked  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -194,13 +215,13 @@ class Bundle:
         self.require(part_of(PAIRS.path))
         return self._read(PAIRS)
 
-    @lru_cache(maxsize=64)  # noqa: B019 - bundles live as long as the process
+    @_kept
     def deltas(self, model: str) -> pa.Table:
         """Table DELTAS of a model."""
         self.model(model)
         return self._read(DELTAS, model)
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @_kept
     def distances(self, model: str) -> pa.Table:
         """Table PAIR_DISTANCES of a model."""
         self.model(model)
@@ -212,12 +233,12 @@ class Bundle:
         self.model(model)
         return self._read(GENERATIONS, model)
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @_kept
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
         return ImageEnergies.load(energies_path(self.root, source))
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @_kept
     def features(self, source: str) -> ImageFeatures | None:
         """Class token and mean patch token of a source's images; rows follow `image_ids(source)`.
 
@@ -226,6 +247,10 @@ class Bundle:
         """
         path = features_path(self.root, source)
         return ImageFeatures.load(path) if path.is_file() else None
+
+    def let_go(self) -> None:
+        """Forget what was read and is kept in memory; it is read again when asked for."""
+        self.__dict__.pop("_answers", None)
 
     def compared(self, model: str) -> tuple[ImageEnergies, ImageEnergies]:
         """Natural and generated energies that a model's tables compare; where paired, row by row.
@@ -250,7 +275,7 @@ class Bundle:
         ids: list[str] = self.image_ids(NATURAL) if own is None else own["pair_id"].to_pylist()
         return ids
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @_kept
     def generation_energies(self, model: str) -> GenerationEnergies | None:
         """Energies of a model's single generations; None where captions were drawn once.
 
@@ -280,11 +305,11 @@ class Bundle:
         image, caption = self._thumbnails["image"][row], self._thumbnails["caption"][row]
         return Thumbnail(image["bytes"].as_py(), caption.as_py())
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @_kept
     def _heatmaps(self, source: str) -> Heatmaps:
         return Heatmaps.load(heatmaps_path(self.root, source))
 
-    @lru_cache(maxsize=64)  # noqa: B019
+    @_kept
     def _rows(self, source: str) -> dict[str, int]:
         if source == NATURAL:
             path = table_path(self.root, NATURAL_IMAGES)

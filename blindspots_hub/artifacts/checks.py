@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from blindspots_hub.artifacts.limits import CAPTION as LONGEST
+from blindspots_hub.artifacts.limits import TITLE
+
 Check = Callable[[object, str], Iterator[str]]
 """Yields a sentence for everything that is wrong with a value, which is found at a place."""
 
@@ -20,27 +23,84 @@ def _must(test: Callable[[object], bool], what: str) -> Check:
 
 
 def _short(value: object) -> str:
-    told = repr(value)
+    if isinstance(value, (list, dict)) and len(value) > 20:
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value):,}"
+    if isinstance(value, int) and abs(value) > 10**20:
+        return "a number of more than 20 digits"
+    told = repr(value[:100] if isinstance(value, str) else value)
     return told if len(told) <= 60 else f"{told[:57]}..."
 
 
 def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
+    )  # false of NaN, too
+
+
+def _text(longest: int) -> Callable[[object], bool]:
+    """Texts that can be written down: half a character, which JSON can hold, is none."""
+
+    def test(value: object) -> bool:
+        if not isinstance(value, str) or len(value) > longest:
+            return False
+        return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+    return test
 
 
 anything: Check = _must(lambda value: True, "anything")
-text: Check = _must(lambda value: isinstance(value, str), "a text")
+
+
+def _a_text(longest: int) -> Check:
+    is_text = _must(lambda value: isinstance(value, str), "a text")
+    fits = _must(_text(longest), f"a text of at most {longest:,} characters")
+    return lambda value, where: (fits if isinstance(value, str) else is_text)(value, where)
+
+
+text: Check = _a_text(LONGEST)
+title: Check = _a_text(TITLE)
 count: Check = _must(_whole, "a whole number from 0")
 number: Check = _must(_number, "a number")
+share: Check = _must(lambda value: _number(value) and 0 <= value <= 1, "a number from 0 to 1")  # type: ignore[operator]
+
+
+def between(low: int, high: int) -> Check:
+    """A whole number from `low` to `high`."""
+    fits = _must(
+        lambda value: low <= value <= high,  # type: ignore[operator]
+        f"a whole number from {low:,} to {high:,}",
+    )
+    return lambda value, where: (fits if _whole(value) else count)(value, where)
+
+
+def inside(low: float, high: float) -> Check:
+    """A number between `low` and `high`, neither of them."""
+    fits = _must(
+        lambda value: low < value < high,  # type: ignore[operator]
+        f"a number between {low:g} and {high:g}",
+    )
+    return lambda value, where: (fits if _number(value) else number)(value, where)
+
+
+def at_most(most: int, check: Check) -> Check:
+    """A list or object of at most `most` members that passes `check`."""
+
+    def checked(value: object, where: str) -> Iterator[str]:
+        if isinstance(value, (list, dict)) and len(value) > most:
+            yield f"{where} has {len(value):,} members, of {most:,} at most"
+            return
+        yield from check(value, where)
+
+    return checked
 
 
 def one_of(*allowed: str) -> Check:
     """One of some texts."""
-    return _must(lambda value: value in allowed, " or ".join(allowed))
+    return _must(lambda value: isinstance(value, str) and value in allowed, " or ".join(allowed))
 
 
 def or_null(check: Check) -> Check:
@@ -70,7 +130,7 @@ def map_of(check: Check) -> Check:
             yield f"{where} is {_short(value)} instead of an object"
             return
         for name, one in value.items():
-            yield from check(one, f"{where}.{name}")
+            yield from check(one, f"{where}.{name[:80]!s}")
 
     return checked
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
-from blindspots_hub.artifacts.schema import LABELS, TableSpec
+from blindspots_hub.artifacts.schema import LABELS, OPTIONAL, TABLES, TableSpec
 
 MANIFEST = "bundle.json"
 CARD = "README.md"
@@ -38,6 +39,12 @@ def of_results(name: str) -> bool:
     return name != LABELS.path and not name.startswith(f"{FINDINGS}/")
 
 
+NETWORK_FILES = {
+    SAE: ("config.json", "model.safetensors", QUALITY, "domain.safetensors"),
+    BACKBONE: ("config.json", "model.safetensors", "preprocessor_config.json"),
+}
+"""Files of the parts that hold a network; nothing else in them is read, copied or published."""
+
 NATURAL = "natural"
 """Source name of the natural images; no model may be called so."""
 
@@ -50,7 +57,9 @@ def part_of(name: str) -> str:
 def cards(root: Path) -> list[str]:
     """The cards that lie in the bundle at `root` and its parts."""
     return [
-        name for name in (CARD, *(f"{part}/{CARD}" for part in PARTS)) if (root / name).exists()
+        name
+        for name in (CARD, *(f"{part}/{CARD}" for part in PARTS))
+        if (root / name).is_file() and not (root / name).is_symlink()
     ]
 
 
@@ -77,3 +86,30 @@ def features_path(root: Path, source: str) -> Path:
 def heatmaps_path(root: Path, source: str) -> Path:
     """Path of the heatmaps of a source."""
     return root / f"deltas/heatmaps/{source}.safetensors"
+
+
+_SPARSE = ("energies", "generations", "features", "heatmaps")
+
+
+def is_known(name: str, models: Collection[str]) -> bool:
+    """Whether a bundle with these `models` may have a file `name`: by its place, not its content.
+
+    Only such files are read, copied or published.
+    """
+    folder, _, last = name.rpartition("/")
+    if folder in NETWORK_FILES:
+        return last in NETWORK_FILES[folder]
+    if folder == FINDINGS:
+        return last.endswith(".parquet") and not last.startswith(".")
+    if any(folder == f"{DELTAS_PART}/{kind}" for kind in _SPARSE):
+        source, dot, ending = last.rpartition(".")
+        return bool(dot) and ending == "safetensors" and source in {NATURAL, *models}
+    for table in (*TABLES, *OPTIONAL):
+        if "{model}" not in table.path:
+            if name == table.path:
+                return True
+            continue
+        before, after = table.path.split("{model}")
+        if name.startswith(before) and name.endswith(after):
+            return name[len(before) : len(name) - len(after)] in models
+    return False

@@ -6,6 +6,7 @@ told in words, all of it at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -13,16 +14,22 @@ from typing import Any, ClassVar
 
 from blindspots_hub.artifacts.checks import (
     anything,
+    at_most,
+    between,
     count,
+    inside,
     list_of,
     map_of,
     number,
     one_of,
     or_null,
     record,
+    share,
     text,
+    title,
 )
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL
+from blindspots_hub.artifacts.limits import CONCEPTS, FILES, GRID, LONGEST_PATH, MODELS, NAME
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, major
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import TOKENS, MeasureSettings
@@ -31,22 +38,27 @@ from blindspots_hub.utils.files import read_json
 PAIRED, UNPAIRED = "paired", "unpaired"
 
 _SETTINGS = record(
-    {"confidence": number, "min_support": count, "tau": number, "tokens": one_of(*TOKENS)},
-    {"alpha": number},
+    {
+        "confidence": inside(0, 1),
+        "min_support": between(1, 2**50),
+        "tau": inside(0, 1e100),
+        "tokens": one_of(*TOKENS),
+    },
+    {"alpha": inside(0, 1)},
 )
 _NULL = record(
     {"pairs": count},
     {
-        "flagged": or_null(number),
-        "relative_flagged": or_null(number),
+        "flagged": or_null(share),
+        "relative_flagged": or_null(share),
         "generations": or_null(record()),
     },
 )
 _STATES = map_of(count)
 _MODEL = record(
     {
-        "name": text,
-        "title": text,
+        "name": title,
+        "title": title,
         "design": one_of(PAIRED, UNPAIRED),
         "pairs": count,
         "settings": _SETTINGS,
@@ -66,14 +78,17 @@ _MODEL = record(
 _MANIFEST = record(
     {
         "schema_version": anything,
-        "name": text,
-        "version": text,
+        "name": title,
+        "version": title,
         "concept_space": record(
-            {"n_concepts": count, "layout": record({"grid": list_of(count, 2)})}
+            {
+                "n_concepts": between(1, CONCEPTS),
+                "layout": record({"grid": list_of(between(1, GRID), 2)}),
+            }
         ),
-        "models": list_of(_MODEL),
-        "files": map_of(record({"sha256": text, "bytes": count})),
-        "packages": map_of(text),
+        "models": at_most(MODELS, list_of(_MODEL)),
+        "files": at_most(FILES, map_of(record({"sha256": title, "bytes": count}))),
+        "packages": at_most(FILES, map_of(text)),
     },
     {
         "created_with": text,
@@ -216,17 +231,32 @@ def manifest_faults(value: Mapping[str, Any]) -> Iterator[str]:
             f"{SCHEMA_VERSION}: use the version of blindspots_hub that wrote it"
         )
         return
-    found = list(_MANIFEST(value, MANIFEST))
-    yield from found
-    if found:
-        return
-    for name in value["files"]:
+    yield from _MANIFEST(value, MANIFEST)
+    files, models = value.get("files"), value.get("models")
+    for name in files if isinstance(files, dict) else ():
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\\" in name:
-            yield f"{MANIFEST} names {name!r}, which lies outside the bundle"
-    names = [model["name"] for model in value["models"]]
-    for name in dict.fromkeys(names):
-        if name in ("", NATURAL) or "/" in name or "\\" in name or name.startswith("."):
-            yield f"{MANIFEST} has a model called {name!r}, which is not allowed"
-        if names.count(name) > 1:
-            yield f"{MANIFEST} has two models called {name!r}"
+            yield f"{MANIFEST} names {name[:200]!r}, which lies outside the bundle"
+        elif (
+            path.as_posix() != name
+            or not name.isprintable()
+            or ":" in path.parts[0]
+            or len(name) > LONGEST_PATH
+        ):
+            yield f"{MANIFEST} names {name[:200]!r}, which is no plain path"
+    named = Counter(
+        model["name"]
+        for model in (models if isinstance(models, list) else ())
+        if isinstance(model, dict) and isinstance(model.get("name"), str)
+    )
+    for name, times in named.items():
+        if (
+            name in ("", NATURAL)
+            or not name.isprintable()
+            or set("/\\:") & set(name)
+            or name.startswith(".")
+            or len(name) > NAME
+        ):
+            yield f"{MANIFEST} has a model called {name[:60]!r}, which is not allowed"
+        if times > 1:
+            yield f"{MANIFEST} has two models called {name[:60]!r}"

@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.schema import TableSpec
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
+from blindspots_hub.utils.sink import sink
 
 
 def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
@@ -34,8 +35,8 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
         for spec, table in tables.items():
             schema = spec.schema.with_metadata(table.schema.metadata)
             path = table_path(root, spec)
-            with atomic(path) as partial:
-                pq.write_table(table.cast(schema), partial, **PARQUET)
+            with atomic(path) as partial, sink(partial) as file:
+                pq.write_table(table.cast(schema), file, **PARQUET)
             files[spec.path] = FileEntry(sha256_file(path), path.stat().st_size)
         changed = replace(manifest, files=files, results=results)
         write_json(root / MANIFEST, changed.to_json())

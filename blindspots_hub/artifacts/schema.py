@@ -416,9 +416,9 @@ is scored.
 
 def major(version: object) -> int | None:
     """The major of a manifest's `schema_version`; None where this program cannot read it."""
-    if version == 1:
+    if version == 1 and not isinstance(version, bool):
         return 1
-    found = re.fullmatch(r"([1-9]\d*)\.\d+", version) if isinstance(version, str) else None
+    found = re.fullmatch(r"([1-9]\d{0,8})\.\d{1,9}", version) if isinstance(version, str) else None
     known = int(SCHEMA_VERSION.split(".")[0])
     return int(found[1]) if found and int(found[1]) <= known else None
 

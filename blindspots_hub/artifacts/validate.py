@@ -1,16 +1,26 @@
-"""Validation of a bundle: all faults at once, in words."""
+"""Validation of a bundle: all faults at once, in words.
+
+What a bundle holds comes from elsewhere. So it is looked at in an order in which nothing is trusted
+before it was checked: names and kinds of files, the manifest, sizes and hashes, headers, and only
+then contents, each within limits (`limits`). A fault in one file hides none in another.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from blindspots_hub.artifacts.heatmaps import Heatmaps
+from blindspots_hub.artifacts.inventory import (
+    folder_faults,
+    of_later_minor,
+    regular_size,
+    unknown_files,
+)
 from blindspots_hub.artifacts.layout import (
+    BACKBONE,
     DELTAS_PART,
+    FINDINGS,
     MANIFEST,
     NATURAL,
     SAE,
@@ -21,7 +31,10 @@ from blindspots_hub.artifacts.layout import (
     part_of,
     table_path,
 )
-from blindspots_hub.artifacts.manifest import FileEntry, Manifest, manifest_faults
+from blindspots_hub.artifacts.limits import FILES, LONGEST_PATH, MANIFEST_BYTES, SMALL_FINDINGS
+from blindspots_hub.artifacts.manifest import manifest_faults
+from blindspots_hub.artifacts.network_checks import network_faults
+from blindspots_hub.artifacts.parquet_bounds import Unreadable, open_bounded
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
@@ -36,177 +49,199 @@ from blindspots_hub.artifacts.schema import (
     TableSpec,
     major,
 )
+from blindspots_hub.artifacts.sparse_checks import energy_faults, feature_faults, heatmap_faults
+from blindspots_hub.artifacts.table_faults import Tables
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.utils.files import read_json, sha256_file
 
-SINGLE = (PAIRS, NATURAL_IMAGES, CONCEPTS, THUMBNAILS)
-"""Tables of which a bundle has one, not one a model."""
+SINGLE = (NATURAL_IMAGES, PAIRS, CONCEPTS, THUMBNAILS)
+"""Tables of which a bundle has one, not one a model; what others refer to comes first."""
+
+OF_A_MODEL = (PAIR_DISTANCES, GENERATIONS, DELTAS)
+"""Tables of which a bundle has one a model, in that order."""
 
 
-def faults(root: Path, parts: Collection[str] | None = None) -> list[str]:
+def faults(root: Path, parts: Collection[str] | None = None, strict: bool = False) -> list[str]:
     """Everything that is wrong with the bundle at `root`, a sentence each; empty if it is whole.
 
-    `parts` are the parts that must be there, None all that the manifest names; the others are not
-    looked at.
+    `parts` are the parts that must be there, None all that the manifest names; the contents of the
+    others are not looked at. `strict` also tells of files beside the parts that are none of a
+    bundle's.
 
-    Checks the manifest, the sha256 and size of every file, the schema of every table, and that
-    tables and sparse files agree with one another.
+    Checks that there are no links, pipes and unlisted files, the manifest, size and sha256 of every
+    file, every column's type, range, nulls and references, and that sparse files, networks'
+    configurations and tables agree with one another.
     """
     if not root.is_dir():
         return [f"{root} is not a folder"]
+    size = regular_size(root / MANIFEST)
+    if size is None:
+        told = "is a link, a pipe or a folder" if (root / MANIFEST).is_symlink() else "is missing"
+        there = (root / MANIFEST).exists() and told == "is missing"
+        return [f"{root / MANIFEST} {'is no file' if there else told}: check the folder's name."]
+    if size > MANIFEST_BYTES:
+        return [f"{MANIFEST} has {size:,} bytes, of {MANIFEST_BYTES:,} at most"]
     try:
         read = read_json(root / MANIFEST)
     except BlindspotsError as error:
         return [str(error)]
-    found = list(manifest_faults(read))
-    if found:
-        return found
-    manifest = Manifest.from_json(read)
-    asked = {part_of(name) for name in manifest.files} if parts is None else {*parts}
-    asked.add(DELTAS_PART)
-    found += _file_faults(root, manifest.files, asked)
-    if not found:  # contents are read only where the bytes are what the manifest says
-        found += _content_faults(root, manifest, asked)
-    return found
+    if major(read.get("schema_version", "2.0")) is None:
+        return list(manifest_faults(read))
+    return list(dict.fromkeys(_faults(root, read, parts, strict)))
 
 
-def _file_faults(
-    root: Path, files: Mapping[str, FileEntry], parts: Collection[str]
+def _faults(
+    root: Path, manifest: Mapping[str, Any], parts: Collection[str] | None, strict: bool
 ) -> Iterator[str]:
-    for name, expected in sorted(files.items()):
-        path = root / name
-        if part_of(name) not in parts:
-            continue
-        if not path.is_file():
-            yield f"{name} is missing"
-        elif (size := path.stat().st_size) != expected.bytes:
-            yield f"{name} has {size:,} bytes instead of {expected.bytes:,}"
-        elif sha256_file(path) != expected.sha256:
-            yield f"{name} was altered: its sha256 is not the manifest's"
-    listed = {f"{SAE}/config.json", *(spec.path for spec in SINGLE)}
-    for name in sorted(listed - set(files)):
-        yield f"{name} is not in the manifest"
+    wrong = list(manifest_faults(manifest))
+    yield from wrong
+    files = manifest.get("files")
+    if not isinstance(files, dict) or len(files) > FILES:
+        return
+    listed = {
+        name: one
+        for name, one in files.items()
+        if isinstance(one, dict)
+        and isinstance(one.get("sha256"), str)
+        and type(one.get("bytes")) is int
+        and is_plain_path(name)
+    }
+    yield from folder_faults(root, files, strict)
+    asked = {part_of(name) for name in listed} if parts is None else {*parts}
+    asked.add(DELTAS_PART)
+    broken = set()
+    for name, entry in sorted(listed.items()):
+        if part_of(name) in asked and (fault := _file_fault(root, name, entry)):
+            broken.add(name)
+            yield fault
+    if wrong:
+        return  # what contents are held against is not known
+    yield from _content_faults(root, manifest, listed, asked, broken)
 
 
-def _content_faults(root: Path, manifest: Manifest, parts: Collection[str]) -> Iterator[str]:
-    n_concepts = manifest.concept_space["n_concepts"]
-    first = major(manifest.schema_version) == 1
-    models = [model.name for model in manifest.models]
-    rows: dict[tuple[str, str | None], int] = {}
-    tables: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
-    tables += [(t, m) for m in models for t in (GENERATIONS, DELTAS, PAIR_DISTANCES)]
-    for spec, model in tables:
-        if part_of(spec.path) not in parts:
-            continue
+def is_plain_path(name: str) -> bool:
+    """Whether a name in a manifest is a path below the bundle, written in the one way it can be."""
+    parts = name.split("/")
+    return (
+        0 < len(name) <= LONGEST_PATH
+        and name.isprintable()
+        and "\\" not in name
+        and ":" not in parts[0]
+        and all(part not in ("", ".", "..") for part in parts)
+    )
+
+
+def _file_fault(root: Path, name: str, entry: Mapping[str, Any]) -> str | None:
+    path = root / name
+    if any((root / Path(*path.relative_to(root).parts[:n])).is_symlink() for n in (1, 2)):
+        return f"{name} lies behind a link, and a bundle has none"
+    size = regular_size(path)
+    if size is None:
+        return None if path.exists() or path.is_symlink() else f"{name} is missing"
+    if size != entry["bytes"]:
+        return f"{name} has {size:,} bytes instead of {entry['bytes']:,}"
+    try:
+        if sha256_file(path) != entry["sha256"]:
+            return f"{name} was altered: its sha256 is not the manifest's"
+    except OSError as error:
+        return f"{name} cannot be read ({error.strerror})"
+    return None
+
+
+def _content_faults(
+    root: Path,
+    manifest: Mapping[str, Any],
+    listed: Collection[str],
+    parts: Collection[str],
+    broken: Collection[str],
+) -> Iterator[str]:
+    n_concepts = manifest["concept_space"]["n_concepts"]
+    first = major(manifest["schema_version"]) == 1
+    entries = {model["name"]: model for model in manifest["models"]}
+    models = list(entries)
+    later = of_later_minor(manifest["schema_version"])
+    if not later:
+        for name in unknown_files(listed, models):
+            yield f"{name} has no place in a bundle: {MANIFEST} names it, and nothing reads it"
+
+    def whole(path: Path) -> bool:
+        """Whether a file is there as the manifest says."""
+        name = path.relative_to(root).as_posix()
+        return name in listed and name not in broken and regular_size(path) is not None
+
+    needed: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
+    needed += [(t, m) for m in models for t in OF_A_MODEL]
+    optional = [(LABELS, None), *((OWN_NATURAL, model) for model in models)]
+    paired = {name: one["design"] == "paired" for name, one in entries.items()}
+    tables = Tables(root, n_concepts, paired)
+    for spec, model in (*needed, *optional):
         path = table_path(root, spec, model)
         name = path.relative_to(root).as_posix()
-        if not path.is_file():
-            yield f"{name} is missing, though {MANIFEST} lists model {model!r}"
-            continue
-        try:
-            file = pq.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
-            yield f"{name} is not a parquet file ({error})"
-            continue
-        columns = DELTAS_1 if spec is DELTAS and first else spec
-        yield from _schema_faults(name, columns, file.schema_arrow)
-        rows[spec.path, model] = file.metadata.num_rows
-        if spec in (CONCEPTS, DELTAS) and file.metadata.num_rows != n_concepts:
-            yield f"{name} has {file.metadata.num_rows} rows for {n_concepts} concepts"
-    if LABELS.path in manifest.files:
-        yield from _label_faults(root, n_concepts)
-    for model in models:
-        yield from _own_natural_faults(root, manifest, model)
-    for source in [NATURAL, *models]:
-        key = (NATURAL_IMAGES.path, None) if source == NATURAL else (PAIR_DISTANCES.path, source)
-        yield from _sparse_faults(root, source, n_concepts, rows.get(key))
-        path = generation_energies_path(root, source)
-        if path.is_file() and key in rows:
-            yield from _generation_faults(path, n_concepts, rows[key])
-    counts = {
-        NATURAL: rows.get((NATURAL_IMAGES.path, None)),
-        **{model: rows.get((PAIR_DISTANCES.path, model)) for model in models},
-    }
-    yield from _feature_faults(root, counts)
+        if name not in listed and (spec, model) not in optional:
+            of = "" if model is None else f", though it has the model {model!r}"
+            yield f"{name} is not in the manifest{of}"
+        elif part_of(name) in parts and whole(path):
+            columns = DELTAS_1 if spec is DELTAS and first else spec
+            yield from tables.check(columns, model, (spec, model) in optional and later)
+    yield from tables.references(models, "pairs" in parts, "generations" in parts)
+    yield from _row_faults(entries, tables)
+    yield from _sparse_faults(root, manifest, tables, whole, listed)
+    if f"{SAE}/config.json" not in listed:
+        yield f"{SAE}/config.json is not in the manifest"
+    for part in (SAE, BACKBONE):
+        if part in parts:
+            own = {n for n in listed if part_of(n) == part and whole(root / n)}
+            yield from network_faults(root, part, own, manifest["concept_space"])
+    for name in sorted(listed):
+        if name.startswith(f"{FINDINGS}/") and whole(root / name):
+            try:
+                open_bounded(root / name, SMALL_FINDINGS)
+            except Unreadable as error:
+                yield f"{name} {error}"
 
 
-def _feature_faults(root: Path, counts: Mapping[str, int | None]) -> Iterator[str]:
+def _row_faults(entries: Mapping[str, Mapping[str, Any]], tables: Tables) -> Iterator[str]:
+    for name, entry in entries.items():
+        rows = tables.rows.get((PAIR_DISTANCES.path, name))
+        if rows is not None and rows != entry["pairs"]:
+            yield f"{MANIFEST} says {entry['pairs']:,} pairs of {name}, its table has {rows:,}"
+
+
+def _sparse_faults(
+    root: Path,
+    manifest: Mapping[str, Any],
+    tables: Tables,
+    whole: Any,
+    listed: Collection[str],
+) -> Iterator[str]:
+    n_concepts = manifest["concept_space"]["n_concepts"]
+    grid = manifest["concept_space"]["layout"]["grid"]
     widths: dict[str, int] = {}
-    for source, rows in counts.items():
-        path = features_path(root, source)
-        if not path.is_file():
-            continue
-        try:
-            features = ImageFeatures.load(path)
-        except BlindspotsError as error:
-            yield str(error)
-            continue
-        widths[source] = features.width
-        if rows is not None and features.n_images != rows:
-            yield f"features of {source} have {features.n_images} rows, its table has {rows}"
+    for source in (NATURAL, *(model["name"] for model in manifest["models"])):
+        spec, model = (NATURAL_IMAGES, None) if source == NATURAL else (PAIR_DISTANCES, source)
+        rows = tables.rows.get((spec.path, model))
+        paths = [place(root, source) for place in (energies_path, heatmaps_path)]
+        for path in paths:
+            name = path.relative_to(root).as_posix()
+            if name not in listed:
+                yield f"{name} is not in the manifest"
+        energies, heatmaps = paths
+        if whole(energies):
+            name = energies.relative_to(root).as_posix()
+            yield from energy_faults(energies, name, n_concepts, rows)
+        if whole(heatmaps):
+            name = heatmaps.relative_to(root).as_posix()
+            yield from heatmap_faults(heatmaps, name, n_concepts, rows, grid[0] * grid[1])
+        if whole(path := generation_energies_path(root, source)) and rows is not None:
+            name = path.relative_to(root).as_posix()
+            yield from energy_faults(path, name, n_concepts, None, rows)
+        if whole(path := features_path(root, source)):
+            name = path.relative_to(root).as_posix()
+            for fault, width in feature_faults(path, name, rows):
+                if width >= 0:
+                    widths[source] = width
+                if fault:
+                    yield fault
     if len({*widths.values()}) > 1:
         told = ", ".join(f"{source} {width}" for source, width in widths.items())
         yield f"features differ in width ({told}), though they are of one backbone"
-
-
-def _generation_faults(path: Path, n_concepts: int, pairs: int) -> Iterator[str]:
-    try:
-        found = GenerationEnergies.load(path, pairs).energies.n_concepts
-    except BlindspotsError as error:
-        yield str(error)
-        return
-    if found != n_concepts:
-        yield f"{path} has {found} concepts instead of {n_concepts}"
-
-
-def _label_faults(root: Path, n_concepts: int) -> Iterator[str]:
-    """Names in another form are those of another version, and are passed over."""
-    try:
-        concepts = pq.read_table(table_path(root, LABELS)).column("concept").to_numpy()
-    except (pa.ArrowException, OSError, KeyError) as error:
-        yield f"{LABELS.path} is not a table of labels ({error})"
-        return
-    if len(concepts) and not (concepts.min() >= 0 and concepts.max() < n_concepts):
-        yield f"{LABELS.path} names a concept that is none of the {n_concepts}"
-
-
-def _own_natural_faults(root: Path, manifest: Manifest, model: str) -> Iterator[str]:
-    name = OWN_NATURAL.path.format(model=model)
-    if name not in manifest.files:
-        return
-    try:
-        own = pq.read_table(root / name)["pair_id"].to_pylist()
-    except (pa.ArrowException, OSError, KeyError) as error:
-        yield f"{name} is not a table of natural images ({error})"
-        return
-    there = pq.read_table(table_path(root, NATURAL_IMAGES), columns=["pair_id"])["pair_id"]
-    if missing := sorted(set(own) - set(there.to_pylist())):
-        yield f"{name} names {missing[0]!r}, which {NATURAL_IMAGES.path} does not have"
-
-
-def _schema_faults(name: str, spec: TableSpec, schema: pa.Schema) -> Iterator[str]:
-    for column in spec.columns:
-        index = schema.get_field_index(column.name)
-        if index < 0 and column.optional:
-            continue
-        if index < 0:
-            yield f"{name} lacks the column {column.name!r}"
-        elif schema.field(index).type != column.type:
-            kind = schema.field(index).type
-            yield f"{name}: column {column.name!r} is {kind} instead of {column.type}"
-
-
-def _sparse_faults(root: Path, source: str, n_concepts: int, rows: int | None) -> Iterator[str]:
-    try:
-        energies = ImageEnergies.load(energies_path(root, source))
-        Heatmaps.load(heatmaps_path(root, source))
-    except BlindspotsError as error:
-        yield str(error)
-        return
-    if energies.n_concepts != n_concepts:
-        yield f"energies of {source} have {energies.n_concepts} concepts instead of {n_concepts}"
-    if rows is not None and energies.n_images != rows:
-        yield f"energies of {source} have {energies.n_images} images for {rows} rows of its table"

@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
-from blindspots_hub.artifacts.layout import CARD, IMAGES, LOCK, MANIFEST, of_results, table_path
+from blindspots_hub.artifacts.inventory import regular_size
+from blindspots_hub.artifacts.layout import MANIFEST, PARTS, is_known, of_results, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
 from blindspots_hub.utils.files import atomic, json_bytes, sha256_file, write_json
+from blindspots_hub.utils.sink import sink
 
 PACKAGES = (
     "torch",
@@ -66,7 +68,8 @@ def write_table(
     first = pa.Table.from_batches([], spec.schema) if first is None else _table(spec, first)
     with (
         atomic(table_path(root, spec, model)) as partial,
-        pq.ParquetWriter(partial, first.schema, **PARQUET) as writer,
+        sink(partial) as file,
+        pq.ParquetWriter(file, first.schema, **PARQUET) as writer,
     ):
         writer.write_table(first)
         for block in blocks:
@@ -83,18 +86,20 @@ def _table(spec: TableSpec, columns: Columns) -> pa.Table:
 
 
 def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
-    """Write the card and `bundle.json`: `fields`, and sha256 and size of every file under `root`.
+    """Write the card and `bundle.json`: `fields`, and sha256 and size of every file of the bundle.
 
-    Written last, so that a folder with a manifest is a whole bundle. Hidden files and folders (work
-    in progress) and the store of generated images do not belong to a bundle; cards do, but are not
-    vouched for. Where there are labels or findings, `results` is the sha256 of the manifest without
-    them, unless it is given.
+    Written last, so that a folder with a manifest is a whole bundle. What has no place in a bundle
+    (`layout.is_known`), hidden folders and the store of generated images do not belong to it, nor
+    does a link; cards do, but are not vouched for. Where there are labels or findings, `results` is
+    the sha256 of the manifest without them, unless it is given.
     """
+    models = [str(model["name"]) for model in fields.get("models", ())]
     files = {}
-    for path in sorted(root.rglob("*")):
-        name = path.relative_to(root)
-        if path.is_file() and name.name not in (MANIFEST, CARD, LOCK) and not _beside(name):
-            files[name.as_posix()] = FileEntry(sha256_file(path), path.stat().st_size)
+    for part in PARTS:
+        for path in sorted((root / part).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            if is_known(name, models) and regular_size(path) is not None:
+                files[name] = FileEntry(sha256_file(path), path.stat().st_size)
     given = {
         "schema_version": SCHEMA_VERSION,
         "created_with": f"blindspots_hub {blindspots_hub.__version__}",
@@ -110,10 +115,6 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
     write_bundle_card(root, manifest)
     write_json(root / MANIFEST, manifest.to_json())
     return manifest
-
-
-def _beside(name: Path) -> bool:
-    return name.parts[0] == IMAGES or any(part.startswith(".") for part in name.parts)
 
 
 def _version(package: str) -> str | None:

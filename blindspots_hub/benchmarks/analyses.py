@@ -9,7 +9,7 @@ from pathlib import Path
 from blindspots_hub import paper
 from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.benchmarks import memory
-from blindspots_hub.benchmarks.harness import Report, Row, this_machine, unmeasured
+from blindspots_hub.benchmarks.harness import Report, Row, Verdict, this_machine, unmeasured
 from blindspots_hub.progress import Event, Work
 
 SECONDS = 60.0
@@ -55,5 +55,5 @@ def _row(name: str, found: dict[str, float], judged: bool) -> Row:
         return unmeasured(name, "the bundle lacks what it needs", goal)
     measured = f"{found['seconds']:.1f} s, {found['peak'] / 2**30:.2f} GiB"
     held = found["seconds"] <= SECONDS and found["peak"] <= MEMORY
-    verdict = ("held" if held else "missed") if judged else "not judged"
-    return Row(name, measured, goal, verdict, found["seconds"], dict(found))  # type: ignore[arg-type]
+    verdict: Verdict = ("held" if held else "missed") if judged else "not judged"
+    return Row(name, measured, goal, verdict, found["seconds"], dict(found))

@@ -229,7 +229,7 @@ def validate(folder: Annotated[Path, typer.Argument(help="A bundle.")]) -> None:
     """Check a bundle and list everything that is wrong with it; exits with 1 if anything is."""
     from blindspots_hub.artifacts.validate import faults
 
-    found = faults(folder)
+    found = faults(folder, strict=True)
     for fault in found:
         typer.echo(fault)
     if found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image, features
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import printable
+from blindspots_hub.utils.passing import again
 
 MAX_PIXELS = 64_000_000
 """Images of more pixels are refused, from the header, before anything is decoded."""
@@ -46,10 +48,6 @@ _UPRIGHT = {
 _ORIENTATION = 0x0112
 
 
-class FileAway(BlindspotsError):
-    """A file that cannot be read now: a disk that comes back has it again, so it is tried again."""
-
-
 def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
     """Decode an image file into RGB, upright and opaque, with no metadata left.
 
@@ -59,7 +57,7 @@ def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
     are dropped, not applied. Of EXIF only the orientation is read.
 
     Raises `BlindspotsError` where the file is empty, truncated, no image, larger than `MAX_BYTES`,
-    of more than `MAX_PIXELS`, or thinner than 1 : `MAX_ASPECT`; `FileAway` where it cannot be read.
+    of more than `MAX_PIXELS`, or thinner than 1 : `MAX_ASPECT`; `PassingFault` if its disk is away.
     """
     name = _name(source, where)
     image = _header(_content(source, name), name)
@@ -76,12 +74,15 @@ def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
 
 
 def read_image(path: Path) -> bytes:
-    """Content of an image file, cut just above `MAX_BYTES`; `FileAway` where it cannot be read."""
+    """Content of an image file, cut just above `MAX_BYTES`.
+
+    One that is away for a moment is tried again. Raises `PassingFault` where its disk stays away,
+    another `BlindspotsError` where the file itself cannot be read.
+    """
     try:
-        with open(path, "rb") as handle:
-            return handle.read(MAX_BYTES + 1)
+        return again(partial(_first_bytes, path), path)
     except OSError as error:
-        raise FileAway(
+        raise BlindspotsError(
             f"{printable(str(path))} cannot be read ({error.strerror}): check its name and your "
             "rights."
         ) from error
@@ -144,6 +145,12 @@ def _content(source: Path | bytes, name: str) -> bytes:
             f"{name} is larger than {MAX_BYTES >> 20} MiB: shrink the image or remove it."
         )
     return content
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Content of a file, cut just above the bound."""
+    with open(path, "rb") as handle:
+        return handle.read(MAX_BYTES + 1)
 
 
 def _header(content: bytes, name: str) -> Image.Image:

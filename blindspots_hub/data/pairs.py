@@ -18,13 +18,14 @@ from blindspots_hub.data.identity import (
     pair_id,
     pair_seed,
 )
-from blindspots_hub.data.images import MAX_BYTES, FileAway, image_size
+from blindspots_hub.data.images import MAX_BYTES, image_size
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.data.pair_rows import TRIED, LeftOut, Row, rows_of
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.paper import PAIRS
 from blindspots_hub.progress import Event, Work, drive
 from blindspots_hub.utils.files import printable
+from blindspots_hub.utils.passing import again
 
 __all__ = [
     "MAX_CAPTION",
@@ -103,13 +104,8 @@ class PairSource:
         if pair_id not in self._files:
             return self._spool.read(pair_id)
         path = self._files[pair_id]
-        content = _read(path)
-        if content is None:
-            raise FileAway(
-                f"{path} was there when the run began and cannot be read now: see that its disk "
-                "is there, and start again; what is done is kept."
-            )
-        if _id(self._captions[pair_id], content) != pair_id:
+        content = _read(path, gone_passes=True)
+        if content is None or _id(self._captions[pair_id], content) != pair_id:
             raise BlindspotsError(
                 f"{path} has changed or gone since the run began: leave the images alone while "
                 "they are measured, and start again."
@@ -252,11 +248,19 @@ def _id(caption: str, content: bytes) -> str:
     return pair_id(caption, content)
 
 
-def _read(path: Path) -> bytes | None:
-    """Content of an image file, cut just above the bound that `image_size` refuses."""
-    try:
+def _read(path: Path, gone_passes: bool = False) -> bytes | None:
+    """Content of an image file, cut just above the bound that `image_size` refuses.
+
+    None where there is no such file, which with `gone_passes` is found out by trying again. Raises
+    `PassingFault` where its disk does not answer.
+    """
+
+    def content() -> bytes:
         with open(path, "rb") as handle:
             return handle.read(MAX_BYTES + 1)
+
+    try:
+        return again(content, path, gone_passes)
     except OSError:
         return None
 

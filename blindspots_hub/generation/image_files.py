@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +50,19 @@ class SingleImages:
         self.folder, self._suffix = folder, suffix
 
     def has(self, name: str) -> bool:
-        """Whether the image of this name, or that there is none, is kept."""
-        try:
-            return not self._record(name)["has_image"] or self._file(name).is_file()
-        except (OSError, ValueError, KeyError):
-            return False
+        """Whether the image of this name, or that there is none, is kept and whole."""
+        return self.get(name) is not None
 
     def get(self, name: str) -> GeneratedImage | None:
         """The image of this name if it is whole, else None."""
         try:
             record = self._record(name)
             content = self._file(name).read_bytes() if record["has_image"] else None
+            if content is not None and sha256(content).hexdigest() != record["sha256"]:
+                return None  # damaged: it is made anew
             flags = tuple(record["flags"])
             return GeneratedImage(content, record["seed"], flags, record["status"])
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, name: str, found: GeneratedImage) -> None:
@@ -71,6 +71,7 @@ class SingleImages:
             write_bytes(self._file(name), found.content)
         record = {
             "has_image": found.content is not None,
+            "sha256": None if found.content is None else sha256(found.content).hexdigest(),
             "seed": found.seed,
             "flags": list(found.flags),
             "status": found.status,

@@ -10,6 +10,7 @@ from typing import Any
 
 from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.access import OWNER, Access
 from blindspots_hub.generation.settings import GenerationSettings
 from blindspots_hub.utils.files import near_name, public_name
 
@@ -37,6 +38,8 @@ class KnownModel:
     licence: str | None = None
     """Licence identifier as its card gives it; None where nobody has told."""
     note: str = ""
+    access: Access = field(default=OWNER, repr=False, compare=False)
+    """For whom it is loaded; no part of what it is."""
 
     @property
     def is_local(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.foreign import SINGLE, check_foreign, own_code
 from blindspots_hub.generation.models import PIPELINE_CLASSES
 from blindspots_hub.utils.files import fingerprint, read_json, sha256_file
 from blindspots_hub.utils.hub_probe import hub_reachable
@@ -62,8 +63,14 @@ def revision_of(folder: Path) -> str:
 
 
 def check_safe(folder: Path, source: str) -> None:
-    """Raise `BlindspotsError` where a pipeline brings code along, or weights only as a pickle."""
+    """Raise `BlindspotsError` where a pipeline brings code along, or weights only as a pickle.
+
+    Also where its configurations name other code, quantisers, kernels or files elsewhere, or ask
+    for more than its weights hold (`foreign`).
+    """
     import diffusers
+
+    check_foreign(folder, source)
 
     own = {cls.__module__.partition(".")[0] for cls in PIPELINE_CLASSES.values()}
     for name, library in _parts(folder):
@@ -85,14 +92,6 @@ def check_safe(folder: Path, source: str) -> None:
             )
 
 
-def own_code(source: str) -> BlindspotsError:
-    """The refusal of a pipeline that names classes from anywhere but the known libraries."""
-    return BlindspotsError(
-        f"{source} brings Python code of its own, which is never run: "
-        "give a pipeline made of diffusers' and transformers' own classes."
-    )
-
-
 def missing_file(folder: Path) -> str | None:
     """A file that the pipeline in `folder` needs and lacks, relative to it; None if it is whole.
 
@@ -102,11 +101,15 @@ def missing_file(folder: Path) -> str | None:
         return None  # a flat layout: its parts have no folders, and diffusers knows the files
     for name, _ in _parts(folder):
         part = folder / name
+        if not SINGLE.fullmatch(name):
+            continue  # refused elsewhere; whether there is such a place is nobody's business
         if not part.is_dir():
             return f"{name}/"
         index = next(part.glob("*.safetensors.index*.json"), None)  # …index.fp16.json, too
         if index is not None:
-            shards = set(read_json(index).get("weight_map", {}).values())
+            named = read_json(index).get("weight_map", {})
+            shards = {one for one in named.values() if isinstance(one, str)}
+            shards = {one for one in shards if SINGLE.fullmatch(one)}
         elif (part / "config.json").is_file():
             shards = {path.name for path in part.glob("*.safetensors")}
         else:

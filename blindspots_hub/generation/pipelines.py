@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.access import OWNER, Access
+from blindspots_hub.generation.foreign import check_part, own_code
 from blindspots_hub.generation.models import PIPELINE_CLASSES, KnownModel
 from blindspots_hub.generation.pipeline_files import (
     INDEX,
     check_safe,
     local_first,
     missing_file,
-    own_code,
     revision_of,
     snapshot_sha,
 )
+from blindspots_hub.generation.rehearsal import no_remote_code, rehearse
 from blindspots_hub.generation.settings import GenerationSettings
 from blindspots_hub.generation.weights import (
     own_dtype,
@@ -57,14 +59,16 @@ class LoadedPipeline:
 
 def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
     """Load `model` for `device`; see `generate.load_pipeline` for what is checked and raised."""
-    with _told(model.source, device), _quiet():
+    with _told(model.source, device), _quiet(), no_remote_code():
         cls, folder = _fetch(model)
         check_safe(folder, model.source)
         if (missing := missing_file(folder)) is not None:
             raise BlindspotsError(
                 f"{model.source} is incomplete ({missing} is missing): copy or save it again."
             )
-        joined = _join(cls, folder)
+        if model.access.bounded:
+            rehearse(folder, model.source)
+        joined = _join(cls, folder, model.access)
         dtype, note = run_as(own_dtype(folder), device)
         if model.settings.dtype is not None:
             dtype, note = model.settings.dtype, ""
@@ -77,6 +81,7 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
             use_safetensors=True,
             local_files_only=True,
             variant=variant_of(folder),
+            trust_remote_code=False,
             **_dtype(dtype),
             **modules,
         )
@@ -154,22 +159,36 @@ def _fetch(model: KnownModel) -> tuple[Any, Path]:
     index = local_first(
         model.source,
         lambda local: Path(
-            hf_hub_download(model.source, INDEX, revision=model.revision, local_files_only=local)
+            hf_hub_download(
+                model.source,
+                INDEX,
+                revision=model.revision,
+                local_files_only=local,
+                token=model.access.token,
+                cache_dir=model.access.cache,
+            )
         ),
     )
     cls = _pipeline_class(index, model)
     # The commit that model_index.json came from, so that a push in between cannot mix two.
     revision = snapshot_sha(index.parent)
-    return cls, _download(cls, model.source, revision)
+    return cls, _download(cls, model.source, revision, model.access)
 
 
-def _download(cls: Any, source: str, revision: str | None) -> Path:
+def _download(cls: Any, source: str, revision: str | None, access: Access = OWNER) -> Path:
     """Folder of a Hub pipeline, whole and in the cache."""
 
     def attempt(local: bool) -> Path:
         missing: Exception | None = None
         for variant in (None, "fp16"):  # many repositories hold nothing but the second
-            options = {"revision": revision, "variant": variant, "local_files_only": local}
+            options = {
+                "revision": revision,
+                "variant": variant,
+                "local_files_only": local,
+                "token": access.token,
+                "cache_dir": access.cache,
+                "trust_remote_code": False,
+            }
             try:
                 folder = Path(cls.download(source, use_safetensors=True, **options))
             except (OSError, ValueError) as error:  # no weights without, or with, that variant
@@ -185,10 +204,15 @@ def _download(cls: Any, source: str, revision: str | None) -> Path:
     return local_first(source, attempt)
 
 
-def _join(cls: Any, folder: Path) -> dict[str, str]:
+def _join(cls: Any, folder: Path, access: Access) -> dict[str, str]:
     """Put the pipelines that `cls` joins with `folder` into the cache; their ids and revisions."""
     if not cls._load_connected_pipes:
         return {}
+    if access.bounded:
+        raise BlindspotsError(
+            f"A {cls.__name__} is joined with pipelines that its card names, which this page does "
+            "not load for visitors: evaluate it on your own machine."
+        )
     from diffusers import DiffusionPipeline
     from huggingface_hub import ModelCard
 
@@ -196,6 +220,8 @@ def _join(cls: Any, folder: Path) -> dict[str, str]:
     for prior in getattr(ModelCard.load(folder / "README.md").data, "prior", None) or ():
         part = _download(DiffusionPipeline, prior, None)
         check_safe(part, prior)
+        if (missing := missing_file(part)) is not None:
+            raise BlindspotsError(f"{prior} is incomplete ({missing} is missing): fetch it again.")
         joined[prior] = revision_of(part)
     return joined
 
@@ -258,6 +284,7 @@ def _load_unet(source: str, dtype: str) -> tuple[Any, str]:
 
         folder = local_first(source, attempt)
     files = weights_of(folder / "unet")
+    check_part(folder / "unet", "unet", "model", source)
     unet = UNet2DConditionModel.from_pretrained(
         folder,
         subfolder="unet",

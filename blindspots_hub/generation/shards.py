@@ -16,6 +16,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.image_files import GeneratedImage
 from blindspots_hub.generation.plan import Plan
 from blindspots_hub.utils.files import atomic
+from blindspots_hub.utils.sink import sink
 
 PLAN = b"plan"
 """Key of a file's metadata: the fingerprint of the plan that it was written by."""
@@ -52,10 +53,10 @@ def write_shard(
         metadata[_FAILED] = str(failed).encode()
     schema = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()], metadata=metadata)
     rows = [_row(plan, name, found) for name, found in zip(names, images, strict=True)]
-    with atomic(path) as partial:
+    with atomic(path) as partial, sink(partial) as file:
         pq.write_table(
             pa.Table.from_pylist(rows, schema),
-            partial,
+            file,
             compression="zstd",
             use_content_defined_chunking=True,
         )

@@ -7,6 +7,8 @@ beside, so that a kill loses at most the images in flight.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -41,6 +43,8 @@ _IN_MEMORY = 4
 
 _SHARDS = "*-of-*.parquet"
 
+_log = logging.getLogger(__name__)
+
 
 class GenerationStore:
     """The images of a plan, in a folder; `put` and `pack` are for distinct shards at once."""
@@ -65,11 +69,7 @@ class GenerationStore:
                 f"{folder} holds no generated images (no {ABOUT}): give the folder that `generate` "
                 "wrote."
             )
-        about = read_json(folder / ABOUT)
-        if about.get("format") != FORMAT:
-            raise BlindspotsError(
-                f"{folder} was written by another version of blindspots_hub: use that version."
-            )
+        about = _about(folder)
         paths = [path for path in _shards(folder) if plan_of(path) == about["plan"]]
         if len(paths) != about["shards"]:
             raise BlindspotsError(
@@ -94,7 +94,7 @@ class GenerationStore:
     @property
     def about(self) -> dict[str, Any]:
         """What `ABOUT` says."""
-        return read_json(self.folder / ABOUT)
+        return _about(self.folder)
 
     @property
     def complete(self) -> bool:
@@ -120,6 +120,31 @@ class GenerationStore:
         """Read anew what another process may have changed."""
         self._whole.clear()
         self._read.clear()
+
+    def set_aside_damaged(self) -> Work[None]:
+        """Look at every shard that is there, and set aside those that are not as they were written.
+
+        An event tells of each; its images are then made anew.
+        """
+        members = range(len(self.plan.shards))
+        for shard in members:
+            path = self._path(shard)
+            if not path.is_file():
+                continue
+            try:
+                found = read_shard(path)
+                if set(found) == set(self.plan.shards[shard]) or not self._is_whole(shard):
+                    continue
+            except BlindspotsError as error:
+                _log.warning("%s", error)
+            os.replace(path, path.with_name(f".{path.name}.damaged"))
+            self._whole.discard(shard)
+            yield Event(
+                "look at the images",
+                shard,
+                len(members),
+                {"warning": f"{path.name} was damaged: its images are made anew."},
+            )
 
     def begin(self, name: str, title: str, run: Mapping[str, Any]) -> Work[None]:
         """Make the folder ready for images of this model; before any is `put`, by one process.
@@ -246,6 +271,38 @@ class GenerationStore:
             while len(self._read) > _IN_MEMORY:
                 self._read.popitem(last=False)
             return self._read[shard]
+
+
+_FIELDS: dict[str, type] = {
+    **dict.fromkeys(("name", "title", "plan"), str),
+    **dict.fromkeys(("how", "encoding", "run"), dict),
+    **dict.fromkeys(("seeds", "pairs", "pairs_a_shard", "shards"), int),
+}
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What `ABOUT` in `folder` says; `BlindspotsError` where it cannot be what `begin` wrote."""
+    about = read_json(folder / ABOUT)
+    if about.get("format") != FORMAT:
+        raise BlindspotsError(
+            f"{folder} was written by another version of blindspots_hub: use that version."
+        )
+    wrong = [
+        name
+        for name, kind in _FIELDS.items()
+        if not isinstance(about.get(name), kind) or (kind is int and not 0 < about[name] < 2**40)
+    ]
+    quality = about["encoding"].get("quality") if "encoding" not in wrong else None
+    if not (quality is None or type(quality) is int):
+        wrong.append("encoding")
+    if "how" not in wrong and type(about["how"].get("seed")) is not int:
+        wrong.append("how")
+    if wrong:
+        raise BlindspotsError(
+            f"{folder / ABOUT} does not say what it should of {', '.join(wrong)}: take the folder "
+            "that `generate` wrote."
+        )
+    return about
 
 
 def _shards(folder: Path) -> list[Path]:

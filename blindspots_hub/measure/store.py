@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +20,13 @@ from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.settings import TOKENS
 from blindspots_hub.utils.files import atomic, fingerprint
 
-FORMAT = 3
+FORMAT = 4
 """Of a shard's file; part of its configuration, so that no shard of another one is ever read."""
+
+CHECKSUM = "sha256"
+"""Key of a shard's metadata: the hash of all else that it holds."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -136,10 +143,16 @@ class CodeStore:
         return [self.ids[i : i + step] for i in range(0, len(self.ids), step)]
 
     def has(self, shard: int) -> bool:
-        """Whether shard number `shard` is written and readable."""
+        """Whether shard number `shard` is written and as it was written.
+
+        A damaged one is told in the log and counts for nothing, so that it is made anew.
+        """
         try:
             self._read(shard)
-        except (OSError, ValueError, KeyError):
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError, KeyError) as error:
+            _log.warning("%s is damaged and is made anew (%s).", self._path(shard), error)
             return False
         return True
 
@@ -168,6 +181,7 @@ class CodeStore:
                 tensors[name] = found
         causes = {i: [failure.cause, failure.reason] for i, failure in failed.items()}
         metadata = {"ids": json.dumps(ids), "failed": json.dumps(causes)}
+        metadata[CHECKSUM] = _checksum(tensors, metadata)
         with atomic(self._path(shard)) as partial:
             save_file(tensors, partial, metadata=metadata)
 
@@ -178,7 +192,13 @@ class CodeStore:
         failed: dict[str, Failure] = {}
         parts: list[dict[str, np.ndarray]] = []
         for shard in range(len(self.shards)) if shards is None else shards:
-            shard_ids, stacked, shard_failed, beside = self._read(shard)
+            try:
+                shard_ids, stacked, shard_failed, beside = self._read(shard)
+            except (ValueError, KeyError) as error:
+                raise BlindspotsError(
+                    f"{self._path(shard)} was damaged while the run was under way ({error}): run "
+                    "the same again, it is made anew."
+                ) from error
             step = self.layout.tokens
             codes += [stacked.rows(i * step, (i + 1) * step) for i in range(len(shard_ids))]
             ids += shard_ids
@@ -203,18 +223,30 @@ class CodeStore:
 
         try:
             with safe_open(self._path(shard), framework="np") as file:
-                metadata = file.metadata()
-                indptr, concepts, values = (
-                    file.get_tensor(name) for name in ("indptr", "concepts", "values")
-                )
-                beside = {n: file.get_tensor(n) for n in file.keys() if n in _BESIDE}  # noqa: SIM118
-        except SafetensorError as error:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, UnicodeDecodeError) as error:
             raise ValueError(f"{self._path(shard)}: {error}") from error
+        if metadata.get(CHECKSUM) != _checksum(tensors, metadata):
+            raise ValueError(f"{self._path(shard)} is not as it was written: it is made anew")
+        indptr, concepts, values = (tensors[name] for name in ("indptr", "concepts", "values"))
+        beside = {name: one for name, one in tensors.items() if name in _BESIDE}
         ids = json.loads(metadata["ids"])
         failed = {i: Failure(*told) for i, told in json.loads(metadata["failed"]).items()}
         if set(ids) | set(failed) != set(self.shards[shard]):
             raise ValueError(f"{self._path(shard)} holds other images")
         return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed, beside
+
+
+def _checksum(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
+    """Hex sha256 over what a shard holds, so that a flipped bit is no other result."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}".encode())
+        digest.update(np.ascontiguousarray(tensor).view(np.uint8).data)
+    for key in ("ids", "failed"):
+        digest.update(metadata.get(key, "").encode())
+    return digest.hexdigest()
 
 
 _BESIDE = {"looks": "look", "features": "features"}

@@ -15,7 +15,7 @@ from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.cards.templates import render, write_sae_card
 from blindspots_hub.artifacts.labels import named
-from blindspots_hub.artifacts.layout import BACKBONE, CARD, SAE
+from blindspots_hub.artifacts.layout import BACKBONE, CARD, NETWORK_FILES, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.concepts.backbone import Backbone
@@ -49,7 +49,7 @@ from blindspots_hub.runs.loading import ImageLoader
 from blindspots_hub.runs.request import how_generated, work_folder
 from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.train_sae import ORIGIN
-from blindspots_hub.utils.files import copy_folder, write_bytes
+from blindspots_hub.utils.files import copy_files, write_bytes
 
 CONCEPTS = 512
 """Concepts of the small RA-SAE."""
@@ -263,9 +263,10 @@ def _write(
     drawn: list[_Model],
     factor_labels: list[str],
 ) -> Work[None]:
-    for name in (BACKBONE, SAE):
-        if trained.resolve() != out.resolve():
-            copy_folder(trained / name, out / name)
+    if trained.resolve() != out.resolve():
+        for part, files in NETWORK_FILES.items():
+            own = [f"{part}/{name}" for name in (*files, CARD)]
+            copy_files(trained, out, [name for name in own if (trained / name).is_file()])
     settings = MeasureSettings()
     energies = coded.energies(settings.tokens)
     yield Event("lay out the map", 0, 1)

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.inventory import files_to_copy
 from blindspots_hub.artifacts.layout import (
     BACKBONE,
     GENERATIONS_PART,
@@ -55,7 +56,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.writer import write_manifest, write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import atomic, copy_folder, replace_folder
+from blindspots_hub.utils.files import atomic, copy_files, replace_folder
 
 STAGE = "combine"
 NAMED = 5
@@ -125,7 +126,8 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
     for part in (SAE, BACKBONE):
         if part in first.parts:
             first.require(part)
-            copy_folder(first.root / part, root / part)
+            names = files_to_copy(first.root, first.manifest.files, (part,))
+            copy_files(first.root, root, names)
     write_table(root, PAIRS, merged_pairs(bundles))
     write_table(root, NATURAL_IMAGES, natural.columns())
     write_table(root, CONCEPTS, first.concept_columns)

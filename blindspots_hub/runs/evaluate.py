@@ -8,7 +8,7 @@ bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blindspots_hub import planted
@@ -16,6 +16,7 @@ from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import IMAGES, MANIFEST
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.access import OWNER, Access
 from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.generation.plan import Plan
@@ -55,6 +56,7 @@ def evaluate(
     all_captions: bool = False,
     embed_images: bool = True,
     previews: bool = False,
+    access: Access = OWNER,
 ) -> Work[Bundle]:
     """Evaluate a text-to-image model and return the bundle written to `output_dir`.
 
@@ -82,7 +84,8 @@ def evaluate(
     again with the same arguments it goes on where it stopped. Raises `BlindspotsError` for what the
     user can mend; what was computed before stays in `output_dir`.
 
-    Where `previews` is true events carry small images, for whoever shows them.
+    Where `previews` is true events carry small images, for whoever shows them. `access` says for
+    whom the model is loaded, where that is a visitor of a public page.
     """
     planted.register()
     output_dir = Path(output_dir).resolve()
@@ -93,6 +96,7 @@ def evaluate(
             resolve(model), num_inference_steps, guidance_scale, height, width, dtype
         )
     )
+    known = known and replace(known, access=access)
     base = bundle or load_bundle(planted.BUNDLE)
     source = yield from open_pairs(pairs_from, base, seed, all_captions)
     asked: _Kept | _Planned

@@ -14,7 +14,7 @@ from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
-from blindspots_hub.data.images import FileAway, encode_webp, open_image
+from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.measure.table import count_states, measure
@@ -34,6 +34,7 @@ from blindspots_hub.runs.pairing import Paired, pair_up
 from blindspots_hub.runs.request import Request, work_folder
 from blindspots_hub.runs.session import Session, copy_space
 from blindspots_hub.runs.sources import CaptionedImages
+from blindspots_hub.utils.passing import PassingFault
 
 DRAW = "draw and measure"
 """The long stage: its events carry the images as they come and the counts as they tighten."""
@@ -105,9 +106,9 @@ class Run:
     def _natural(self, pair_id: str) -> Image.Image:
         try:
             content = self.source.image(pair_id)
-        except FileAway:
+        except PassingFault:
             raise
-        except BlindspotsError as error:  # its file has changed since the captions were read
+        except BlindspotsError as error:  # its file has gone since the captions were read
             raise NoImage("missing", str(error)) from error
         if content is None:
             raise NoImage("missing", f"The natural image of pair {pair_id} is not there.")

@@ -23,6 +23,7 @@ from blindspots_hub.runs.gpu_work import draw
 from blindspots_hub.runs.loading import NoImage
 from blindspots_hub.runs.session import Workers
 from blindspots_hub.serving.zerogpu import GpuRefused, offload_device
+from blindspots_hub.utils.distributed import barrier
 
 BLOCK = 256
 """Rows of a table with images that are written at once."""
@@ -36,6 +37,9 @@ def opening_store(
     Raises `BlindspotsError` where `folder` holds other images, and for what `load_pipeline` does.
     """
     store = GenerationStore(folder, plan)
+    if workers.processes.is_first:
+        yield from store.set_aside_damaged()
+    barrier(workers.processes)
     if store.complete and not store.failed:
         return store, None
     yield Event(f"load {model.title}", 0, 1)

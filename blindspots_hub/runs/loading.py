@@ -6,7 +6,6 @@ depends on the image alone, in whatever order the threads end.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Union
 
 from PIL import Image
 
-from blindspots_hub.data.images import FileAway, is_blank
+from blindspots_hub.data.images import is_blank
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.store import Failure
 from blindspots_hub.serving.zerogpu import ON_ZEROGPU
 from blindspots_hub.utils.cores import cores
+from blindspots_hub.utils.passing import PassingFault
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,9 +38,6 @@ while threads are at work.
 """
 
 MOST_THREADS = 16
-
-PATIENCE = (0.1, 0.4, 1.0, 2.0)
-"""Seconds before a file that cannot be read is tried again: a disk may be away for a moment."""
 
 
 class NoImage(BlindspotsError):
@@ -63,19 +60,19 @@ def loading(
 ) -> Generator[dict[str, Pixels], None, None]:
     """What became of every image of each batch, batch after batch, in the order of its ids.
 
-    One that cannot be decoded, or is blank, does not stop the others; a file that stays away does
-    (`FileAway`), as does an error that is no `BlindspotsError`: they say nothing about the image.
+    One that cannot be decoded, or is blank, does not stop the others; a disk that stays away does
+    (`PassingFault`), as does an error that is no `BlindspotsError`: they say nothing of the image.
     Closing the iterator waits for the images in the threads' hands and leaves the rest.
     """
 
     def load(image_id: str) -> Pixels:
         try:
-            image = _there(images[image_id])
+            image = images[image_id]()
             if is_blank(image):
                 return Failure("blank", "The image is all one colour.")
             return preprocess(image).numpy()
-        except FileAway:
-            raise
+        except PassingFault:
+            raise  # no fact about the image: the run ends here, and goes on when the disk does
         except NoImage as error:
             return Failure(error.cause, str(error))
         except BlindspotsError as error:
@@ -93,16 +90,6 @@ def loading(
                 yield _loaded(waiting)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _there(load: ImageLoader) -> Image.Image:
-    """The image; one whose file cannot be read is tried again for some seconds."""
-    for wait in PATIENCE:
-        try:
-            return load()
-        except FileAway:
-            time.sleep(wait)
-    return load()
 
 
 def _loaded(waiting: deque[dict[str, Future[Pixels]]]) -> dict[str, Pixels]:

@@ -7,18 +7,19 @@ becomes one of today's.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.inventory import files_to_copy
 from blindspots_hub.artifacts.layout import FINDINGS, MANIFEST, PARTS
+from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
-from blindspots_hub.utils.files import copy_folder
+from blindspots_hub.utils.files import copy_files
 from blindspots_hub.utils.folder_lock import only_one_run
 
 ANEW = ("schema_version", "created_with", "packages", "files", "models", "request", "results")
@@ -39,10 +40,13 @@ def remeasure(bundle: Bundle, output_dir: Path, changes: dict[str, Any]) -> Work
 def _remeasured(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bundle]:
     if (out / MANIFEST).exists():
         raise BlindspotsError(f"{out} holds a bundle already: choose another folder.")
-    for part in PARTS:
-        if (bundle.root / part).is_dir():
-            copy_folder(bundle.root / part, out / part)
-    shutil.rmtree(out / FINDINGS, ignore_errors=True)  # answers to the tables of before
+    here = [part for part in PARTS if (bundle.root / part).is_dir()]
+    names = files_to_copy(bundle.root, bundle.manifest.files, here, list(bundle.models))
+    # Findings are answers to the tables of before.
+    kept = [name for name in names if not name.startswith(f"{FINDINGS}/")]
+    if bundle.optional(LABELS) is None:  # of another version, which this one's manifest is not of
+        kept = [name for name in kept if name != LABELS.path]
+    copy_files(bundle.root, out, kept)
     entries = []
     for done, (name, model) in enumerate(bundle.models.items()):
         yield Event("compute tables", done, len(bundle.models), {"model": name})
@@ -60,8 +64,7 @@ def _remeasured(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bund
         written = write_tables(out, name, compared, settings)
         entries.append({**replace(model, request=None).to_json(), **written.entry})
         del compared, generation_energies
-        for cached in (Bundle.energies, Bundle.generation_energies):
-            cached.cache_clear()  # else the energies of every model stay in memory
+        bundle.let_go()  # else the energies of every model stay in memory
     fields = {key: value for key, value in bundle.manifest.to_json().items() if key not in ANEW}
     write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})
     yield Event("compute tables", len(bundle.models), len(bundle.models))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.inventory import files_to_copy
 from blindspots_hub.artifacts.layout import BACKBONE, SAE
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.domain import Domain
@@ -27,7 +28,7 @@ from blindspots_hub.runs.loading import ImageLoader
 from blindspots_hub.runs.request import tidy
 from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.distributed import ALONE, Processes, barrier
-from blindspots_hub.utils.files import copy_folder
+from blindspots_hub.utils.files import copy_files
 from blindspots_hub.utils.folder_lock import only_one_run
 
 T = TypeVar("T")
@@ -132,6 +133,4 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
 
 def copy_space(base: Bundle, out: Path) -> None:
     """Copy the concept space of `base` (SAE and its own backbone) into `out`."""
-    for name in (SAE, BACKBONE):
-        if (base.root / name).is_dir():
-            copy_folder(base.root / name, out / name)
+    copy_files(base.root, out, files_to_copy(base.root, base.manifest.files, (SAE, BACKBONE)))

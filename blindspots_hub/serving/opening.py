@@ -34,6 +34,12 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
         if asked is not None:
             raise
         why = str(error)
+    except Exception as error:  # a bundle that is worse than any that was thought of
+        _log.exception("%s cannot be opened.", lock if asked is None else asked)
+        told = f"{lock.name if asked is None else asked} cannot be opened ({type(error).__name__})"
+        if asked is not None:
+            raise BlindspotsError(f"{told}: name another bundle.") from error
+        why = f"{told}."
     _log.warning("%s The embedded example is shown instead.", why)
     return load_bundle(embedded), f"You see the embedded example: {why}"
 

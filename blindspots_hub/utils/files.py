@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator
+import stat
+import time
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -38,9 +40,20 @@ def atomic(path: Path) -> Iterator[Path]:
         if (refused := told_by_the_system(error, path)) is None:
             raise
         raise refused from error
+    except Exception as error:
+        # safetensors tells of a full disk in words alone.
+        if type(error).__name__ != "SafetensorError" or not _says_full(error):
+            raise
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise told_by_the_system(full, path) or error from error
     finally:
         if os.path.exists(partial):  # False where no path can have this name
             partial.unlink()
+
+
+def _says_full(error: Exception) -> bool:
+    words = str(error).lower()
+    return any(one in words for one in ("no space left", "quota", "file too large"))
 
 
 def told_by_the_system(error: OSError, path: Path | None = None) -> BlindspotsError | None:
@@ -49,7 +62,7 @@ def told_by_the_system(error: OSError, path: Path | None = None) -> BlindspotsEr
     None where it refuses nothing, so that a fault of the program stays one.
     """
     where = error.filename if path is None else path
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return BlindspotsError(
             f"The disk is full while writing {where}: free some space and run the same command "
             "again; everything written so far is kept."
@@ -81,18 +94,42 @@ def sweep(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_abandoned(folder: Path, pattern: str, older: float) -> list[Path]:
+    """Remove folders that killed processes of this user left directly in `folder`.
+
+    Those whose name matches `pattern` and that nobody has changed for `older` seconds. Returns what
+    was removed.
+    """
+    removed = []
+    for path in folder.glob(pattern):
+        try:
+            found = os.lstat(path)
+        except OSError:
+            continue  # another process was faster
+        own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+        if stat.S_ISDIR(found.st_mode) and own and time.time() - found.st_mtime > older:
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path)
+    return removed
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` atomically."""
     with atomic(path) as partial:
         partial.write_bytes(content)
 
 
+def copy_files(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Copy files by their names below `source`, each atomically."""
+    for name in names:
+        with atomic(target / name) as partial:
+            shutil.copyfile(source / name, partial, follow_symlinks=False)
+
+
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy the files of a folder and of those in it, each atomically; links are followed."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            with atomic(target / path.relative_to(source)) as partial:
-                shutil.copyfile(path, partial)
+    """Copy the files of a folder and of those in it, each atomically; links are left out."""
+    own = (path for path in sorted(source.rglob("*")) if not path.is_symlink() and path.is_file())
+    copy_files(source, target, (path.relative_to(source).as_posix() for path in own))
 
 
 def replace_folder(new: Path, old: Path, without: Collection[str] = ()) -> None:
@@ -139,17 +176,24 @@ def json_bytes(value: Any) -> bytes:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a file that is missing or no JSON object raises `BlindspotsError`."""
+    """Read a JSON object; a file that is missing or no JSON object raises `BlindspotsError`.
+
+    So does one that holds NaN, numbers of thousands of digits or nesting without end, and a pipe or
+    device in a file's place.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():
+            raise BlindspotsError(f"{path} is no file: fetch it again.")
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_constant)
     except (FileNotFoundError, NotADirectoryError):
         raise BlindspotsError(f"{path} is missing: check the folder's name.") from None
     except (PermissionError, IsADirectoryError) as error:
         raise BlindspotsError(
             f"{path} cannot be read ({error.strerror}): check whose it is, and the folder's name."
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise BlindspotsError(f"{path} is not valid JSON ({error}): fetch it again.") from None
+    except (ValueError, RecursionError) as error:
+        told = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise BlindspotsError(f"{path} is not valid JSON ({told}): fetch it again.") from None
     if not isinstance(value, dict):
         raise BlindspotsError(f"{path} does not hold a JSON object: fetch it again.")
     return value
@@ -169,6 +213,10 @@ def near_name(path: str | Path) -> Path | None:
 def printable(name: str) -> str:
     """A file's name as text: bytes that are no UTF-8, as old archives unpack them, become signs."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def public_name(source: str | Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hub_fixtures import restate, write_publishable
+from hub_fixtures import restate, write_sae
 from typer.testing import CliRunner
 
 from blindspots_hub import cli
@@ -53,9 +53,7 @@ def test_it_opens_and_its_pointwise_intervals_stand_in(old: Bundle) -> None:
 
 def test_it_is_explored_and_published_as_it_is(hub: Any, tmp_path: Path) -> None:
     root = Path(shutil.copytree(ROOT, tmp_path / "old"))
-    birds = write_publishable(tmp_path / "birds")
-    for name in ("config.json", "model.safetensors"):  # cards tell more of a network than it says
-        shutil.copyfile(birds / "sae" / name, root / "sae" / name)
+    write_sae(root, 24)  # cards tell more of a network than its own config says
     restate(root)
     old = load_bundle(root)
     (entry,) = Catalog(old).entries()

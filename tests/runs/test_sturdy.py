@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from blindspots_hub import cli
 from blindspots_hub.analysis.summary import summary
-from blindspots_hub.data.images import FileAway, encode_png
+from blindspots_hub.data import images
+from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, Generated, Outcome, TextToImage
 from blindspots_hub.progress import Work, drive
@@ -22,7 +23,9 @@ from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.evaluation import DRAW
 from blindspots_hub.runs.folders import measure_folders
 from blindspots_hub.runs.generate import generate
+from blindspots_hub.utils import passing
 from blindspots_hub.utils.folder_lock import FolderInUse
+from blindspots_hub.utils.passing import PassingFault
 
 MODEL, PAIRS = "planted/cedar", 8
 CUDNN = "RuntimeError: cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"
@@ -122,29 +125,29 @@ def test_a_file_that_is_away_is_waited_for_and_no_fact(
     natural, drawn = paired_folders(tmp_path, 6)
     expected = measure_folders(natural, drawn, tmp_path / "a")
     away = tmp_path / "away"
-    opened = loading._there
     waits: list[float] = []
+    first_bytes = images._first_bytes
 
     def back_soon(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 2:
             away.rename(natural)
 
-    def first(load):  # type: ignore[no-untyped-def]
+    def first(path: Path) -> bytes:
         if not waits and natural.exists():
             natural.rename(away)
-        return opened(load)
+        return first_bytes(path)
 
     monkeypatch.setattr(loading, "threads", lambda: 1)
-    monkeypatch.setattr(loading.time, "sleep", back_soon)
-    monkeypatch.setattr(loading, "_there", first)
+    monkeypatch.setattr(passing.time, "sleep", back_soon)
+    monkeypatch.setattr(images, "_first_bytes", first)
     found = measure_folders(natural, drawn, tmp_path / "b")
     assert len(waits) == 2
     assert found.model("generated").dropped == {}
     assert found.sha256 == expected.sha256
-    monkeypatch.setattr(loading.time, "sleep", lambda _: None)
+    monkeypatch.setattr(passing.time, "sleep", lambda _: None)
     waits.clear()
-    with pytest.raises(FileAway, match="cannot be read"):
+    with pytest.raises(PassingFault, match="cannot be read"):
         measure_folders(natural, drawn, tmp_path / "c")
 
 

@@ -129,7 +129,7 @@ def test_one_evaluation_at_a_time_and_a_pause_can_go_on(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = build_app(bundle, tmp_path, KNOWN, PUBLIC)
-    (run,) = [fn for fn in page.fns.values() if fn.name == "_run"]
+    (run,) = [fn for fn in page.fns.values() if fn.concurrency_id == "evaluation"]
     assert run.concurrency_limit == 1
     assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
 

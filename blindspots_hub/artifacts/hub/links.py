@@ -9,11 +9,15 @@ from pathlib import Path
 from blindspots_hub.utils.files import atomic
 
 
-def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` a symbolic link to `source`, or a copy where links are not allowed."""
+def share_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file `source` (a hard link), or a copy of it.
+
+    Whoever looks finds a file and no link. Both names stand for one content, so neither is ever
+    written in place.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.symlink(source.resolve(), target)
-    except (OSError, NotImplementedError):  # Windows without the right, file systems without links
+        os.link(source.resolve(), target)
+    except (OSError, NotImplementedError):  # another disk, or a file system without hard links
         with atomic(target) as partial:
             shutil.copyfile(source, partial)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.cards.bundle_cards import repo_cards
@@ -35,13 +35,19 @@ from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, part_of
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import sha256_file
+from blindspots_hub.utils.files import remove_abandoned, sha256_file
 
 SpaceFiles = Callable[[Lock], Mapping[str, Content]]
 """The files of a Space that shows what a lock names."""
 
 _NOT_YET = "0" * 40
 """Stands for a commit that is still to be made, where a dry run shows what would name it."""
+
+_STAGED = "blindspots_hub-push-"
+"""What the folders begin with in which a bundle is laid out to be published."""
+
+ABANDONED = 24 * 3600.0
+"""Seconds after which such a folder is one that a killed push left."""
 
 _log = logging.getLogger(__name__)
 
@@ -100,7 +106,8 @@ def push(
     user = hub.user()
     if not create_pr:
         check_rights(user, namespace)
-    with TemporaryDirectory(prefix="blindspots_hub-") as folder:
+    remove_abandoned(Path(gettempdir()), f"{_STAGED}*", ABANDONED)
+    with TemporaryDirectory(prefix=_STAGED) as folder:
         staged = yield from staging(
             bundle, reference.name, number, natural_images, Path(folder) / "bundle"
         )

@@ -16,15 +16,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.hub.links import link_or_copy
+from blindspots_hub.artifacts.hub.links import share_or_copy
 from blindspots_hub.artifacts.hub.repos import Version
-from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, PARTS, part_of, table_path
+from blindspots_hub.artifacts.inventory import unknown_files
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, table_path
 from blindspots_hub.artifacts.manifest import FileEntry
 from blindspots_hub.artifacts.schema import PAIRS, THUMBNAILS, TableSpec
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
+from blindspots_hub.utils.sink import sink
 
 ALL, THUMBNAILS_ONLY, NONE = "all", "thumbnails", "none"
 NATURAL_IMAGES = (ALL, THUMBNAILS_ONLY, NONE)
@@ -37,7 +39,7 @@ def staging(
 ) -> Work[Path]:
     """Lay the published form of `bundle` into the new folder `into`, and return it.
 
-    Files that stay as they are become links. The same arguments give the same bytes.
+    Files that stay as they are share their bytes. The same arguments give the same bytes.
     """
     if natural_images not in NATURAL_IMAGES:
         raise BlindspotsError(
@@ -45,11 +47,12 @@ def staging(
             f"{natural_images!r} is none of them."
         )
     names = sorted(bundle.manifest.files)
-    stray = [file for file in names if part_of(file) not in PARTS]
+    stray = unknown_files(names, [model.name for model in bundle.manifest.models])
     if stray:
         raise BlindspotsError(
-            f"{stray[0]} of {bundle.root} belongs to no part of a bundle ({', '.join(PARTS)}): "
-            "write the bundle anew without it."
+            f"{stray[0]} of {bundle.root} has no place in a bundle, and nothing that is not known "
+            "is published: write the bundle anew without it, or upgrade blindspots_hub if a later "
+            "version wrote it."
         )
     rewritten: list[str] = []
     if natural_images != ALL:
@@ -65,7 +68,7 @@ def staging(
             path = into / file
             files[file] = FileEntry(sha256_file(path), path.stat().st_size)
         else:
-            link_or_copy(bundle.root / file, into / file)
+            share_or_copy(bundle.root / file, into / file)
     published = replace(bundle.manifest, name=name, version=str(version), files=files)
     write_json(into / MANIFEST, published.to_json())
     yield Event("prepare the bundle", 2, 2)
@@ -113,7 +116,11 @@ def _rewrite(root: Path, into: Path, spec: TableSpec, change: Any) -> str:
     file = pq.ParquetFile(table_path(root, spec))
     target = table_path(into, spec)
     schema = file.schema_arrow
-    with atomic(target) as partial, pq.ParquetWriter(partial, schema, **PARQUET) as writer:
+    with (
+        atomic(target) as partial,
+        sink(partial) as out,
+        pq.ParquetWriter(out, schema, **PARQUET) as writer,
+    ):
         for group in range(file.num_row_groups):
             writer.write_table(change(file.read_row_group(group)))
     return target.relative_to(into).as_posix()

@@ -15,9 +15,10 @@ from pathlib import Path
 from threading import get_ident
 
 from blindspots_hub.artifacts.hub.client import Hub
-from blindspots_hub.artifacts.hub.links import link_or_copy
+from blindspots_hub.artifacts.hub.links import share_or_copy
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import Repo
+from blindspots_hub.artifacts.inventory import regular_size
 from blindspots_hub.artifacts.layout import DELTAS_PART, MANIFEST, part_of
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
@@ -38,9 +39,7 @@ class Wanted:
 
     def is_at(self, path: Path) -> bool:
         """Whether just this file lies at `path`."""
-        return (
-            path.is_file() and path.stat().st_size == self.size and sha256_file(path) == self.sha256
-        )
+        return regular_size(path) == self.size and sha256_file(path) == self.sha256
 
 
 def read_manifest(hub: Hub, lock: Lock) -> tuple[Path, Manifest]:
@@ -83,14 +82,16 @@ def bringing(
 ) -> Work[None]:
     """Bring files to the bundle folder `root`, a part at a time.
 
-    With `link` they are fetched to the client's cache and linked to, else they are fetched to
+    With `link` they are fetched to the client's cache and share its bytes, else they are fetched to
     `root` itself. Files that are there are left alone: with `check` if their content is right,
     without if they are there at all. A part that was not there appears whole.
     """
     missing = [
         file
         for file in files
-        if not (file.is_at(root / file.name) if check else (root / file.name).is_file())
+        if not (
+            file.is_at(root / file.name) if check else regular_size(root / file.name) is not None
+        )
     ]
     total = sum(file.size for file in missing)
     to_fetch = [f for f in missing if not (link and hub.is_cached(f.repo, f.commit, f.path))]
@@ -103,7 +104,7 @@ def bringing(
             yield Event("fetch the bundle", done, total, {"file": file.name})
             if link:
                 stage.joinpath(file.path).unlink(missing_ok=True)
-                link_or_copy(_fetched(hub, file, None), stage / file.path)
+                share_or_copy(_fetched(hub, file, None), stage / file.path)
             elif not file.is_at(stage / file.path):
                 _fetched(hub, file, stage)
             done += file.size
@@ -113,7 +114,7 @@ def bringing(
 
 def _fetched(hub: Hub, file: Wanted, into: Path | None) -> Path:
     for anew in (False, True):
-        path = hub.file(file.repo, file.commit, file.path, into=into, anew=anew)
+        path = hub.file(file.repo, file.commit, file.path, into=into, anew=anew).resolve()
         if file.is_at(path):
             return path
     raise _altered(file.path, file.repo, file.commit)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from errno import EACCES, EADDRINUSE
 from pathlib import Path
 
 import gradio as gr
+from gradio.utils import get_space
 
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.listening import AT_ONCE
 from blindspots_hub.explorer.page.page import Page, PageOptions
 from blindspots_hub.explorer.page.theme import css, theme
+from blindspots_hub.explorer.tabs.evaluate import SLOT
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.deployment import Deployment
+from blindspots_hub.serving.guard import MOST_BODY, Door, Guard
+from blindspots_hub.serving.queueing import limit_queue, quiet_faults
 
 HERE = Deployment()
 """One's own machine."""
+
+CACHE_SECONDS = 24 * 3600
+"""How long a file to download stays."""
+
+MOST_WAITING = 200
+"""Requests of all visitors that wait at once."""
+
+SESSIONS = 300
+"""Visitors whose view is remembered; the one who was longest away begins anew."""
 
 
 def build_app(
@@ -36,24 +52,58 @@ def build_app(
     `note` is a sentence at its top.
     """
     options = PageOptions(evaluations_dir, known_models, site, note)
-    with gr.Blocks(title="blindspots", analytics_enabled=False, fill_width=True) as blocks:
+    with gr.Blocks(
+        title="blindspots",
+        analytics_enabled=False,
+        fill_width=True,
+        delete_cache=(CACHE_SECONDS // 24, CACHE_SECONDS),
+    ) as blocks:
         page = Page(Catalog(bundle, beside), options, TABS)
         blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
     return blocks
 
 
 def serve(
-    page: gr.Blocks, host: str = "127.0.0.1", port: int | None = None, block: bool = True
+    page: gr.Blocks,
+    host: str = "127.0.0.1",
+    port: int | None = None,
+    block: bool = True,
+    hosts: Sequence[str] = (),
 ) -> None:
-    """Serve `page` until it is stopped; with `block` False return once it answers."""
-    page.queue().launch(
-        server_name=host,
-        server_port=port,
-        theme=theme(),
-        css=css(),
-        ssr_mode=False,
-        enable_monitoring=False,
-        footer_links=[],
-        quiet=not block,
-        prevent_thread_lock=not block,
-    )
+    """Serve `page` until it is stopped; with `block` False return once it answers.
+
+    Requests of other sites, by names that are not the page's and with large bodies are refused
+    (`serving.guard`); `hosts` are names that it is known by besides. A port that is taken is a
+    `BlindspotsError`.
+    """
+    from starlette.middleware import Middleware
+
+    door = Door.of(host, os.environ, hosts)
+    if get_space() is None:  # Gradio would play a login, as the owner of this machine's token
+        page.expects_oauth = False
+    page.queue(max_size=MOST_WAITING)
+    limit_queue(page, SLOT)
+    quiet_faults(page)
+    try:
+        page.launch(
+            server_name=host,
+            server_port=port,
+            theme=theme(),
+            css=css(),
+            ssr_mode=False,
+            enable_monitoring=False,
+            footer_links=[],
+            quiet=not block,
+            prevent_thread_lock=not block,
+            run_history=False,
+            max_file_size=MOST_BODY,
+            state_session_capacity=SESSIONS,
+            app_kwargs={"middleware": [Middleware(Guard, door=door)]},
+        )
+    except OSError as error:
+        if "port" not in str(error).lower() and error.errno not in (EADDRINUSE, EACCES):
+            raise
+        raise BlindspotsError(
+            f"The page cannot be served at {host}, port {port or 'any from 7860 on'}: another "
+            "program has it, or it is not yours. Choose another one (--port)."
+        ) from error

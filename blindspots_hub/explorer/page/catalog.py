@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from blindspots_hub.errors import BlindspotsError
 
 ID_DIGITS = 16
 """Hex digits of a bundle's sha256 that stand for it in links and keys."""
+
+OPEN = 12
+"""Bundles of visitors that stay open, and models whose columns stay read."""
 
 
 def bundle_id(bundle: Bundle) -> str:
@@ -59,7 +64,7 @@ class Entry:
         return _reading(self, kind)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=OPEN)
 def _reading(entry: Entry, kind: str) -> ModelDeltas:
     return ModelDeltas.of(entry.bundle.deltas(entry.model), kind)
 
@@ -78,7 +83,9 @@ class Catalog:
         self._own: dict[str, Bundle] = {}
         for bundle in (home, *beside):
             self._own.setdefault(bundle_id(bundle), bundle)
-        self._bundles: dict[str, Bundle] = dict(self._own)
+        self._added: dict[str, Path] = {}
+        self._open: OrderedDict[str, Bundle] = OrderedDict()
+        self._lock = RLock()
 
     def add(self, root: Path) -> str:
         """Open the bundle at `root` and return its id.
@@ -91,23 +98,65 @@ class Catalog:
                 f"{root} was measured in another concept space than {self.home.name}: evaluate "
                 "the model with this page's bundle to compare them."
             )
-        return bundle_id(self._bundles.setdefault(bundle_id(bundle), bundle))
+        identity = bundle_id(bundle)
+        if identity not in self._own:
+            with self._lock:
+                self._added[identity] = bundle.root
+                self._keep(identity, bundle)
+        return identity
+
+    def forget(self, root: Path) -> None:
+        """Know nothing any more of the bundles at or below `root`, which is about to go."""
+        root = root.resolve()
+        with self._lock:
+            for identity, place in list(self._added.items()):
+                if root in (place.resolve(), *place.resolve().parents):
+                    del self._added[identity]
+                    self._open.pop(identity, None)
+        _reading.cache_clear()
+
+    def _keep(self, identity: str, bundle: Bundle) -> Bundle:
+        """Of the bundles that were added the latest ones stay open; the others lie on the disk."""
+        self._open[identity] = bundle
+        self._open.move_to_end(identity)
+        while len(self._open) > OPEN:
+            self._open.popitem(last=False)
+        return bundle
+
+    def _find(self, identity: str) -> Bundle | None:
+        if identity in self._own:
+            return self._own[identity]
+        with self._lock:
+            if identity in self._open:
+                return self._keep(identity, self._open[identity])
+            root = self._added.get(identity)
+            if root is None:
+                return None
+            try:
+                bundle = load_bundle(root)
+            except BlindspotsError:  # it went, or became another
+                bundle = None
+            if bundle is None or bundle_id(bundle) != identity:
+                del self._added[identity]
+                return None
+            return self._keep(identity, bundle)
 
     def __contains__(self, identity: str) -> bool:
-        return identity in self._bundles
+        return identity in self._own or identity in self._added
 
     def entries(self, own: Sequence[str] = ()) -> list[Entry]:
         """The models of the page's bundles, then those that the bundles `own` add to them."""
-        added = [self._bundles[i] for i in own if i in self._bundles and i not in self._own]
+        added = [self._find(i) for i in own[-OPEN:] if i not in self._own]
         return [
             Entry(bundle, model)
             for bundle in (*self._own.values(), *added)
+            if bundle is not None
             for model in bundle.models
         ]
 
     def bundle(self, identity: str) -> Bundle:
         """The bundle of an id; an unknown one raises `BlindspotsError`."""
-        bundle = self._bundles.get(identity)
+        bundle = self._find(identity)
         if bundle is None:
             raise BlindspotsError(
                 f"This page holds no bundle {identity[:ID_DIGITS]!r}: reload it, and evaluate the "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from blindspots_hub.analysis.deltas import KINDS
 from blindspots_hub.analysis.summary import verdict
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.arrival import view_of
@@ -33,11 +36,18 @@ from blindspots_hub.explorer.tabs.evaluate_parts.running import (
     RunningPage,
     pictures,
 )
+from blindspots_hub.serving.deployment import MODELS, PUBLIC_SECONDS
+from blindspots_hub.serving.disk import KEPT, KEPT_MODELS, check_room, evaluation_bytes, prune
 from blindspots_hub.serving.estimate import estimate
+from blindspots_hub.serving.listeners import LISTENERS
+from blindspots_hub.serving.memory import give_back_memory
 from blindspots_hub.serving.zerogpu import GpuRefused
+from blindspots_hub.utils.files import told_by_the_system
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
+
+_log = logging.getLogger(__name__)
 
 SLOT = "evaluation"
 """One evaluation at a time on this server; others see their place in the queue."""
@@ -94,7 +104,8 @@ class EvaluateTab(Tab):
                     info="captions that the model draws; more pairs show smaller gaps",
                     elem_id="eval-pairs",
                 )
-                self.seed = gr.Number(0, label="Seed", precision=0, minimum=0, elem_id="eval-seed")
+                # No `minimum`: what it refuses never reaches the tab, which says it better.
+                self.seed = gr.Number(0, label="Seed", precision=0, elem_id="eval-seed")
                 self.planning = PlanningAid(self._catalog.home, least, most)
                 self.advanced = GenerationForm()
                 self.estimate = gr.HTML(elem_id="estimate")
@@ -130,7 +141,7 @@ class EvaluateTab(Tab):
         buttons = [self.status, self.run, self.cancel, self.result, self.publish.panel]
         self.run.click(self._waiting, None, buttons, **AT_ONCE)
         running = self.run.click(
-            self._run,
+            self._for_visitor if self._site.login else self._for_anybody,
             [*form, page.own, *self.advanced.fields],
             progress,
             api_visibility="private",
@@ -141,6 +152,8 @@ class EvaluateTab(Tab):
             # "once" would swallow a click while the page still believes a stopped run to go on.
             trigger_mode="multiple",
         )
+        # What is refused before it reaches the tab (a value that no field can hold, a full queue).
+        running.failure(self._refused, None, [self.run, self.cancel], **AT_ONCE)
         self.cancel.click(
             self._stopped, self.finished, [self.status, self.run, self.cancel],
             cancels=[running], **AT_ONCE,
@@ -166,7 +179,7 @@ class EvaluateTab(Tab):
             spec, count, _ = self._site.accepted(model, pairs, 0, self._specs)
             choice = self._asked(spec, count, fields)
             found = estimate(spec, count, self._catalog.home, choice.num_images_per_prompt)
-        except BlindspotsError as error:
+        except (BlindspotsError, TypeError, ValueError) as error:
             return notice("error", "This can’t be estimated.", self._meant(model, error))
         low, high = duration(found.seconds_low), duration(found.seconds_high)
         time_words = f"about {low}" if low == high else f"{low} to {high}"
@@ -190,8 +203,47 @@ class EvaluateTab(Tab):
             self.publish.panel: gr.Column(visible=False),
         }
 
+    def _for_anybody(
+        self,
+        request: gr.Request,
+        model: str,
+        pairs: float,
+        seed: float,
+        own: list[str],
+        *fields: Any,
+    ) -> Iterator[Updates]:
+        """`_run` for a session that somebody listens to."""
+        if self._heard(request):
+            yield from self._run(model, pairs, seed, own, *fields)
+
+    def _for_visitor(
+        self,
+        request: gr.Request,
+        token: gr.OAuthToken | None,
+        model: str,
+        pairs: float,
+        seed: float,
+        own: list[str],
+        *fields: Any,
+    ) -> Iterator[Updates]:
+        """The same; models are asked for with the token of whoever is logged in."""
+        if self._heard(request):
+            kept = token.token if token else None
+            yield from self._run(model, pairs, seed, own, *fields, token=kept)
+
+    def _heard(self, request: gr.Request) -> bool:
+        """Whether somebody waits for the answer: jobs that were only sent are dropped."""
+        session = request.session_hash
+        return not self._site.public or (session is not None and LISTENERS.hears(session))
+
     def _run(
-        self, model: str, pairs: float, seed: float, own: list[str], *fields: Any
+        self,
+        model: str,
+        pairs: float,
+        seed: float,
+        own: list[str],
+        *fields: Any,
+        token: str | None = None,
     ) -> Iterator[Updates]:
         """The evaluation as what the page shows of it; closing this stops the work."""
         yield {
@@ -201,16 +253,22 @@ class EvaluateTab(Tab):
         try:
             spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
             choice = self._asked(spec, pairs, fields)
-            self._site.check_size(spec, self._specs)
+            folder = self._page.options.evaluations
+            access = self._site.access(spec, self._specs, token, folder)
+            fetched = self._site.check_size(spec, self._specs, access)
             from blindspots_hub.runs.evaluate import evaluate
 
             while not self._busy.acquire(timeout=INTERVAL):
                 yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
             try:
                 home = self._catalog.home
+                place = result_folder(folder, home, spec, pairs, seed, choice)
+                self._make_room(
+                    place, evaluation_bytes(pairs * choice.num_images_per_prompt, fetched)
+                )
                 work = evaluate.stream(
                     spec,
-                    result_folder(self._page.options.evaluations, home, spec, pairs, seed, choice),
+                    place,
                     pairs=pairs,
                     seed=seed,
                     num_images_per_prompt=choice.num_images_per_prompt,
@@ -222,29 +280,43 @@ class EvaluateTab(Tab):
                     dtype=choice.dtype,
                     batch_size=self._site.batch_size,
                     previews=True,
+                    access=access,
                 )
                 about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", choice.words]
                 page = RunningPage(" · ".join(part for part in about if part))
-                bundle = yield from pictures(work, page, self.status)
+                seconds = PUBLIC_SECONDS if self._site.public else None
+                bundle = yield from pictures(work, page, self.status, seconds)
+                del work
             finally:
                 self._busy.release()
+                give_back_memory()
             identity = self._catalog.add(bundle.root)
             own = [*own, identity] if identity not in own else own
             entry = Entry(bundle, next(iter(bundle.models)))
             sentence = verdict(bundle, entry.model).sentence
+            shown = page.html("finished", counts_line(entry, KINDS[0]))
+            aside = result_notice(bundle, entry.model)
+            offered = self.publish.offer(bundle)
         except GpuRefused as error:
+            told = self._site.told(str(error))
             yield {
-                self.status: notice("idle", "The evaluation pauses.", str(error)),
+                self.status: notice("idle", "The evaluation pauses.", told),
                 **self._at_rest("Continue"),
             }
             return
-        except BlindspotsError as error:
+        except (BlindspotsError, OSError) as error:
+            sent: Exception | None = error
+            if isinstance(error, OSError):
+                sent = told_by_the_system(error)
+            if sent is None:
+                sent = BlindspotsError(f"The system refuses it ({type(error).__name__}: {error}).")
             yield {
-                self.status: notice("error", "The evaluation stopped.", self._meant(model, error)),
+                self.status: notice("error", "The evaluation stopped.", self._meant(model, sent)),
                 **self._at_rest(),
             }
             return
-        except Exception:
+        except Exception as error:
+            _log.exception("An evaluation of %r failed.", model)
             yield {
                 self.status: notice(
                     "error",
@@ -254,24 +326,48 @@ class EvaluateTab(Tab):
                 ),
                 **self._at_rest(),
             }
-            raise
+            raise gr.Error("The evaluation failed.", print_exception=False) from error
+        download, lacking = self._download(bundle)
         yield {
             self.status: notice("done", f"{entry.title} is evaluated.", sentence)
-            + result_notice(bundle, entry.model)
-            + page.html("finished", counts_line(entry, KINDS[0])),
+            + lacking
+            + aside
+            + shown,
             self.result: gr.Row(visible=True),
-            self.download: gr.DownloadButton(value=str(zip_bundle(bundle))),
-            self.finished: self._catalog.entry(f"{identity}/{entry.model}").key,
+            self.download: download,
+            self.finished: entry.key,
             self._page.own: own,
-            **self.publish.offer(bundle),
+            **offered,
             **self._at_rest(),
         }
+
+    def _download(self, bundle: Bundle) -> tuple[gr.DownloadButton, str]:
+        """The button with the bundle as one file; where that cannot be written, none and why."""
+        try:
+            return gr.DownloadButton(value=str(zip_bundle(bundle)), interactive=True), ""
+        except (BlindspotsError, OSError, ValueError) as error:
+            _log.warning("%s cannot be offered for download: %s", bundle.root, error)
+            told = "Its file to download could not be written; everything else is here."
+            return gr.DownloadButton(value=None, interactive=False), notice(
+                "idle", "There is no download.", told
+            )
+
+    def _make_room(self, place: Path, needed: int) -> None:
+        """Remove what a public page keeps too much of; `BlindspotsError` where the disk is full."""
+        folder = self._page.options.evaluations
+        if self._site.public:
+            prune(folder / MODELS, KEPT_MODELS)
+            prune(folder, KEPT, (place, folder / MODELS), self._catalog.forget)
+        check_room(folder, needed)
 
     def _at_rest(self, label: str = "Run") -> Updates:
         return {
             self.run: gr.Button(label, interactive=True),
             self.cancel: gr.Button(interactive=False),
         }
+
+    def _refused(self) -> Updates:
+        return self._at_rest()
 
     def _stopped(self, finished: str) -> Updates:
         if finished:  # it ended before the click arrived
@@ -286,10 +382,12 @@ class EvaluateTab(Tab):
     def _show(self, key: str, own: list[str]) -> Updates:
         return self._page.go(view_of(self._catalog.entry(key)), own)
 
-    def _meant(self, said: str, error: BlindspotsError) -> str:
+    def _meant(self, said: str, error: Exception) -> str:
         """The sentence of an error, with the known model that was probably meant by its name."""
-        told = str(error)
-        if said in self._specs or said not in told:  # it was about something else
+        told = self._site.told(str(error))
+        if (
+            not isinstance(said, str) or said in self._specs or said not in told
+        ):  # it was about something else
             return told
         meant = nearest(said, self._specs)
         return f"{told} Did you mean {meant}?" if meant else told

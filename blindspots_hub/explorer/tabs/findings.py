@@ -162,7 +162,7 @@ def _sentence(bundle: Bundle, analysis: Analysis, group: Group) -> str:
         return str(error)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def answer(bundle: Bundle, analysis: Analysis, group: Group) -> Finding:
     """The finding, computed once: a bundle is read-only."""
     return analysis.answer(bundle, group)

@@ -21,6 +21,8 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.utils.files import read_json, write_json
 
+QUALITY = '{"r2": 0.5, "l0": 5.0, "dead_share": 0.1}'
+
 
 def test_a_version_is_content_then_lock_then_tag(hub: Hub, bundle: Path) -> None:
     done = push(bundle, hub.owner, "1.0.0")
@@ -92,7 +94,7 @@ def test_a_dry_run_lists_everything_and_writes_nothing(hub: Hub, bundle: Path) -
     push(bundle, hub.owner, "1.0.0")
     changed = write_publishable(bundle.parent / "next", seed=1)
     (changed / "sae/config.json").write_bytes((bundle / "sae/config.json").read_bytes())
-    (changed / "sae/notes.json").write_text("{}")
+    (changed / "sae/quality.json").write_text(QUALITY)
     restate(changed)
     with hub.recorded() as asked:
         planned = push(changed, hub.owner, "1.1.0", dry_run=True)
@@ -103,14 +105,14 @@ def test_a_dry_run_lists_everything_and_writes_nothing(hub: Hub, bundle: Path) -
         "bundle.json": CHANGED,
         "config.json": UNCHANGED,
         "model.safetensors": CHANGED,
-        "notes.json": ADDED,
+        "quality.json": ADDED,
     }
 
 
 def test_versions_side_by_side_share_what_did_not_change(hub: Hub, bundle: Path) -> None:
     one = push(bundle, hub.owner, "1.0.0").lock
-    path = bundle / "sae/notes.json"
-    path.write_text("{}")
+    path = bundle / "sae/quality.json"
+    path.write_text(QUALITY)
     restate(bundle)
     with hub.recorded() as asked:
         two = push(bundle, hub.owner, "1.1.0").lock
@@ -122,9 +124,9 @@ def test_versions_side_by_side_share_what_did_not_change(hub: Hub, bundle: Path)
     path.unlink()
     restate(bundle)
     three = push(bundle, hub.owner, "2.0.0")
-    assert [c.kind for c in three.plans[-1].changes if c.path == "notes.json"] == [DELETED]
-    assert "notes.json" in repo(hub, "sae").paths("v1.1.0")
-    assert "notes.json" not in repo(hub, "sae").paths("v2.0.0")
+    assert [c.kind for c in three.plans[-1].changes if c.path == "quality.json"] == [DELETED]
+    assert "quality.json" in repo(hub, "sae").paths("v1.1.0")
+    assert "quality.json" not in repo(hub, "sae").paths("v2.0.0")
     listed = drive(versions.stream(Reference(hub.owner, "birds")))
     assert [str(v.version) for v in listed] == ["1.0.0", "1.1.0", "2.0.0"]
     assert not any(v.faults for v in listed)
@@ -208,8 +210,8 @@ def test_an_organisations_private_bundle(hub: Hub, bundle: Path) -> None:
 
 def test_pull_requests_are_proposed_once_merged_and_finished(hub: Hub, bundle: Path) -> None:
     push(bundle, hub.owner, "1.0.0")
-    path = bundle / "sae/notes.json"
-    path.write_text("{}")
+    path = bundle / "sae/quality.json"
+    path.write_text(QUALITY)
     restate(bundle)
     guest = hub.server.add_user(f"guest-of-{hub.owner}")
     heads = {part: repo(hub, part).head for part in PARTS}
@@ -228,7 +230,7 @@ def test_pull_requests_are_proposed_once_merged_and_finished(hub: Hub, bundle: P
     with hub.recorded() as asked:
         push(bundle, hub.owner, "1.1.0")
     assert not [r for r in asked if r.route == "lfs.upload"]
-    assert "notes.json" in repo(hub, "sae").paths("v1.1.0")
+    assert "quality.json" in repo(hub, "sae").paths("v1.1.0")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import tempfile
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +12,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import MANIFEST, cards
 from blindspots_hub.explorer.page.catalog import bundle_id
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL, GenerationChoice
-from blindspots_hub.utils.files import fingerprint
+from blindspots_hub.utils.files import atomic, fingerprint
 
 
 def result_folder(
@@ -27,11 +27,21 @@ def result_folder(
 def zip_bundle(bundle: Bundle) -> Path:
     """The bundle as one file to download; parquet is compressed already, so it is only joined.
 
-    It lies in a new temporary folder, from where Gradio serves a copy under a name by content: no
-    visitor can guess another's.
+    One file a bundle, in Gradio's own folder for what it serves, from where it is not copied once
+    more: under a name by the manifest's whole sha256, which no visitor can guess. It goes when
+    nobody has asked for it for a day.
     """
-    path = Path(tempfile.mkdtemp(prefix="bundle-")) / f"{bundle.name}.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    from gradio.utils import get_upload_folder
+
+    folder = Path(get_upload_folder()) / bundle.sha256
+    path = folder / f"{bundle.name}.zip"
+    if path.is_file():
+        os.utime(path)
+        return path
+    with (
+        atomic(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive,
+    ):
         for name in (MANIFEST, *cards(bundle.root), *sorted(bundle.manifest.files)):
             archive.write(bundle.root / name, f"{bundle.name}/{name}")
     return path

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.counts import bar, words
 from blindspots_hub.explorer.page.domain_notice import domain_notice
 from blindspots_hub.explorer.page.format import count, duration
@@ -109,13 +110,13 @@ def _pair(detail: dict[str, Any]) -> str:
 
 
 def pictures(
-    work: Work[T], page: RunningPage, place: gr.HTML
+    work: Work[T], page: RunningPage, place: gr.HTML, seconds: float | None = None
 ) -> Generator[dict[Any, Any], None, T]:
     """Drive `work`, yielding a picture of it for `place` at most every `INTERVAL` seconds.
 
-    Closing it closes the work.
+    Closing it closes the work. After `seconds` it ends with a `BlindspotsError`.
     """
-    shown = 0.0
+    shown, began = 0.0, time.monotonic()
     try:
         while True:
             try:
@@ -124,6 +125,11 @@ def pictures(
                 result: T = end.value
                 return result
             page.take(event)
+            if seconds is not None and time.monotonic() - began > seconds:
+                raise BlindspotsError(
+                    f"One evaluation has {duration(seconds)} at a time here: what is done is kept, "
+                    "run the same again to go on."
+                )
             if time.monotonic() - shown >= INTERVAL:
                 shown = time.monotonic()
                 yield {place: page.html()}

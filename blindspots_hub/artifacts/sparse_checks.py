@@ -1,0 +1,151 @@
+"""Energies, heatmaps and features of a bundle, held against its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from blindspots_hub.utils.safetensors_header import NoTensors, TensorFile
+
+_ENERGIES = {"indptr": ("I64", 1), "concepts": ("I32", 1), "energies": ("F32", 1)}
+
+
+def energy_faults(
+    path: Path, name: str, n_concepts: int, rows: int | None, pairs: int | None = None
+) -> Iterator[str]:
+    """Energies of `rows` images; of single generations of so many `pairs` where that is given."""
+    try:
+        file = TensorFile(path)
+    except (NoTensors, OSError) as error:
+        yield f"{name} is not a file of concept energies ({error})"
+        return
+    if fault := file.lacks(_ENERGIES):
+        yield f"{name} is not a file of concept energies ({fault})"
+        return
+    if str(file.metadata.get("n_concepts")) != str(n_concepts):
+        told = file.metadata.get("n_concepts")
+        yield f"{name}: energies have {str(told)[:20]} concepts instead of {n_concepts}"
+    (length,) = file.tensors["indptr"].shape
+    (count,) = file.tensors["concepts"].shape
+    if rows is not None and length != rows + 1:
+        yield f"{name}: energies have {max(length - 1, 0)} images for {rows} rows of its table"
+    if fault := _row_fault(file, "indptr", count):
+        yield f"{name} is damaged ({fault})"
+        return
+    if file.tensors["energies"].shape != (count,):
+        yield f"{name} is damaged (concepts and energies disagree in length)"
+        return
+    indptr = file.mapped("indptr")
+    last, at = -1, 0
+    for block in file.blocks("concepts"):
+        if len(block) and (block.min() < 0 or block.max() >= n_concepts):
+            yield f"{name} is damaged (a concept index is out of range)"
+            return
+        joined = np.concatenate([[last], block])
+        falls = np.flatnonzero(np.diff(joined) <= 0) + at
+        first = np.searchsorted(indptr, falls, "left")  # a fall is right where a row begins
+        if (np.take(indptr, np.minimum(first, length - 1)) != falls).any():
+            yield f"{name} is damaged (concepts of an image do not ascend)"
+            return
+        last, at = (int(block[-1]) if len(block) else last), at + len(block)
+    for block in file.blocks("energies"):
+        if not (np.isfinite(block).all() and (block > 0).all()):
+            yield f"{name} is damaged (an energy is not a positive number)"
+            break
+    if pairs is not None:
+        yield from _generation_faults(file, name, length - 1, pairs)
+
+
+def _generation_faults(
+    file: TensorFile, name: str, generation_energies: int, pairs: int
+) -> Iterator[str]:
+    found = file.tensors.get("pair")
+    right = found is not None and found.kind == "I32" and found.shape == (generation_energies,)
+    if right:
+        pair = np.array(file.mapped("pair"))
+        steps = np.diff(pair)
+        right = len(pair) > 0 and pair[0] == 0 and int(pair[-1]) == pairs - 1
+        right = right and bool(((steps == 0) | (steps == 1)).all())
+    if not right:
+        yield f"{name} does not hold one generation or more of each of {pairs} pairs"
+
+
+def _row_fault(file: TensorFile, name: str, count: int) -> str | None:
+    """What is wrong with row pointers into `count` values."""
+    if file.tensors[name].size == 0:
+        return f"{name} does not start at 0"
+    last = 0
+    for number, block in enumerate(file.blocks(name)):
+        if number == 0 and block[0] != 0:
+            return f"{name} does not start at 0"
+        if block[0] < last or (np.diff(block) < 0).any():
+            return f"{name} descends"
+        last = int(block[-1])
+    return None if last == count else f"{name} names {last:,} values of {count:,}"
+
+
+_HEATMAPS = {"keys": ("I32", 2), "indptr": ("I64", 1), "patches": ("U16", 1), "values": ("F16", 1)}
+
+
+def heatmap_faults(
+    path: Path, name: str, n_concepts: int, rows: int | None, patches: int
+) -> Iterator[str]:
+    """Heatmaps of `rows` images of so many patches."""
+    try:
+        file = TensorFile(path)
+    except (NoTensors, OSError) as error:
+        yield f"{name} is not a file of heatmaps ({error})"
+        return
+    if fault := file.lacks(_HEATMAPS):
+        yield f"{name} is not a file of heatmaps ({fault})"
+        return
+    count, width = file.tensors["keys"].shape
+    (length,) = file.tensors["indptr"].shape
+    (codes,) = file.tensors["patches"].shape
+    if width != 2 or length != count + 1 or file.tensors["values"].shape != (codes,):
+        yield f"{name} is damaged (lengths disagree)"
+        return
+    if fault := _row_fault(file, "indptr", codes):
+        yield f"{name} is damaged ({fault})"
+    before = np.array([[-1, -1]], np.int64)
+    for block in file.blocks("keys"):
+        keys = np.concatenate([before, block])
+        key = keys[:, 0] * 2**32 + keys[:, 1]
+        if (np.diff(key) <= 0).any():
+            yield f"{name} is damaged (its keys do not ascend)"
+            break
+        if block[:, 0].max() >= n_concepts or block[:, 0].min() < 0:
+            yield f"{name} names a concept that is none of the {n_concepts}"
+            break
+        if block[:, 1].min() < 0 or (rows is not None and block[:, 1].max() >= rows):
+            yield f"{name} names an image that is none of the {rows}"
+            break
+        before = block[-1:].astype(np.int64)
+    if any((block >= patches).any() for block in file.blocks("patches")):
+        yield f"{name} names a patch that is none of the {patches} of the grid"
+    if not all(np.isfinite(b).all() and (b >= 0).all() for b in file.blocks("values")):
+        yield f"{name} holds a code that is no positive number"
+
+
+def feature_faults(path: Path, name: str, rows: int | None) -> Iterator[tuple[str, int]]:
+    """Faults of a file of image features, each with the width of its tokens (-1: not known)."""
+    try:
+        file = TensorFile(path)
+    except (NoTensors, OSError) as error:
+        yield f"{name} is not a file of image features ({error})", -1
+        return
+    needed = {"class_token": ("F16", 2), "mean_patch_token": ("F16", 2)}
+    if fault := file.lacks(needed):
+        yield f"{name} is not a file of image features ({fault})", -1
+        return
+    shapes = [file.tensors[one].shape for one in needed]
+    if shapes[0] != shapes[1]:
+        yield f"{name} is damaged (the two tensors differ in shape)", -1
+        return
+    if rows is not None and shapes[0][0] != rows:
+        yield f"{name} has {shapes[0][0]} rows, its table has {rows}", shapes[0][1]
+    if not all(np.isfinite(block).all() for one in needed for block in file.blocks(one)):
+        yield f"{name} is damaged (a number is not finite)", shapes[0][1]
+    yield "", shapes[0][1]
