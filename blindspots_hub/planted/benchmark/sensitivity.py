@@ -101,9 +101,12 @@ def _beyond(values: dict[str, float], null: list[dict[str, float]]) -> dict[str,
         spread = usual.std(ddof=1) * np.sqrt(1 + 1 / len(usual))
         sign = 1 if name in LOWER_IS_BETTER or name == CHANGED else -1
         apart = sign * (value - usual.mean())
-        told[name] = float(apart / spread) if spread > 1e-12 else float(np.sign(apart) * np.inf)
         if apart == 0:
             told[name] = 0.0
+        else:
+            told[name] = (
+                float(apart / spread) if spread > 1e-12 else float(np.copysign(np.inf, apart))
+            )
     return told
 
 
