@@ -9,8 +9,10 @@ from safetensors.numpy import save_file
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.layout import NATURAL, features_path
+from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.schema import TOKEN_FIRES, TableSpec
+from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.measure.features import ImageFeatures
 
 WIDTH = 16
@@ -30,6 +32,7 @@ def write_rich(root: Path, spec: Synthetic) -> Path:
         ImageFeatures.stacked(both.astype(np.float16)).save(features_path(root, name))
     atoms = rng.normal(size=(spec.n_concepts, WIDTH)).astype(np.float32)
     save_file({"dictionary": atoms}, root / "sae/model.safetensors")
+    write_manifest(root, Manifest.read(root).to_json())
     for name in spec.models:
         counts = rng.integers(0, 3, (6, spec.n_concepts)).astype(np.int32)
         counts[4:, : spec.n_concepts // 2] = 0

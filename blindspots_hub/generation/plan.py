@@ -54,7 +54,7 @@ class Plan:
     Attributes:
         how: what an image depends on besides its caption (model, revision, settings, seed).
         captions: caption by pair id, in the order of the shards.
-        seeds: images a caption.
+        num_images_per_prompt: images a caption.
         encoding: the files they become.
         pairs_a_shard: captions whose images lie in one shard.
     """

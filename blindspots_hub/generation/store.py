@@ -276,7 +276,7 @@ class GenerationStore:
 _FIELDS: dict[str, type] = {
     **dict.fromkeys(("name", "title", "plan"), str),
     **dict.fromkeys(("how", "encoding", "run"), dict),
-    **dict.fromkeys(("seeds", "pairs", "pairs_a_shard", "shards"), int),
+    **dict.fromkeys(("num_images_per_prompt", "pairs", "pairs_a_shard", "shards"), int),
 }
 
 

@@ -136,7 +136,7 @@ def altered(folder, **settings):
         ({"sparsity": "batch_topk"}, "threshold"),
         ({"sparsity": "batch_topk", "threshold": 0}, "threshold"),
         ({"sparsity": "batch_topk", "threshold": "0.8"}, "threshold"),
-        ({"sparsity": "batch_topk", "threshold": float("nan")}, "threshold"),
+        ({"sparsity": "batch_topk", "threshold": float("nan")}, "NaN is no number"),
         ({"threshold": "absent"}, "threshold"),
         ({"sparsity": "jumprelu"}, "jumprelu"),
         ({"n_concepts": 41}, r"asks for \(41"),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from explorer_fixtures import PAGE, page_on, write_another
 from synthetic_bundle import HOSTILE, write_synthetic
@@ -144,8 +145,10 @@ def test_a_fault_of_the_program_is_told_and_raised(
     engine(monkeypatch, work)
     running = run(tab)
     pages = []
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(gr.Error, match="failed"):
         pages.extend(running)
+    assert "fault of the program" in pages[-1][tab.status]
+    assert pages[-1][tab.run].interactive
     assert not tab._busy.locked()
 
 

@@ -115,7 +115,7 @@ def test_the_command_trains_both_networks_and_says_so(
     def small(out: Path):  # type: ignore[no-untyped-def]
         return training.train_unlabelled(out, steps=2, images=8, batch=4)
 
-    def dictionary(out: Path):  # type: ignore[no-untyped-def]
+    def dictionary(out: Path, **_: float):  # type: ignore[no-untyped-def]
         yield from ()
         assert Backbone.load(out / "backbone").width == SHAPE["hidden_size"]
         return {"r2": 0.5, "l0": 2.0, "dead_share": 0.0}

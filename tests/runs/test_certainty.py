@@ -72,6 +72,7 @@ def test_parity_of_a_bundle_needs_all_tokens(tmp_path: Path, bundle: Bundle) -> 
         (tmp_path / side).mkdir()
         for i in range(4):
             image = Image.new("RGB", (112, 112), (shade, 60 * i, 90))
+            image.paste((0, 0, 0), (0, 0, 8, 8))  # of one colour it would be left out as blank
             image.save(tmp_path / side / f"{i}.png")
     out = tmp_path / "out"
     folders = [str(tmp_path / "natural"), str(tmp_path / "generated")]

@@ -20,11 +20,11 @@ EMBEDDED = str(planted.BUNDLE)
 
 def test_two_models_and_a_series() -> None:
     found = drive(compare.stream("alder-1", "alder-1-tuned", "alder-2", bundle=EMBEDDED))
-    assert [step.model for step in found.num_inference_steps] == ["alder-1-tuned", "alder-2"]
+    assert [step.model for step in found.steps] == ["alder-1-tuned", "alder-2"]
     assert found.last.model == "alder-2"
     assert len(found.sentences) == 2
-    frame = found.num_inference_steps[0].to_pandas()
-    assert len(frame) == found.num_inference_steps[0].changes.judged
+    frame = found.steps[0].to_pandas()
+    assert len(frame) == found.steps[0].changes.judged
     assert (frame.query("change != 'unchanged'").q < 0.05).all()
     assert found.figure().to_json()
 

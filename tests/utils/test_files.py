@@ -75,7 +75,7 @@ def test_a_file_that_is_no_folder_has_no_json_in_it(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BlindspotsError, match="is missing"):
         read_json(tmp_path / "file" / "x.json")
-    with pytest.raises(BlindspotsError, match="cannot be read"):
+    with pytest.raises(BlindspotsError, match="is no file"):
         read_json(tmp_path)
 
 

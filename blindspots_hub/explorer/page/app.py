@@ -52,7 +52,7 @@ def build_app(
     `note` is a sentence at its top.
     """
     options = PageOptions(evaluations_dir, known_models, site, note)
-    with gr.Blocks(
+    with _Blocks(
         title="blindspots",
         analytics_enabled=False,
         fill_width=True,
@@ -61,6 +61,14 @@ def build_app(
         page = Page(Catalog(bundle, beside), options, TABS)
         blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
     return blocks
+
+
+class _Blocks(gr.Blocks):
+    """Blocks whose login is the Hub's: off a Space Gradio plays one, as this machine's owner."""
+
+    @property
+    def expects_oauth(self) -> bool:
+        return get_space() is not None and super().expects_oauth
 
 
 def serve(
@@ -79,8 +87,6 @@ def serve(
     from starlette.middleware import Middleware
 
     door = Door.of(host, os.environ, hosts)
-    if get_space() is None:  # Gradio would play a login, as the owner of this machine's token
-        page.expects_oauth = False
     page.queue(max_size=MOST_WAITING)
     limit_queue(page, SLOT)
     quiet_faults(page)
