@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from hub_fixtures import write_sae
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.layout import NATURAL, features_path
@@ -31,7 +31,7 @@ def write_rich(root: Path, spec: Synthetic) -> Path:
     for name, both in tokens.items():
         ImageFeatures.stacked(both.astype(np.float16)).save(features_path(root, name))
     atoms = rng.normal(size=(spec.n_concepts, WIDTH)).astype(np.float32)
-    save_file({"dictionary": atoms}, root / "sae/model.safetensors")
+    write_sae(root, spec.n_concepts, atoms=atoms)
     write_manifest(root, Manifest.read(root).to_json())
     for name in spec.models:
         counts = rng.integers(0, 3, (6, spec.n_concepts)).astype(np.int32)

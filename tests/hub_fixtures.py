@@ -42,12 +42,13 @@ def write_publishable(root: Path, *, seed: int = 0, name: str = "birds") -> Path
     return root
 
 
-def write_sae(root: Path, n_concepts: int, seed: int = 0) -> None:
-    """The two files of a RA-SAE with random weights."""
+def write_sae(root: Path, n_concepts: int, seed: int = 0, atoms: np.ndarray | None = None) -> None:
+    """The two files of a RA-SAE with random weights, or with these `atoms` (n_concepts, d)."""
+    d = 64 if atoms is None else atoms.shape[1]
     write_json(
         root / "sae/config.json",
         {
-            "d": 64,
+            "d": d,
             "n_concepts": n_concepts,
             "k": 5,
             "sparsity": "topk",
@@ -63,13 +64,15 @@ def write_sae(root: Path, n_concepts: int, seed: int = 0) -> None:
     )
     rng = np.random.default_rng(seed)
     shapes = {
-        "encoder.weight": (n_concepts, 64),
+        "encoder.weight": (n_concepts, d),
         "encoder.bias": (n_concepts,),
         "norm.weight": (n_concepts,),
         "norm.bias": (n_concepts,),
-        "dictionary": (n_concepts, 64),
+        "dictionary": (n_concepts, d),
     }
     weights = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    if atoms is not None:
+        weights["dictionary"] = atoms
     save_file(weights, root / "sae/model.safetensors")
 
 
