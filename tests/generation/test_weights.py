@@ -17,7 +17,7 @@ from blindspots_hub.generation.pipelines import load
 from blindspots_hub.generation.weights import own_dtype, run_as, variant_of
 from blindspots_hub.utils.files import public_name
 
-SMALL = {"height": 32, "width": 32, "steps": 2}
+SMALL = {"height": 32, "width": 32, "num_inference_steps": 2}
 
 
 @pytest.fixture(scope="module")

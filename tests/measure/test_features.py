@@ -143,7 +143,7 @@ def test_faulty_features_are_told(
     path = features_path(root, MODEL)
     change(ImageFeatures.load(path)).save(path)
     rehash(root)
-    assert [fault in one for one in faults(root)] == [True]
+    assert [fault in one for one in faults(root)] == [True], faults(root)
     path.write_bytes(b"no features")
     with pytest.raises(BlindspotsError, match="not a file of image features"):
         ImageFeatures.load(path)

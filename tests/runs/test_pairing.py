@@ -98,6 +98,8 @@ def test_every_cause_at_once_and_the_rest_correspond(
     blank, failed, refused, both = (captions[f"{i:03}"] for i in (5, 6, 7, 1))
     assert Counter(captions.values())[both] == 1, "captions of the world may repeat"
 
+    odd = Image.new("RGB", (64, 64), "red")
+    odd.paste("black", (0, 0, 32, 64))
     attempt = TextToImage._attempt
 
     def faulty(self: TextToImage, pairs: list[tuple[str, str]], seed: int) -> object:
@@ -105,13 +107,13 @@ def test_every_cause_at_once_and_the_rest_correspond(
         if caption == blank:
             return [Generated(Image.new("RGB", outcome.image.size), outcome.seed, ("blank",))]
         if caption == refused:
-            return [Generated(Image.new("RGB", outcome.image.size, "red"), outcome.seed, ())]
+            return [Generated(odd, outcome.seed, ())]
         return Failed("pipeline_error", "no") if caption in (failed, both) else [outcome]
 
     monkeypatch.setattr(TextToImage, "_attempt", faulty)
     codes_of_batch = ConceptSpace.codes_of_batch
     space = open_space(load_bundle(planted.BUNDLE))
-    red = space.backbone.preprocess(Image.new("RGB", (64, 64), "red"))
+    red = space.backbone.preprocess(odd)
     other = space.backbone.preprocess(open_image(paths[3]))
 
     def nan(self: ConceptSpace, pixels: torch.Tensor) -> object:

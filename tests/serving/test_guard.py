@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -43,7 +44,8 @@ def ask(
     connection = http.client.HTTPConnection(address, timeout=20)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        connection.request(method, path, body or None, named)
+        with contextlib.suppress(BrokenPipeError):  # refused before all of a large body is sent
+            connection.request(method, path, body or None, named)
         answer = connection.getresponse()
         told = {name.lower(): value for name, value in answer.getheaders()}
         return answer.status, told, answer.read(100_000)

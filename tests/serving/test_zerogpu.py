@@ -94,7 +94,7 @@ known = [("Cedar", "planted/cedar")]
 bundle = load_bundle(planted.BUNDLE)
 page = build_app(bundle, Path(sys.argv[1]), known, Deployment(public=True, zerogpu=True))
 serve(page, port=int(sys.argv[2]), block=False)
-run = next(i for i, fn in page.fns.items() if fn.name == "_run")
+run = next(i for i, fn in page.fns.items() if fn.name == "_for_anybody")
 print(json.dumps({"run": run}), flush=True)
 os.read(0, 1)  # not sys.stdin.read(): it would hold a lock that forked workers need
 """
@@ -103,7 +103,7 @@ os.read(0, 1)  # not sys.stdin.read(): it would hold a lock that forked workers 
 def _run_on_page(address: str, function: int, token: str) -> str:
     """Press Run as a logged-in visitor's browser does; everything that the page was told."""
     session = {"session_hash": token[-12:]}
-    form = ["planted/cedar", 40, 0, None, 1, "", "", ""]  # as the page sends it
+    form = ["planted/cedar", 40, 0, None, 1, "", "", "", "usual"]  # as the page sends it
     asked = {"data": form, "fn_index": function, **session}
     headers = {"x-ip-token": token}
     api = f"{address}/gradio_api/queue"

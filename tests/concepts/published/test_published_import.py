@@ -139,8 +139,8 @@ def test_a_threshold_that_is_none(replica: Path, tmp_path: Path, value: Any) -> 
     if value == value:  # else the file is no JSON, whatever is given
         found = import_published(replica, tmp_path / "out", threshold=0.829)
         assert found.config.threshold == 0.829
-    with pytest.raises(BlindspotsError, match="give a positive number"):
-        import_published(replica, tmp_path / "other", threshold=-0.5)
+        with pytest.raises(BlindspotsError, match="give a positive number"):
+            import_published(replica, tmp_path / "other", threshold=-0.5)
 
 
 def test_the_published_file_needs_nothing_beside_it(published: Path, tmp_path: Path) -> None:
