@@ -8,6 +8,28 @@ from blindspots_hub.utils.compiled import compiled
 
 
 @compiled
+def _add_row(
+    concept: int,
+    starts: np.ndarray,
+    images: np.ndarray,
+    strengths: np.ndarray,
+    indptr: np.ndarray,
+    concepts: np.ndarray,
+    energies: np.ndarray,
+    row: np.ndarray,
+) -> None:
+    """Add to `row` the entries of M = Z'Z right of a concept's diagonal; see `count_entries`."""
+    for place in range(starts[concept], starts[concept + 1]):
+        image = images[place]
+        strength = strengths[place]
+        # Concepts ascend within an image: from its end down to the diagonal.
+        for at in range(indptr[image + 1] - 1, indptr[image] - 1, -1):
+            if concepts[at] <= concept:
+                break
+            row[concepts[at]] += strength * energies[at]
+
+
+@compiled
 def count_entries(
     first: int,
     last: int,
@@ -39,22 +61,17 @@ def count_entries(
     two = np.zeros(n, np.float32)
     for row in range(first, last):
         concept = rows[row]
-        for place in range(starts[concept], starts[concept + 1]):
-            image = images[place]
-            strength = strengths[place]
-            # Concepts ascend within an image: from its end down to the diagonal.
-            for at in range(indptr[image + 1] - 1, indptr[image] - 1, -1):
-                if concepts[at] <= concept:
-                    break
-                one[concepts[at]] += strength * energies[at]
-        for place in range(other_starts[concept], other_starts[concept + 1]):
-            image = other_images[place]
-            strength = other_strengths[place]
-            # Concepts ascend within an image: from its end down to the diagonal.
-            for at in range(other_indptr[image + 1] - 1, other_indptr[image] - 1, -1):
-                if other_concepts[at] <= concept:
-                    break
-                two[other_concepts[at]] += strength * other_energies[at]
+        _add_row(concept, starts, images, strengths, indptr, concepts, energies, one)
+        _add_row(
+            concept,
+            other_starts,
+            other_images,
+            other_strengths,
+            other_indptr,
+            other_concepts,
+            other_energies,
+            two,
+        )
         for other in range(concept + 1, n):
             a = one[other]
             b = two[other]

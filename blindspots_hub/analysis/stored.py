@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 
 import pyarrow.parquet as pq
 
@@ -29,30 +28,16 @@ def told(answers: Answers) -> dict[bytes, bytes]:
     }
 
 
-def stored_sentences(bundle: Bundle, name: str) -> list[str] | None:
-    """The sentences that a bundle keeps of an analysis; None where it keeps none."""
-    metadata = _metadata(bundle, name)
-    return None if metadata is None else json.loads(metadata.get(SENTENCES, b"[]"))
-
-
-def stored_sentence(bundle: Bundle, name: str, models: Sequence[str]) -> str | None:
-    """The one about `models`; None where the bundle keeps none."""
-    metadata = _metadata(bundle, name) or {}
-    groups = json.loads(metadata.get(GROUPS, b"[]"))
-    sentences = json.loads(metadata.get(SENTENCES, b"[]"))
-    for group, sentence in zip(groups, sentences, strict=False):
-        if group == list(models):
-            return str(sentence)
-    return None
+def stored_sentences(bundle: Bundle, name: str) -> dict[tuple[str, ...], str] | None:
+    """The sentences that a bundle keeps of an analysis, by the models each is about; else None."""
+    path = analysis(name).spec.path
+    if path not in bundle.manifest.files:
+        return None
+    metadata = pq.read_schema(bundle.root / path).metadata or {}
+    groups, sentences = (json.loads(metadata.get(key, b"[]")) for key in (GROUPS, SENTENCES))
+    return {tuple(group): str(said) for group, said in zip(groups, sentences, strict=False)}
 
 
 def left_to_ask(bundle: Bundle, name: str) -> bool:
     """Whether an answer is too long in coming for a page that waits for it."""
     return bundle.n_concepts >= LARGE and {*analysis(name).needs} - {"tables", "paired"} != set()
-
-
-def _metadata(bundle: Bundle, name: str) -> Mapping[bytes, bytes] | None:
-    path = analysis(name).spec.path
-    if path not in bundle.manifest.files:
-        return None
-    return pq.read_schema(bundle.root / path).metadata or {}

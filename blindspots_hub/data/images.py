@@ -80,7 +80,7 @@ def read_image(path: Path) -> bytes:
     another `BlindspotsError` where the file itself cannot be read.
     """
     try:
-        return again(partial(_first_bytes, path), path)
+        return again(partial(first_bytes, path), path)
     except OSError as error:
         raise BlindspotsError(
             f"{printable(str(path))} cannot be read ({error.strerror}): check its name and your "
@@ -147,8 +147,8 @@ def _content(source: Path | bytes, name: str) -> bytes:
     return content
 
 
-def _first_bytes(path: Path) -> bytes:
-    """Content of a file, cut just above the bound."""
+def first_bytes(path: Path) -> bytes:
+    """Content of a file, cut just above `MAX_BYTES`; raises the system's `OSError`."""
     with open(path, "rb") as handle:
         return handle.read(MAX_BYTES + 1)
 

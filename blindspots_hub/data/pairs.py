@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,7 @@ from blindspots_hub.data.identity import (
     pair_id,
     pair_seed,
 )
-from blindspots_hub.data.images import MAX_BYTES, image_size
+from blindspots_hub.data.images import first_bytes, image_size
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.data.pair_rows import TRIED, LeftOut, Row, rows_of
 from blindspots_hub.errors import BlindspotsError
@@ -249,18 +250,13 @@ def _id(caption: str, content: bytes) -> str:
 
 
 def _read(path: Path, gone_passes: bool = False) -> bytes | None:
-    """Content of an image file, cut just above the bound that `image_size` refuses.
+    """`first_bytes` of an image file, which `image_size` refuses where that cut it.
 
     None where there is no such file, which with `gone_passes` is found out by trying again. Raises
     `PassingFault` where its disk does not answer.
     """
-
-    def content() -> bytes:
-        with open(path, "rb") as handle:
-            return handle.read(MAX_BYTES + 1)
-
     try:
-        return again(content, path, gone_passes)
+        return again(partial(first_bytes, path), path, gone_passes)
     except OSError:
         return None
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 from blindspots_hub.utils.dtypes import DType
-
-_MOST_HEADER = 100_000_000
-"""Bytes of the largest header that safetensors itself reads."""
+from blindspots_hub.utils.safetensors_header import NoTensors, TensorFile
 
 _FORMATS: dict[str, DType] = {"F64": "float32", "F32": "float32", "F16": "float16"}
 """Formats of safetensors, and what they run as; bfloat16 and the eight-bit floats below."""
@@ -84,16 +81,12 @@ def _sizes(file: Path) -> Counter[DType]:
     """Bytes of a file's floating-point tensors by what they run as; nothing of a damaged file."""
     sizes = Counter[DType]()
     try:
-        with open(file, "rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
-            header = json.loads(handle.read(length)) if length <= _MOST_HEADER else {}
-        for tensor in header.values():
-            kind = str(tensor.get("dtype", ""))
-            start, end = tensor.get("data_offsets", (0, 0))
-            if kind in _FORMATS:
-                sizes[_FORMATS[kind]] += end - start
-            elif kind.startswith(("BF16", "F8")):
-                sizes["bfloat16"] += end - start
-    except (OSError, ValueError, TypeError, AttributeError):  # told when diffusers reads it
-        return Counter()
+        tensors = TensorFile(file).tensors.values()
+    except (OSError, NoTensors):  # told when diffusers reads it
+        return sizes
+    for tensor in tensors:
+        if tensor.kind in _FORMATS:
+            sizes[_FORMATS[tensor.kind]] += tensor.bytes
+        elif tensor.kind.startswith(("BF16", "F8")):
+            sizes["bfloat16"] += tensor.bytes
     return sizes

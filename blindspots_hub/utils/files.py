@@ -126,12 +126,6 @@ def copy_files(source: Path, target: Path, names: Iterable[str]) -> None:
             shutil.copyfile(source / name, partial, follow_symlinks=False)
 
 
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy the files of a folder and of those in it, each atomically; links are left out."""
-    own = (path for path in sorted(source.rglob("*")) if not path.is_symlink() and path.is_file())
-    copy_files(source, target, (path.relative_to(source).as_posix() for path in own))
-
-
 def replace_folder(new: Path, old: Path, without: Collection[str] = ()) -> None:
     """Let the folder `new` take the place of `old`, beside which it lies.
 

@@ -57,6 +57,11 @@ class Tensor:
         """How many numbers."""
         return prod(self.shape)
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes they take."""
+        return self.size * _BYTES[self.kind]
+
 
 class TensorFile:
     """The header of a safetensors file, checked; `blocks` gives a tensor's numbers piece by piece.
@@ -81,7 +86,7 @@ class TensorFile:
         told = header.pop("__metadata__", None)
         self.metadata: Mapping[str, str] = told if isinstance(told, dict) else {}
         self.tensors = {str(name): self._tensor(one, 8 + length) for name, one in header.items()}
-        end = max((t.start + t.size * _BYTES[t.kind] for t in self.tensors.values()), default=0)
+        end = max((t.start + t.bytes for t in self.tensors.values()), default=0)
         if self.tensors and end != size:
             raise NoTensors(f"its tensors end at byte {end:,} of {size:,}")
 
@@ -96,7 +101,7 @@ class TensorFile:
                 whole = all(isinstance(n, int) and 0 <= n < 2**48 for n in shape)
                 if kind in _BYTES and whole and len(shape) <= 8:
                     tensor = Tensor(kind, tuple(shape), base + first)
-                    if 0 <= first <= last and last - first == tensor.size * _BYTES[kind]:
+                    if 0 <= first <= last and last - first == tensor.bytes:
                         return tensor
         raise NoTensors("its header describes a tensor that cannot be")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import domain_fixtures as kinds
@@ -27,7 +28,6 @@ from blindspots_hub.generation.models import resolve
 from blindspots_hub.progress import Event, drive
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.folders import measure_folders
-from blindspots_hub.utils.files import copy_folder
 
 
 def auroc(inside: np.ndarray, outside: np.ndarray) -> float:
@@ -45,7 +45,7 @@ def own() -> np.ndarray:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """The embedded bundle, with its domain."""
     root = tmp_path_factory.mktemp("domain") / "b"
-    copy_folder(planted.BUNDLE, root)
+    shutil.copytree(planted.BUNDLE, root)
     kinds.planted_space().domain.save(root / "sae")
     manifest = load_bundle(planted.BUNDLE).manifest.to_json()
     write_manifest(root, manifest)
@@ -196,7 +196,7 @@ def test_the_planted_world_is_measured_without_a_warning(base: Bundle, tmp_path:
 
 def test_a_bundle_without_a_domain_says_nothing(tmp_path: Path) -> None:
     root = tmp_path / "b"
-    copy_folder(planted.BUNDLE, root)
+    shutil.copytree(planted.BUNDLE, root)
     (root / "sae" / DOMAIN).unlink(missing_ok=True)
     manifest = load_bundle(planted.BUNDLE).manifest.to_json()
     for model in manifest["models"]:

@@ -126,7 +126,7 @@ def test_a_file_that_is_away_is_waited_for_and_no_fact(
     expected = measure_folders(natural, drawn, tmp_path / "a")
     away = tmp_path / "away"
     waits: list[float] = []
-    first_bytes = images._first_bytes
+    first_bytes = images.first_bytes
 
     def back_soon(seconds: float) -> None:
         waits.append(seconds)
@@ -140,7 +140,7 @@ def test_a_file_that_is_away_is_waited_for_and_no_fact(
 
     monkeypatch.setattr(loading, "threads", lambda: 1)
     monkeypatch.setattr(passing.time, "sleep", back_soon)
-    monkeypatch.setattr(images, "_first_bytes", first)
+    monkeypatch.setattr(images, "first_bytes", first)
     found = measure_folders(natural, drawn, tmp_path / "b")
     assert len(waits) == 2
     assert found.model("generated").dropped == {}

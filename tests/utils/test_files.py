@@ -11,7 +11,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work, drive
 from blindspots_hub.utils.files import (
     atomic,
-    copy_folder,
+    copy_files,
     public_name,
     read_json,
     write_bytes,
@@ -46,10 +46,10 @@ def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
         write_json(tmp_path / "file" / "x.json", {})
 
 
-def test_a_folder_is_copied_whole(tmp_path: Path) -> None:
+def test_files_are_copied_by_name(tmp_path: Path) -> None:
     write_bytes(tmp_path / "a/b/c.bin", b"1")
     write_bytes(tmp_path / "a/d.bin", b"2")
-    copy_folder(tmp_path / "a", tmp_path / "z")
+    copy_files(tmp_path / "a", tmp_path / "z", ["b/c.bin", "d.bin"])
     assert (tmp_path / "z/b/c.bin").read_bytes() == b"1"
     assert (tmp_path / "z/d.bin").read_bytes() == b"2"
 

@@ -12,7 +12,7 @@ import gradio as gr
 
 from blindspots_hub.analysis.base import Analysis, Finding
 from blindspots_hub.analysis.registry import ANALYSES
-from blindspots_hub.analysis.stored import left_to_ask, stored_sentence
+from blindspots_hub.analysis.stored import left_to_ask, stored_sentences
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
@@ -134,11 +134,14 @@ def answerable(analysis: Analysis, entry: Entry) -> list[Group]:
 def words(analysis: Analysis, entry: Entry) -> str:
     """Title and sentences of an analysis on a model as HTML; what it lacks where that is all."""
     groups = [group for group in analysis.groups(entry.bundle) if entry.model in group]
+    kept = stored_sentences(entry.bundle, analysis.name) or {}
     told: list[str] = []
     for group in groups or [(entry.model,)]:
         missing = analysis.lacks(entry.bundle, group)
         if missing is None:
-            told.append(f"<p>{escape(_sentence(entry.bundle, analysis, group))}</p>")
+            told.append(
+                f"<p>{escape(kept.get(group) or _sentence(entry.bundle, analysis, group))}</p>"
+            )
         elif (line := f'<p class="lacking">{escape(missing)}</p>') not in told:
             told.append(line)
     return (
@@ -148,9 +151,7 @@ def words(analysis: Analysis, entry: Entry) -> str:
 
 
 def _sentence(bundle: Bundle, analysis: Analysis, group: Group) -> str:
-    """The sentence that the bundle keeps, else the answer's; of a large one, how to get it."""
-    if kept := stored_sentence(bundle, analysis.name, group):
-        return kept
+    """The sentence of an answer that a bundle does not keep; of a large one, how to get it."""
     if left_to_ask(bundle, analysis.name):
         return (
             f"Not kept in this bundle: python -m blindspots_hub analyse {bundle.root.name} "
