@@ -132,7 +132,7 @@ def write_published_card(
     """Write the card of an imported RA-SAE: licence, authors, and what was changed.
 
     `sha256` and `top_k` (codes a training batch kept) are the imported file's; `rounding` is what
-    float16 costs (`concepts.published_rounding`), None for float32.
+    float16 costs (`concepts.published.rounding`), None for float32.
     """
     front: dict[str, Any] = {
         "library_name": "blindspots_hub",

@@ -1,7 +1,7 @@
 """The authors' published RA-SAE as tensors: what lies where in their pickle, checked and named.
 
 METHOD section 2, "The published weights". The classes are those of the package overcomplete 0.3.0,
-which is never imported; the file's objects are empty stand-ins (`published_archive`).
+which is never imported; the file's objects are empty stand-ins (`published.archive`).
 """
 
 from __future__ import annotations
