@@ -46,6 +46,13 @@ _CONTENT = (
 )
 
 
+_POLICY = b"content-security-policy"
+
+_NO_DOCUMENT = (b"application/json", b"text/event-stream")
+"""Answers that a browser, told not to guess, runs nothing of: most of what a click is answered with
+would be the policy."""
+
+
 @dataclass(frozen=True)
 class Door:
     """By which names the page is known, and where it may be framed.
@@ -104,7 +111,7 @@ class Door:
         """What every answer says to the browser."""
         framed = f"'self' {_EMBEDDERS}" if self.public else "'self'"
         return [
-            (b"content-security-policy", (_CONTENT + framed).encode()),
+            (_POLICY, (_CONTENT + framed).encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"referrer-policy", b"same-origin"),  # links hold ids that only their makers know
         ]
@@ -179,9 +186,14 @@ class Guard:
                 started = True
                 if received > self.most_body:  # the app took it for a body that breaks off
                     message["status"] = 413
+                told = message.get("headers", ())
                 own = {name for name, _ in self.door.headers}
-                kept = [(n, v) for n, v in message.get("headers", ()) if n.lower() not in own]
-                message["headers"] = [*kept, *self.door.headers]
+                kept = [(n, v) for n, v in told if n.lower() not in own]
+                kind = dict(kept).get(b"content-type", b"").partition(b";")[0]
+                added = [
+                    h for h in self.door.headers if h[0] != _POLICY or kind not in _NO_DOCUMENT
+                ]
+                message["headers"] = [*kept, *added]
             await send(message)
 
         session = _session(scope)

@@ -85,6 +85,7 @@ def serve(
     `BlindspotsError`.
     """
     from starlette.middleware import Middleware
+    from starlette.middleware.gzip import GZipMiddleware
 
     door = Door.of(host, os.environ, hosts)
     page.queue(max_size=MOST_WAITING)
@@ -104,7 +105,12 @@ def serve(
             run_history=False,
             max_file_size=MOST_BODY,
             state_session_capacity=SESSIONS,
-            app_kwargs={"middleware": [Middleware(Guard, door=door)]},
+            app_kwargs={
+                "middleware": [
+                    Middleware(Guard, door=door),
+                    Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
+                ]
+            },
         )
     except OSError as error:
         if "port" not in str(error).lower() and error.errno not in (EADDRINUSE, EACCES):
