@@ -39,8 +39,13 @@ def deploy_space(
     quiet: QuietOption = False,
 ) -> None:
     """Assemble a Space that shows one version of a bundle, and publish it on the Hub."""
-    from blindspots_hub.artifacts.hub.deploy import deploy_space, lock_of
-    from blindspots_hub.artifacts.hub.space import space_files, space_repo, write_space
+    from blindspots_hub.artifacts.hub.space import (
+        deploy_space,
+        lock_of,
+        space_files,
+        space_repo,
+        write_space,
+    )
 
     lock = lock_of(bundle)
     files = space_files(lock, space=space, hardware=hardware, private=private)

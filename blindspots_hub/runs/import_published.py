@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from blindspots_hub.concepts.published.source import PublishedFile, locate, pick
 from blindspots_hub.concepts.rasae import RASAE, RASAEConfig
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import read_json
+from blindspots_hub.utils.files import read_json, write_json
 
 _HASH_BYTES = 16 << 20
 _WRITTEN = ("config.json", "model.safetensors", CARD)
@@ -58,7 +57,7 @@ def import_published(
     where given, else `running_threshold` of the config.json beside the file or of the model itself,
     else the published one if this is the published file. `weights_dtype` is float32 or float16.
     Nothing of the file is run; W is read through its map, so memory stays below 2 GB. Killed and
-    run again it goes on where it stopped, with the same result.
+    run again it writes the same.
 
     Raises `BlindspotsError` for a file that is unsafe, damaged or another model, where no threshold
     is known, where `output_dir` holds another model, and where the Hub is needed and cannot be
@@ -74,8 +73,7 @@ def import_published(
     sha256 = yield from _hashing(file.path)
     is_published = sha256 == paper.PUBLISHED_SHA256
     _check_source(file, sha256)
-    work = output_dir / f".importing-{sha256[:16]}"
-    _check_out(output_dir, file.path, sha256, work)
+    _check_out(output_dir, file.path, sha256)
     chosen, threshold_origin = pick_threshold(threshold, file.path, read.threshold, is_published)
     config = RASAEConfig(
         d=read.d,
@@ -91,7 +89,7 @@ def import_published(
         token_layout=TokenLayout(paper.CLASS_TOKENS, paper.REGISTERS, paper.PATCH_GRID),
     )
     if isinstance(read.dictionary, Archetypes):
-        atoms = yield from fusing(read.dictionary, file.path, work)
+        atoms = yield from fusing(read.dictionary, file.path)
     else:
         atoms = read.dictionary.float()
     yield Event("write the weights", 0, 1)
@@ -99,6 +97,8 @@ def import_published(
     rounding = None
     if dtype == "float16":
         sae, rounding = _halved(sae, atoms if read.candidates is None else read.candidates)
+    # Its origin first: what is stopped here is known as an import of this file, and written anew.
+    write_json(output_dir / "config.json", sae.config.to_json())
     sae.save_pretrained(output_dir)
     write_published_card(
         output_dir,
@@ -108,8 +108,6 @@ def import_published(
         top_k=read.top_k,
         rounding=None if rounding is None else asdict(rounding),
     )
-    if work.is_dir():
-        shutil.rmtree(work)
     yield Event("write the weights", 1, 1)
     return Imported(output_dir, sae.config, sha256, is_published, rounding)
 
@@ -135,7 +133,7 @@ def _check_source(file: PublishedFile, sha256: str) -> None:
         )
 
 
-def _check_out(out: Path, source: Path, sha256: str, work: Path) -> None:
+def _check_out(out: Path, source: Path, sha256: str) -> None:
     """Refuse to write over anything but an earlier import of the same file."""
     if out.resolve() == source.parent.resolve():
         raise BlindspotsError(
@@ -143,7 +141,7 @@ def _check_out(out: Path, source: Path, sha256: str, work: Path) -> None:
             "another --out."
         )
     taken = [name for name in _WRITTEN if (out / name).exists()]
-    if not taken or work.is_dir():
+    if not taken:
         return
     if "config.json" not in taken or sha256 not in str(
         read_json(out / "config.json").get("origin")

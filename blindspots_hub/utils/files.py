@@ -126,6 +126,20 @@ def copy_files(source: Path, target: Path, names: Iterable[str]) -> None:
             shutil.copyfile(source / name, partial, follow_symlinks=False)
 
 
+def share_or_copy(source: Path, target: Path) -> None:
+    """Make `target` a second name of the file `source` (a hard link), or a copy of it.
+
+    Whoever looks finds a file and no link. Both names stand for one content, so neither is ever
+    written in place.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except (OSError, NotImplementedError):  # another disk, or a file system without hard links
+        with atomic(target) as partial:
+            shutil.copyfile(source, partial)
+
+
 def replace_folder(new: Path, old: Path, without: Collection[str] = ()) -> None:
     """Let the folder `new` take the place of `old`, beside which it lies.
 

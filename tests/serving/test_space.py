@@ -199,7 +199,7 @@ def test_a_space_is_deployed_once(
 
 
 def test_a_deployed_space_opens_its_bundle(published: str, hub: Hub, tmp_path: Path) -> None:
-    from blindspots_hub.artifacts.hub.deploy import lock_of
+    from blindspots_hub.artifacts.hub.space import lock_of
 
     write_space(space_files(lock_of(published)), tmp_path / "space")
     bundle, note = open_first(None, tmp_path / "space", planted.BUNDLE)

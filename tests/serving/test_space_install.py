@@ -15,9 +15,8 @@ from explorer_fixtures import Watched, browser, free_port, playwright
 from space_fixtures import clean_environment
 
 from blindspots_hub import planted
-from blindspots_hub.artifacts.hub.deploy import lock_of
 from blindspots_hub.artifacts.hub.publish import push
-from blindspots_hub.artifacts.hub.space import space_files, write_space
+from blindspots_hub.artifacts.hub.space import lock_of, space_files, write_space
 
 pytestmark = pytest.mark.browser
 

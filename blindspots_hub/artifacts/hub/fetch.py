@@ -13,8 +13,8 @@ from blindspots_hub.artifacts.hub.client import Hub
 from blindspots_hub.artifacts.hub.fetched import bundles_folder, folder_of, lock_in
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import Reference
-from blindspots_hub.artifacts.hub.resolve import resolve
 from blindspots_hub.artifacts.hub.transfer import bringing, read_manifest, wanted
+from blindspots_hub.artifacts.hub.versions import resolve
 from blindspots_hub.artifacts.layout import CARD, DELTAS_PART, LOCK, MANIFEST, PARTS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work

@@ -16,20 +16,21 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.cards.bundle_cards import repo_cards
+from blindspots_hub.artifacts.hub.checks import check_no_paths, check_rights
 from blindspots_hub.artifacts.hub.client import Content, Hub
-from blindspots_hub.artifacts.hub.content import committing, creating, proposing
-from blindspots_hub.artifacts.hub.local_paths import check_no_paths
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.plan import RepoPlan, look, plan
 from blindspots_hub.artifacts.hub.release import (
     begun,
+    committing,
     content_commit,
+    creating,
     finishing,
     locking,
+    proposing,
     tagging,
 )
 from blindspots_hub.artifacts.hub.repos import SPACE, Reference, Repo, Version, check_name
-from blindspots_hub.artifacts.hub.rights import check_rights
 from blindspots_hub.artifacts.hub.staging import THUMBNAILS_ONLY, part_files, staging
 from blindspots_hub.artifacts.layout import CARD, LOCK, MANIFEST, part_of
 from blindspots_hub.artifacts.manifest import Manifest

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.hub.links import share_or_copy
 from blindspots_hub.artifacts.hub.repos import Version
 from blindspots_hub.artifacts.inventory import unknown_files
 from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, table_path
@@ -25,7 +24,7 @@ from blindspots_hub.artifacts.schema import PAIRS, THUMBNAILS, TableSpec
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.utils.files import atomic, sha256_file, write_json
+from blindspots_hub.utils.files import atomic, sha256_file, share_or_copy, write_json
 from blindspots_hub.utils.sink import sink
 
 ALL, THUMBNAILS_ONLY, NONE = "all", "thumbnails", "none"

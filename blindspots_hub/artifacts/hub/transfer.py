@@ -15,7 +15,6 @@ from pathlib import Path
 from threading import get_ident
 
 from blindspots_hub.artifacts.hub.client import Hub
-from blindspots_hub.artifacts.hub.links import share_or_copy
 from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.artifacts.inventory import regular_size
@@ -23,7 +22,7 @@ from blindspots_hub.artifacts.layout import DELTAS_PART, MANIFEST, part_of
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.utils.files import read_json, sha256_file
+from blindspots_hub.utils.files import read_json, sha256_file, share_or_copy
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def found(hub: Hub) -> list[str]:
     """The versions that a reference leads to."""
     from blindspots_hub.artifacts.hub.client import Hub as Client
-    from blindspots_hub.artifacts.hub.resolve import published_versions
+    from blindspots_hub.artifacts.hub.versions import published_versions
 
     if ("dataset", f"{hub.owner}/birds-deltas") not in hub.server.repos:
         return []

@@ -44,7 +44,7 @@ def _refusal(path: Path) -> str:
 
 def _fuse(parts: torch.Tensor | Archetypes, tmp_path: Path) -> np.ndarray:
     assert isinstance(parts, Archetypes)
-    return drive(fusing(parts, tmp_path / "m.pth", tmp_path / "work")).numpy()
+    return drive(fusing(parts, tmp_path / "m.pth")).numpy()
 
 
 @pytest.mark.parametrize("wrapped", [True, False])

@@ -213,60 +213,34 @@ def test_weights_beyond_half_precision(replica: Path, tmp_path: Path) -> None:
         import_published(write_replica(replica, large), tmp_path / "out", weights_dtype="float16")
 
 
-def test_resumed_after_a_stop_it_writes_the_same(
+def test_blocks_give_what_the_whole_gives(
     replica: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(published_fuse, "_BLOCK_BYTES", 4 * 40 * 10)
     import_published(replica, tmp_path / "whole")
-    work = import_published.stream(replica, tmp_path / "out")
-    for event in work:
-        if event.stage == "fuse the dictionary" and event.done == 50:
-            work.close()
-    (hidden,) = (tmp_path / "out").iterdir()
-    assert len(list(hidden.iterdir())) == 5
-    next(iter(sorted(hidden.iterdir()))).write_bytes(b"\x93NUMPY")  # a lost disk
-    fused: list[slice] = []
-    real = published_fuse._fused
-
-    def counting(parts: Any, centroids: Any, rows: slice, source: Path) -> Any:
-        fused.append(rows)
-        return real(parts, centroids, rows, source)
-
-    monkeypatch.setattr(published_fuse, "_fused", counting)
-    import_published(replica, tmp_path / "out")
-    assert [rows.start for rows in fused] == [0, 50, 60, 70, 80, 90]
-    assert {file.name for file in (tmp_path / "out").iterdir()} == WRITTEN
-    for name in ("model.safetensors", "config.json"):
-        ours, theirs = (tmp_path / run / name for run in ("out", "whole"))
-        assert ours.read_bytes() == theirs.read_bytes()
+    monkeypatch.setattr(published_fuse, "_BLOCK_BYTES", 4 * 40 * 10)
+    import_published(replica, tmp_path / "blocks")
+    ours, theirs = (RASAE.from_pretrained(tmp_path / run) for run in ("blocks", "whole"))
+    torch.testing.assert_close(ours.dictionary, theirs.dictionary, atol=1e-6, rtol=0)
 
 
 _KILLED = """
 import os, signal, sys
-from pathlib import Path
-from blindspots_hub.concepts.published import fuse as published_fuse
-from blindspots_hub.progress import drive
+from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.runs.import_published import import_published
 
-published_fuse._BLOCK_BYTES = 4 * 40 * 10
-def show(event):
-    if event.stage == "fuse the dictionary" and event.done == 40:
-        os.kill(os.getpid(), signal.SIGKILL)
-drive(import_published.stream(sys.argv[1], sys.argv[2]), show)
+RASAE.save_pretrained = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+import_published(sys.argv[1], sys.argv[2])
 """
 
 
-def test_killed_it_goes_on(replica: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_while_writing_it_writes_the_same(replica: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-c", _KILLED, str(replica), str(out)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    (hidden,) = out.iterdir()
-    assert len(list(hidden.iterdir())) == 4
-    (out / "model.safetensors").write_bytes(b"half")  # as if it came later
-    monkeypatch.setattr(published_fuse, "_BLOCK_BYTES", 4 * 40 * 10)
     import_published(replica, out)
     import_published(replica, tmp_path / "whole")
-    for name in ("model.safetensors", "config.json"):
+    assert {file.name for file in out.iterdir()} == WRITTEN
+    for name in WRITTEN - {"README.md"}:  # which names its folder
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""What is published names no path of the machine that it was made on.
+"""What is asked before anything is published: may this token, and does the bundle name no path.
 
 A path means nothing elsewhere, and tells a user's name and how their disk is laid out. What this
 program writes names a folder by its last part (`files.public_name`); a network's config.json may
@@ -8,13 +8,40 @@ come from elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from blindspots_hub.artifacts.layout import BACKBONE, MANIFEST, SAE
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import read_json
+
+
+def check_rights(user: Mapping[str, Any], namespace: str) -> None:
+    """`BlindspotsError` where the Hub's description of a token's owner rules writing out.
+
+    A fine-grained token does not say all that it may: what it may not, the Hub tells on writing.
+    """
+    name = str(user.get("name"))
+    token = (user.get("auth") or {}).get("accessToken") or {}
+    if token.get("role") == "read":
+        raise BlindspotsError(
+            f"The token of {name} may only read: make one that may write at "
+            "https://huggingface.co/settings/tokens."
+        )
+    roles = {org.get("name"): org.get("roleInOrg") for org in user.get("orgs") or ()}
+    if namespace != name and namespace not in roles:
+        raise BlindspotsError(
+            f"{name} is not {namespace} and no member of it: publish under your own name, or "
+            "propose pull requests (--create-pr) to repositories that are there."
+        )
+    if roles.get(namespace) == "read":
+        raise BlindspotsError(
+            f"{name} may only read in {namespace}: ask its owner for the right to write, or "
+            "propose pull requests (--create-pr)."
+        )
+
 
 _PATH = re.compile(r"(file:)?[/\\~].*|[A-Za-z]:[/\\].*", re.DOTALL)
 """An absolute path of any system; names and ids on the Hub begin with a letter or digit."""
