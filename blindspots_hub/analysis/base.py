@@ -22,6 +22,7 @@ from blindspots_hub.artifacts.layout import (
     SAE_WEIGHTS,
     energies_path,
     features_path,
+    token_codes_path,
 )
 from blindspots_hub.artifacts.schema import IMAGE_TEXT, TOKEN_FIRES, Column, TableSpec
 from blindspots_hub.errors import BlindspotsError
@@ -32,7 +33,17 @@ if TYPE_CHECKING:
 About = Literal["one model", "two models", "all models"]
 """How many models one answer is about."""
 
-Need = Literal["tables", "energies", "paired", "same pairs", "features", "atoms", "scores", "fires"]
+Need = Literal[
+    "tables",
+    "energies",
+    "paired",
+    "same pairs",
+    "features",
+    "atoms",
+    "scores",
+    "fires",
+    "token codes",
+]
 """What a bundle must have: δ tables, per-image energies, paired models, pairs that all the models
 share, per-image features, the RA-SAE's dictionary, scores of an image-text model, counts of the
 tokens that concepts fire on."""
@@ -170,6 +181,11 @@ def _no_features(bundle: Bundle, models: Sequence[str]) -> str | None:
     )
 
 
+def _no_token_codes(bundle: Bundle, models: Sequence[str]) -> str | None:
+    names = [n for n in (NATURAL, *models) if not token_codes_path(bundle.root, n).is_file()]
+    return None if not names else f"the token codes of {', '.join(names)} (evaluate again)"
+
+
 def _no_atoms(bundle: Bundle, models: Sequence[str]) -> str | None:
     here = (bundle.root / SAE_WEIGHTS).is_file()
     return None if here else f"the RA-SAE's dictionary: pull the bundle with its part {SAE}"
@@ -189,6 +205,7 @@ _MISSING: dict[Need, Callable[[Bundle, Sequence[str]], str | None]] = {
     "paired": _unpaired,
     "same pairs": _apart,
     "features": _no_features,
+    "token codes": _no_token_codes,
     "atoms": _no_atoms,
     "scores": _no_table(
         IMAGE_TEXT, "scores by an image-text model (`score-captions` computes them)"

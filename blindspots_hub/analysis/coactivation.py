@@ -5,8 +5,7 @@ and the cosines of leading eigenvectors. Whatever a model differs in, two halves
 images differ too; so half a model's images are compared with half the natural ones, and the two
 natural halves with each other. Entries are counted in the rows of up to `ROWS` concepts, which tell
 their share in all to the error that is given.
-Token by token the same needs codes, which bundles do not keep (`measure.cooccurrence` computes it
-while encoding).
+`token_coactivation` says the same of single tokens.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 THRESHOLDS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-"""Squared energy a image that an entry of M / N lies above, ascending."""
+"""Mean squared energy an image (or code a token) that an entry of M / N lies above, ascending."""
 
 
 ROWS = 8_000
@@ -155,20 +154,29 @@ def coactivation(bundle: Bundle, model: str) -> Coactivation:
     captions.
     """
     natural, generated = bundle.compared(model)
-    first, second, null = _natural(bundle, tuple(bundle.natural_ids(model)))
     halves = Halves.of(natural.n_images)
     paired = bundle.model(model).paired
     ours = generated.take((halves if paired else Halves.of(generated.n_images)).second)
+    return against(
+        natural.take(halves.first), ours, _natural(bundle, tuple(bundle.natural_ids(model)))
+    )
+
+
+def against(
+    first: ImageEnergies, ours: ImageEnergies, halves: tuple[Spectrum, Spectrum, Shared]
+) -> Coactivation:
+    """`ours` beside the first natural half; `halves`: spectra of both, and what they share."""
+    one, other, null = halves
     own = Spectrum.of(ours.matrix)
     return Coactivation(
-        shared_entries(natural.take(halves.first), ours),
+        shared_entries(first, ours),
         null,
-        first,
+        one,
         own,
-        first.overlap(own),
-        first.overlap(second),
-        first.cosines(own),
-        first.cosines(second),
+        one.overlap(own),
+        one.overlap(other),
+        one.cosines(own),
+        one.cosines(other),
     )
 
 
@@ -176,8 +184,14 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     """Sparsity, unshared entries, spectra and subspaces of one model, each beside the null."""
     (model,) = models
     found = coactivation(bundle, model)
+    return Finding(
+        row(bundle, model, found), words(bundle, model, found, "images"), partial(figure, found)
+    )
+
+
+def row(bundle: Bundle, model: str, found: Coactivation) -> dict[str, list[Any]]:
+    """The row of a model, by column."""
     cells = bundle.n_concepts * (bundle.n_concepts - 1)
-    laws = [PowerLaw.of(side.values) for side in (found.natural, found.generated)]
     best = [_best(cosines) for cosines in (found.cosines, found.null_cosines)]
     table: dict[str, list[Any]] = {
         "model": [model],
@@ -194,11 +208,12 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         "cosine": [best[0]],
         "cosine_null": [best[1]],
     }
-    for side, law in zip(("natural", "generated"), laws, strict=True):
+    for side in ("natural", "generated"):
+        law = PowerLaw.of(getattr(found, side).values)
         table[f"exponent_{side}"] = [law.exponent]
         table[f"power_law_r2_{side}"] = [law.r2]
         table[f"exponential_r2_{side}"] = [law.exponential_r2]
-    return Finding(table, words(bundle, model, found, laws), partial(figure, found))
+    return table
 
 
 def _best(cosines: np.ndarray) -> float:
@@ -206,24 +221,24 @@ def _best(cosines: np.ndarray) -> float:
     return float(cosines.max(axis=1).mean()) if cosines.size else float("nan")
 
 
-def words(bundle: Bundle, model: str, found: Coactivation, laws: list[PowerLaw]) -> str:
-    """Sentence: unshared entries and subspace, model against null."""
+def words(bundle: Bundle, model: str, found: Coactivation, where: str) -> str:
+    """Sentence: unshared entries and subspace, model against null; `where`: images or tokens."""
     title = bundle.model(model).title
     unshared, null = found.entries.unshared[0], found.null.unshared[0]
-    if not np.isfinite([unshared, null, found.overlap, laws[1].r2]).all():
-        return f"{title}: too few concepts fire together to compare co-activation."
+    law, natural = (PowerLaw.of(side.values) for side in (found.generated, found.natural))
+    if not np.isfinite([unshared, null, found.overlap, law.r2]).all():
+        return f"{title}: too few concepts fire together to compare co-activation over {where}."
     low, high = (unshared + side * 1.96 * found.entries.error for side in (-1, 1))
-    fits = "fits better than" if laws[1].r2 > laws[1].exponential_r2 else "fits no better than"
+    fits = "fits better than" if law.r2 > law.exponential_r2 else "fits no better than"
     chance = "more" if unshared > null else "no more"
     return (
         f"{title}: {unshared:.1%} [{max(low, 0):.1%}, {min(high, 1):.1%}] of the pairs of "
-        "concepts that fire together in its images never do in as many natural images of other "
+        f"concepts that fire together in its {where} never do in as many natural {where} of other "
         f"captions, against {null:.1%} between two natural halves ({chance} than chance); its "
         f"{len(found.generated.values)} leading eigenvectors span {found.overlap:.0%} of the "
         f"natural subspace, natural halves {found.null_overlap:.0%} of each other's; eigenvalues "
-        f"fall as rank^-{laws[1].exponent:.2f} (R² = {laws[1].r2:.2f}; natural "
-        f"{laws[0].exponent:.2f}), which {fits} an exponential. Over images: tokens would need "
-        "codes, which the bundle does not keep."
+        f"fall as rank^-{law.exponent:.2f} (R² = {law.r2:.2f}; natural {natural.exponent:.2f}), "
+        f"which {fits} an exponential."
     )
 
 
@@ -272,16 +287,14 @@ def _curve(name: str, what: str) -> Column:
 
 COLUMNS = (
     *columns_of_models(1),
-    Column(
-        "thresholds", pa.list_(pa.float64()), "energy²/image", "that entries of M / N lie above"
-    ),
+    Column("thresholds", pa.list_(pa.float64()), "energy²", "that entries of M / N lie above"),
     _curve("sparsity_natural", "entries beyond the diagonal not above each threshold, natural"),
     _curve("sparsity_generated", "the same of the model's images"),
     _curve("unshared", "entries above each threshold that the natural M of other captions lacks"),
     _curve("unshared_null", "the same between two natural halves"),
     Column("unshared_error", pa.float64(), "share", "standard error of unshared's first"),
-    Column("eigenvalues_natural", pa.list_(pa.float64()), "energy²/image", "largest, of M / N"),
-    Column("eigenvalues_generated", pa.list_(pa.float64()), "energy²/image", "the model's"),
+    Column("eigenvalues_natural", pa.list_(pa.float64()), "energy²", "largest, of M / N"),
+    Column("eigenvalues_generated", pa.list_(pa.float64()), "energy²", "the model's"),
     Column("overlap", pa.float64(), "share", f"of the subspaces of the {TOP} leading eigenvectors"),
     Column("overlap_null", pa.float64(), "share", "the same between two natural halves"),
     Column("cosine", pa.float64(), "cosine", "mean of each leading eigenvector's best cosine"),

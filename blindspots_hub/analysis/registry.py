@@ -20,6 +20,7 @@ from blindspots_hub.analysis import (
     redundancy,
     shared_blindspots,
     theorem_checks,
+    token_coactivation,
     token_kinds,
 )
 from blindspots_hub.analysis.base import Analysis
@@ -36,6 +37,7 @@ ANALYSES: tuple[Analysis, ...] = (
     model_comparison.ANALYSIS,
     frequency.ANALYSIS,
     coactivation.ANALYSIS,
+    token_coactivation.ANALYSIS,
     theorem_checks.ANALYSIS,
     fid_bounds.ANALYSIS,
     other_metrics.ANALYSIS,

@@ -27,6 +27,7 @@ from blindspots_hub.artifacts.layout import (
     heatmaps_path,
     part_of,
     table_path,
+    token_codes_path,
 )
 from blindspots_hub.artifacts.manifest import Manifest, ModelEntry
 from blindspots_hub.artifacts.optional import read_optional
@@ -47,6 +48,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import GenerationEnergies
+from blindspots_hub.measure.token_codes import TokenCodes
 from blindspots_hub.progress import Event, drive
 from blindspots_hub.utils.files import near_name, sha256_file
 
@@ -247,6 +249,12 @@ class Bundle:
         """
         path = features_path(self.root, source)
         return ImageFeatures.load(path) if path.is_file() else None
+
+    @_kept
+    def token_codes(self, source: str) -> TokenCodes | None:
+        """Codes of single tokens of some of a source's images; None where the bundle keeps none."""
+        path = token_codes_path(self.root, source)
+        return TokenCodes.load(path) if path.is_file() else None
 
     def let_go(self) -> None:
         """Forget what was read and is kept in memory; it is read again when asked for."""

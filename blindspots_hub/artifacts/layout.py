@@ -83,12 +83,17 @@ def features_path(root: Path, source: str) -> Path:
     return root / f"deltas/features/{source}.safetensors"
 
 
+def token_codes_path(root: Path, source: str) -> Path:
+    """Path of the codes of single tokens of some images of a source, where they were kept."""
+    return root / f"deltas/token_codes/{source}.safetensors"
+
+
 def heatmaps_path(root: Path, source: str) -> Path:
     """Path of the heatmaps of a source."""
     return root / f"deltas/heatmaps/{source}.safetensors"
 
 
-_SPARSE = ("energies", "generations", "features", "heatmaps")
+_SPARSE = ("energies", "generations", "features", "heatmaps", "token_codes")
 
 
 def is_known(name: str, models: Collection[str]) -> bool:

@@ -20,6 +20,7 @@ from blindspots_hub.artifacts.layout import NATURAL, heatmaps_path, table_path
 from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import TENSORS, ImageFeatures
+from blindspots_hub.measure.token_codes import TokenCodes
 
 ROUNDING = 0.01
 """Share of an image's energy by which two measurements of it may differ: another machine rounds
@@ -45,6 +46,8 @@ class NaturalImages:
     unlike: list[str]
     features: ImageFeatures | None = None
     """None unless all bundles keep them."""
+    token_codes: TokenCodes | None = None
+    """The same; of the images of which any bundle keeps them."""
 
     @classmethod
     def of(cls, bundles: Sequence[Bundle]) -> NaturalImages:
@@ -79,11 +82,26 @@ class NaturalImages:
             everything.take(starts[source] + rows),
             sorted(unlike),
             _features(bundles, starts[source] + rows),
+            _token_codes(bundles, source, rows),
         )
 
     def columns(self) -> dict[str, Any]:
         """Columns of the table NATURAL_IMAGES."""
         return dict(zip(NATURAL_IMAGES.names, (self.ids, self.captions), strict=True))
+
+
+def _token_codes(
+    bundles: Sequence[Bundle], source: np.ndarray, rows: np.ndarray
+) -> TokenCodes | None:
+    """Codes of merged image i, row `rows[i]` of bundle `source[i]`, where that one keeps them."""
+    found = [bundle.token_codes(NATURAL) for bundle in bundles]
+    parts = []
+    for number, codes in enumerate(found):
+        if codes is None:
+            return None
+        (own,) = np.nonzero(source == number)
+        parts.append((codes, dict(zip(rows[own].tolist(), own.tolist(), strict=True))))
+    return TokenCodes.joined(parts)
 
 
 def _features(bundles: Sequence[Bundle], rows: np.ndarray) -> ImageFeatures | None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from blindspots_hub.measure.delta import STATES
 
-SCHEMA_VERSION = "2.1"
+SCHEMA_VERSION = "2.2"
 """major.minor: a reader opens every minor of a major it knows. Manifests with the integer 1 are of
 the first major."""
 
@@ -335,6 +335,14 @@ image's tokens after the final LayerNorm; the mean is over patch tokens. Rows fo
 the same source; where a caption is drawn several times, a row is of the first generation that could
 be measured. Metrics in token space (Fréchet and kernel distances, precision and recall, nearest
 images) are computed from these.
+
+`deltas/token_codes/natural.safetensors` and `deltas/token_codes/{model}.safetensors`, where they
+were kept: codes of the measured tokens of up to 500 images a source, the same pairs of each. `row`
+int32 (images), the rows of the images in the energies of the same source, ascending; `fires` uint16
+(images × tokens), the concepts that fire on each token, image after image; `concepts` uint16 (int32
+above 65,536 concepts) and `values` float16 (the codes), token after token, concepts ascending
+within one; metadata `n_concepts`. Where a caption is drawn several times they are of the first
+generation. Co-activation token by token is computed from these.
 
 ## Intervals and states
 

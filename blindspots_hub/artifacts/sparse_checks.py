@@ -129,6 +129,36 @@ def heatmap_faults(
         yield f"{name} holds a code that is no positive number"
 
 
+def token_code_faults(path: Path, name: str, n_concepts: int, rows: int | None) -> Iterator[str]:
+    """Codes of single tokens of some of `rows` images."""
+    try:
+        file = TensorFile(path)
+    except (NoTensors, OSError) as error:
+        yield f"{name} is not a file of token codes ({error})"
+        return
+    kind = "U16" if n_concepts <= 1 << 16 else "I32"
+    needed = {"row": ("I32", 1), "fires": ("U16", 1), "concepts": (kind, 1), "values": ("F16", 1)}
+    if fault := file.lacks(needed):
+        yield f"{name} is not a file of token codes ({fault})"
+        return
+    images, tokens, codes, values = (file.tensors[one].shape[0] for one in needed)
+    counted = sum(int(block.astype(np.int64).sum()) for block in file.blocks("fires"))
+    if codes != values or counted != codes or tokens % max(images, 1) or (tokens and not images):
+        yield f"{name} is damaged (lengths disagree)"
+        return
+    last = -1
+    for block in file.blocks("row"):
+        joined = np.concatenate([[last], block])
+        if (np.diff(joined) <= 0).any() or (rows is not None and block.max(initial=-1) >= rows):
+            yield f"{name} names images that are none of the {rows}, or not in their order"
+            break
+        last = int(joined[-1])
+    if any((block < 0).any() or (block >= n_concepts).any() for block in file.blocks("concepts")):
+        yield f"{name} names a concept that is none of the {n_concepts}"
+    if not all(np.isfinite(b).all() and (b >= 0).all() for b in file.blocks("values")):
+        yield f"{name} holds a code that is no positive number"
+
+
 def feature_faults(path: Path, name: str, rows: int | None) -> Iterator[tuple[str, int]]:
     """Faults of a file of image features, each with the width of its tokens (-1: not known)."""
     try:

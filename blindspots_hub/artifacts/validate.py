@@ -30,6 +30,7 @@ from blindspots_hub.artifacts.layout import (
     heatmaps_path,
     part_of,
     table_path,
+    token_codes_path,
 )
 from blindspots_hub.artifacts.limits import FILES, LONGEST_PATH, MANIFEST_BYTES, SMALL_FINDINGS
 from blindspots_hub.artifacts.manifest import manifest_faults
@@ -49,7 +50,12 @@ from blindspots_hub.artifacts.schema import (
     TableSpec,
     major,
 )
-from blindspots_hub.artifacts.sparse_checks import energy_faults, feature_faults, heatmap_faults
+from blindspots_hub.artifacts.sparse_checks import (
+    energy_faults,
+    feature_faults,
+    heatmap_faults,
+    token_code_faults,
+)
 from blindspots_hub.artifacts.table_faults import Tables
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import read_json, sha256_file
@@ -235,6 +241,9 @@ def _sparse_faults(
         if whole(path := generation_energies_path(root, source)) and rows is not None:
             name = path.relative_to(root).as_posix()
             yield from energy_faults(path, name, n_concepts, None, rows)
+        if whole(path := token_codes_path(root, source)):
+            name = path.relative_to(root).as_posix()
+            yield from token_code_faults(path, name, n_concepts, rows)
         if whole(path := features_path(root, source)):
             name = path.relative_to(root).as_posix()
             for fault, width in feature_faults(path, name, rows):

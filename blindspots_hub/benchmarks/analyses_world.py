@@ -8,19 +8,30 @@ import numpy as np
 from scipy import sparse
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.layout import NATURAL, SAE_WEIGHTS, energies_path, features_path
-from blindspots_hub.artifacts.schema import CONCEPTS, NATURAL_IMAGES
+from blindspots_hub.artifacts.layout import (
+    NATURAL,
+    SAE_WEIGHTS,
+    energies_path,
+    features_path,
+    token_codes_path,
+)
+from blindspots_hub.artifacts.schema import CONCEPTS, NATURAL_IMAGES, TOKEN_FIRES
 from blindspots_hub.artifacts.writer import write_manifest, write_table
 from blindspots_hub.benchmarks.measure_world import paired_energies
+from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.token_codes import TokenCodes
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 from blindspots_hub.utils.files import write_json
 
 WIDTH = 768
 """Width of a token."""
+
+PATCHES, CODES = 256, 10
+"""Of an image; concepts that fire on a patch."""
 
 
 def made(root: Path, pairs: int, n_concepts: int, models: int, seed: int = 0) -> Work[Bundle]:
@@ -48,6 +59,10 @@ def made(root: Path, pairs: int, n_concepts: int, models: int, seed: int = 0) ->
         entries.append(
             {"name": name, "title": f"Model {number}", "dropped": {}, "run": {}, **entry}
         )
+        counts = dict.fromkeys(TOKEN_FIRES.names, natural.fires)
+        write_table(root, TOKEN_FIRES, counts, name)
+        _token_codes(generated, ids, rng).save(token_codes_path(root, name))
+    _token_codes(natural, ids, rng).save(token_codes_path(root, NATURAL))
     _write_concepts(root, natural, rng)
     _write_atoms(root, n_concepts, rng)
     space = {
@@ -59,6 +74,21 @@ def made(root: Path, pairs: int, n_concepts: int, models: int, seed: int = 0) ->
     write_manifest(root, fields)
     yield Event("make models", models, models)
     return Bundle(root)
+
+
+def _token_codes(side: ImageEnergies, ids: list[str], rng: np.random.Generator) -> TokenCodes:
+    """Every image's concepts, each on the patches that fall to it by chance."""
+
+    def spread(row: int) -> SparseCodes:
+        own = side.concepts[side.indptr[row] : side.indptr[row + 1]]
+        token = rng.integers(0, PATCHES, (CODES * PATCHES,))
+        place = np.unique(token * side.n_concepts + rng.choice(own, len(token)))
+        token, concepts = np.divmod(place, side.n_concepts)
+        values = rng.gamma(2.0, 0.5, len(place)).astype(np.float32) + np.float32(1e-3)
+        starts = np.searchsorted(token, np.arange(PATCHES + 1)).astype(np.int64)
+        return SparseCodes(starts, concepts.astype(np.int32), values, side.n_concepts)
+
+    return TokenCodes.of(ids, spread, side.n_concepts)
 
 
 def _mixed(natural: ImageEnergies, own: ImageEnergies, rng: np.random.Generator) -> ImageEnergies:

@@ -280,6 +280,7 @@ def _write(
         lambda row: thumbnail(natural.pairs[row].image),
         features=coded.features,
         token_fires=coded.token_fires(),
+        token_codes=coded.token_codes(natural.ids, settings.tokens),
     )
     identity = {
         "name": "planted",
@@ -326,6 +327,7 @@ def _model_side(
             lambda row: thumbnail(drawn.images.image(ids[row])),
             features=coded.features,
             token_fires=coded.token_fires(),
+            token_codes=coded.token_codes(ids, settings.tokens),
         ),
         natural_rows=np.arange(len(ids)),
         generations=drawn.images.tables({}, embed=False),

@@ -18,6 +18,7 @@ from blindspots_hub.artifacts.layout import (
     features_path,
     generation_energies_path,
     heatmaps_path,
+    token_codes_path,
 )
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
@@ -33,6 +34,7 @@ from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.token_codes import TokenCodes
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.loading import threads
 from blindspots_hub.runs.tables import EnergyPair, write_tables
@@ -47,8 +49,8 @@ class EncodedImages:
 
     `heat(row, concept)` gives patch indices and codes; `thumbnail(row)` a small webp, or None.
     `generation_energies` where captions were drawn several times: `energies` are their means.
-    `features` have the rows of `energies`, `token_fires` (3, n) are those of `CodedImages`; each is
-    None where it is not known.
+    `features` have the rows of `energies`, `token_fires` (3, n) are those of `CodedImages`,
+    `token_codes` are of some of the images; each is None where it is not known.
     """
 
     ids: list[str]
@@ -59,6 +61,7 @@ class EncodedImages:
     generation_energies: GenerationEnergies | None = None
     features: ImageFeatures | None = None
     token_fires: np.ndarray | None = None
+    token_codes: TokenCodes | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ def assemble(
         Heatmaps.build(list(shown[source].heat.values())).save(heatmaps_path(root, source))
         if side.features is not None:
             side.features.save(features_path(root, source))
+        if side.token_codes is not None:
+            side.token_codes.save(token_codes_path(root, source))
         if source != NATURAL:
             side.energies.save(energies_path(root, source))
             if side.generation_energies is not None:

@@ -30,6 +30,7 @@ from blindspots_hub.artifacts.layout import (
     generation_energies_path,
     heatmaps_path,
     table_path,
+    token_codes_path,
 )
 from blindspots_hub.artifacts.manifest import ModelEntry
 from blindspots_hub.artifacts.merging import (
@@ -135,6 +136,8 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
     merged_heatmaps(bundles, natural).save(heatmaps_path(root, NATURAL))
     if natural.features is not None:
         natural.features.save(features_path(root, NATURAL))
+    if natural.token_codes is not None:
+        natural.token_codes.save(token_codes_path(root, NATURAL))
     for done, member in enumerate(members, start=1):
         yield Event(STAGE, done, len(members) + 1, {"model": member.name})
         _copy_model(member, root, natural)
@@ -223,7 +226,7 @@ def _copy_model(member: _Member, root: Path, natural: NaturalImages) -> None:
         _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
     for path in (energies_path, heatmaps_path):
         _copy(path(source, member.own), path(root, member.name))
-    for optional in (generation_energies_path, features_path):
+    for optional in (generation_energies_path, features_path, token_codes_path):
         if optional(source, member.own).is_file():
             _copy(optional(source, member.own), optional(root, member.name))
     for spec in (TOKEN_FIRES, IMAGE_TEXT):

@@ -15,6 +15,7 @@ from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_webp
 from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.store import CodedImages, CodeStore, Failure
+from blindspots_hub.measure.token_codes import TokenCodes
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages
 from blindspots_hub.runs.domain_check import warned
@@ -119,22 +120,27 @@ def encode_all(
 
 
 def coded_side(
-    coded: CodedImages, captions: Mapping[str, str], images: Mapping[str, ImageLoader], tokens: str
+    coded: CodedImages,
+    captions: Mapping[str, str],
+    images: Mapping[str, ImageLoader],
+    tokens: str,
+    ids: list[str] | None = None,
 ) -> EncodedImages:
-    """The side of a bundle that shows these images."""
+    """The side of a bundle that shows these images; `ids` where they are not known by their own."""
 
     def thumbnail(row: int) -> bytes:
         image = images[coded.ids[row]]()
         return encode_webp(image, lossless=False, quality=THUMBNAIL_QUALITY, size=THUMBNAIL)
 
     return EncodedImages(
-        ids=coded.ids,
+        ids=ids or coded.ids,
         captions=[captions[image_id] for image_id in coded.ids],
         energies=coded.energies(tokens),
         heat=coded.heat,
         thumbnail=thumbnail,
         features=coded.features,
         token_fires=coded.token_fires(),
+        token_codes=coded.token_codes(ids or coded.ids, tokens),
     )
 
 
@@ -152,13 +158,12 @@ def generated_side(
     `captions` and `images` are by generation.
     """
     first = coded.take([names[0] for names in paired.generations.values()])
-    shown = coded_side(first, captions, images, tokens)
+    shown = coded_side(first, captions, images, tokens, list(paired.generations))
     rows, pair = paired.rows(coded.ids)
     generation_energies = GenerationEnergies(coded.energies(tokens).take(rows), pair)
     several = generation_energies if generation_energies.several else None
     return replace(
         shown,
-        ids=list(paired.generations),
         energies=generation_energies.mean,
         generation_energies=several,
     )
@@ -180,7 +185,8 @@ def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:
         return None if found is None else found.image
 
     rows = np.array([order[pair_id] for pair_id in ids], np.int64)
-    features = base.features(NATURAL)
+    features, codes = base.features(NATURAL), base.token_codes(NATURAL)
+    here = dict(zip(rows.tolist(), range(len(ids)), strict=True))
     return EncodedImages(
         list(ids),
         base.captions(list(ids)),
@@ -188,4 +194,5 @@ def kept_side(base: Bundle, ids: Sequence[str]) -> EncodedImages:
         heat,
         thumbnail,
         features=None if features is None else features.take(rows),
+        token_codes=None if codes is None else TokenCodes.joined([(codes, here)]),
     )
