@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +43,20 @@ class Changes:
         first: ImageEnergies,
         second: ImageEnergies,
         settings: MeasureSettings,
+        off: Sequence[np.ndarray | None] = (None, None),
     ) -> Changes:
-        """Compare energies (N, n) row by row; row i of all three belongs to pair i."""
+        """Compare energies (N, n) row by row; row i of all three belongs to pair i.
+
+        `off` are the concepts in which each model surely differs from the natural images, where
+        that is known; else it is measured.
+        """
         found = between(natural, first, second, settings)
-        off = [_off(natural, one, settings) for one in (first, second)]
+        off = [
+            off_natural(measure(natural, one, settings, paired=True), settings)
+            if known is None
+            else known
+            for one, known in zip((first, second), off, strict=True)
+        ]
         mean = np.asarray(natural.matrix.sum(axis=0), np.float64).ravel() / natural.n_images
         far = [np.abs(energy - mean) for energy in (found.first, found.second)]
         change = np.where(found.judged, "unchanged", "").astype(object)
@@ -112,8 +122,7 @@ class Changes:
         }
 
 
-def _off(natural: ImageEnergies, generated: ImageEnergies, settings: MeasureSettings) -> np.ndarray:
-    """Concepts that surely differ from the natural images."""
-    table = measure(natural, generated, settings, paired=True)
+def off_natural(table: Mapping[str, np.ndarray], settings: MeasureSettings) -> np.ndarray:
+    """Concepts of a model's table that surely differ from the natural images, bool (n,)."""
     low, high = table["gap_low"], table["gap_high"]
     return np.asarray((table["q"] < settings.alpha) & ((low > 0) | (high < 0)))

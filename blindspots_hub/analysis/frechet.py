@@ -11,21 +11,28 @@ GROUPS = 10
 """Groups that are left out one after the other."""
 
 
-def frechet(x: np.ndarray, y: np.ndarray) -> float:
+def covariance_root(x: np.ndarray) -> np.ndarray:
+    """R (d, d) with R Rᵀ the covariance of rows (N, d)."""
+    values, vectors = linalg.eigh(np.atleast_2d(np.cov(np.asarray(x, np.float64).T)))
+    root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0))
+    return root
+
+
+def frechet(x: np.ndarray, y: np.ndarray, root: np.ndarray | None = None) -> float:
     """‖μ₁ − μ₂‖² + Tr(Σ₁ + Σ₂ − 2(Σ₁Σ₂)^½) of rows (N, d), (M, d) (Heusel et al. 2017).
 
     By the d × d covariances where there are more rows than columns, otherwise by `frechet_wide`.
+    `root` is `covariance_root(x)`, for whoever compares one `x` with many `y`.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.shape[1] > min(len(x), len(y)):
         return frechet_wide(sparse.csr_matrix(x), sparse.csr_matrix(y))
     apart = x.mean(axis=0) - y.mean(axis=0)
-    one, two = np.atleast_2d(np.cov(x.T)), np.atleast_2d(np.cov(y.T))
-    values, vectors = linalg.eigh(one)
-    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    product = linalg.eigvalsh(root @ two @ root)
-    both = np.sqrt(np.maximum(product, 0)).sum()
-    return float(apart @ apart + np.trace(one) + np.trace(two) - 2 * both)
+    root = covariance_root(x) if root is None else root
+    two = np.atleast_2d(np.cov(y.T))
+    # RᵀΣ₂R has the eigenvalues of Σ₁Σ₂, and R's squares sum to the trace of Σ₁.
+    both = np.sqrt(np.maximum(linalg.eigvalsh(root.T @ two @ root), 0)).sum()
+    return float(apart @ apart + (root * root).sum() + np.trace(two) - 2 * both)
 
 
 def frechet_wide(x: sparse.csr_matrix, y: sparse.csr_matrix) -> float:

@@ -13,14 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
-from blindspots_hub.analysis.changes import Changes
+from blindspots_hub.analysis.changes import Changes, off_natural
 from blindspots_hub.analysis.distances import spread
 from blindspots_hub.analysis.shared_pairs import shared_energies, shared_ids
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.measure.settings import METHOD, MeasureSettings
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+
+_OFF = ("gap_low", "gap_high", "q")
 
 
 @lru_cache(maxsize=64)
@@ -28,7 +32,20 @@ def changes(bundle: Bundle, first: str, second: str) -> Changes:
     """What changed from `first` to `second` on the captions that both drew."""
     settings = bundle.model(second).measured_with
     natural, (a, b) = shared_energies(bundle, (first, second))
-    return Changes.of(natural, a, b, settings)
+    ids = shared_ids(bundle, (first, second))
+    known = [_off(bundle, model, ids, settings) for model in (first, second)]
+    return Changes.of(natural, a, b, settings, known)
+
+
+def _off(
+    bundle: Bundle, model: str, ids: list[str], settings: MeasureSettings
+) -> np.ndarray | None:
+    """What the bundle's table says, where it was measured on just these pairs and like this."""
+    entry = bundle.model(model)
+    if entry.measured_with != settings or entry.method != METHOD or bundle.image_ids(model) != ids:
+        return None
+    table = bundle.deltas(model)
+    return off_natural({name: table[name].to_numpy() for name in _OFF}, settings)
 
 
 def ordered(bundle: Bundle, models: Sequence[str]) -> tuple[str, str]:

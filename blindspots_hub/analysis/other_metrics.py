@@ -17,7 +17,7 @@ import pyarrow as pa
 from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable
 from blindspots_hub.analysis.correlation import rank_correlation
 from blindspots_hub.analysis.deltas import SIDES
-from blindspots_hub.analysis.distribution_metrics import LOWER_IS_BETTER, all_metrics
+from blindspots_hub.analysis.distribution_metrics import LOWER_IS_BETTER, Reference, all_metrics
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import IMAGE_TEXT, Column
@@ -41,8 +41,15 @@ IMAGE_TEXT_SCORE = "image-text score"
 _LOWER = {*LOWER_IS_BETTER, *OURS}
 
 
-def scored(bundle: Bundle, model: str) -> dict[str, tuple[float, float]]:
-    """(value, standard error) of every metric of a model, by name."""
+References = dict[tuple[int, int | None], Reference]
+"""Natural rows that models are held against: by how many there are, and which group is left out."""
+
+
+def scored(bundle: Bundle, model: str, known: References) -> dict[str, tuple[float, float]]:
+    """(value, standard error) of every metric of a model, by name.
+
+    What models share of the natural images is kept in `known`.
+    """
     rng = np.random.default_rng(0)
     sides = []
     for name in (NATURAL, model):
@@ -54,10 +61,14 @@ def scored(bundle: Bundle, model: str) -> dict[str, tuple[float, float]]:
     if size < LEAST:
         raise NotAnswerable(f"{ANALYSIS.title} needs {LEAST} images of each side, not {size}.")
     x, y = sides
-    whole = all_metrics(x, y)
-    # One order for both sides: where models are paired a pair is left out with both its images.
-    group = rng.permutation(size) % GROUPS
-    part = [all_metrics(x[:size][group != one], y[:size][group != one]) for one in range(GROUPS)]
+    whole = all_metrics(known.setdefault((len(x), None), Reference(x)), y)
+    # One order for both sides: where models are paired a pair is left out with both its images; and
+    # for all models of one size, which share the natural rows.
+    group = np.random.default_rng(1).permutation(size) % GROUPS
+    part = []
+    for one in range(GROUPS):
+        natural = known.setdefault((size, one), Reference(x[:size][group != one]))
+        part.append(all_metrics(natural, y[:size][group != one]))
     found = {
         name: (value, float(np.sqrt((GROUPS - 1) * np.var([one[name] for one in part]))))
         for name, value in whole.items()
@@ -100,7 +111,8 @@ def goodness(name: str, values: np.ndarray) -> np.ndarray:
 
 def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     """Every metric of every model, and how they rank the models, each against each."""
-    by_model = {model: scored(bundle, model) for model in models}
+    known: References = {}
+    by_model = {model: scored(bundle, model, known) for model in models}
     names = [
         name for name in next(iter(by_model.values())) if all(name in by_model[m] for m in models)
     ]

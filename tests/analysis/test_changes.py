@@ -10,8 +10,10 @@ from energy_worlds import from_dense
 
 from blindspots_hub import planted
 from blindspots_hub.analysis.changes import Changes
+from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.analysis.shared_blindspots import OPEN, SHARED, blindspots
+from blindspots_hub.analysis.shared_pairs import shared_energies
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.measure.settings import MeasureSettings
 
@@ -84,3 +86,11 @@ def test_another_just_beyond_the_threshold_is_open_not_specific(tmp_path: Path) 
     assert len(lists) >= len(set(lists))
     for sides in found.found.values():
         assert not set(sides["suppressed"].tolist()) & set(sides["exaggerated"].tolist())
+
+
+def test_what_the_table_says_is_what_measuring_again_says(embedded: Bundle) -> None:
+    first, second = "alder-1", "alder-1-tuned"
+    natural, (a, b) = shared_energies(embedded, (first, second))
+    again = Changes.of(natural, a, b, embedded.model(second).measured_with)
+    known = changes(embedded, first, second)
+    np.testing.assert_array_equal(known.change, again.change)
