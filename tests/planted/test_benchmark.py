@@ -13,11 +13,15 @@ from typer.testing import CliRunner
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.table import measured
 from blindspots_hub.planted.benchmark import power, recall, report
 from blindspots_hub.planted.benchmark.checks import Check
+from blindspots_hub.planted.benchmark.coverage import coverage
 from blindspots_hub.planted.benchmark.evidence import Evidence
 from blindspots_hub.planted.benchmark.findings import average_precision, memorised_score
 from blindspots_hub.planted.benchmark.report import Report, judge
+from blindspots_hub.planted.benchmark.samples import samples
 from blindspots_hub.planted.concept_match import aurocs, labels, plain
 
 
@@ -94,6 +98,19 @@ def test_sides_in_the_wrong_order_are_noticed(evidence: Evidence) -> None:
     assert "calibration" in failed
     assert "recall" in failed
     assert "coverage" in failed
+
+
+def test_intervals_that_are_too_narrow_are_noticed(evidence: Evidence) -> None:
+    """Though the population is of these very pairs, whose intervals hold it too often."""
+    settings = MeasureSettings(confidence=0.6)
+    found = {
+        name: measured(evidence.natural, energies, settings, paired=True)
+        for name, energies in evidence.generated.items()
+    }
+    drawn = samples(evidence.natural, evidence.generated, found, settings)
+    assert evidence.population is not None
+    rows = coverage(drawn, evidence.population, [], MeasureSettings())
+    assert _failed(rows)
 
 
 def test_a_lost_counterpart_is_noticed(evidence: Evidence) -> None:

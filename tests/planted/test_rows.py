@@ -12,10 +12,12 @@ from scipy import stats
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import Selection
-from blindspots_hub.measure.table import Measured
+from blindspots_hub.measure.table import Measured, measured
 from blindspots_hub.planted.benchmark import recall
 from blindspots_hub.planted.benchmark.another_renderer import another_renderer
 from blindspots_hub.planted.benchmark.checks import (
+    Clustered,
+    clustered_at_least,
     lower_bound,
     share_at_least,
     share_at_most,
@@ -24,6 +26,7 @@ from blindspots_hub.planted.benchmark.checks import (
 from blindspots_hub.planted.benchmark.coverage import coverage, covered
 from blindspots_hub.planted.benchmark.points import Point, calibration
 from blindspots_hub.planted.benchmark.precision import certain_claims, precision, two_fold_claims
+from blindspots_hub.planted.benchmark.samples import PairSample, claimed, samples
 from blindspots_hub.planted.factors import FACTORS
 from blindspots_hub.planted.faults import Fault
 from blindspots_hub.planted.truth import Change
@@ -156,11 +159,11 @@ def test_what_the_population_cannot_tell_is_counted() -> None:
     population = small_population([1.0], [2.1], scenes=400, spread=3.0)
     claims = two_fold_claims("m", table([0.5], ["strengthened"]), population)
     assert (claims.made, claims.right, claims.open) == (1, 1, 1)
-    rows = precision({"m": table([0.5], ["strengthened"])}, population, MeasureSettings())
+    rows = precision([{"m": table([0.5], ["strengthened"])}], population, MeasureSettings())
     assert rows[0].holds is None, "400 scenes are no population: told, and not judged"
     assert rows[0].value == "400, of 100,000 wanted: not drawn yet"
     many = replace(population, scenes=100_000)
-    assert precision({"m": table([0.5], ["strengthened"])}, many, MeasureSettings())[0].holds
+    assert precision([{"m": table([0.5], ["strengthened"])}], many, MeasureSettings())[0].holds
 
 
 def test_error_of_the_population_agrees_with_simulation() -> None:
@@ -198,11 +201,50 @@ def test_coverage_is_judged_by_band() -> None:
     support = np.where(np.arange(n) < n - 60, 30.0, 500.0)
     columns = table(list(r), ["aligned"] * n, support=list(support), q=[1.0] * n)
     found = {"m": Measured(columns, Selection(0, n, 0.95), None)}  # type: ignore[arg-type]
-    rows = {check.name: check for check in coverage(found, population, [], MeasureSettings())}
+    whole = [PairSample(1, found)]
+    rows = {check.name: check for check in coverage(whole, population, [], MeasureSettings())}
     assert rows["coverage: 95 % intervals of r"].value.startswith("340 of 400 (85.0%)")
     assert rows["coverage: 95 % intervals of r"].holds is False
     assert rows["coverage: support 20 to 50"].holds is True
     assert rows["coverage: support 200 to 1,000"].holds is False
+
+
+def test_hits_that_come_together_are_worth_fewer() -> None:
+    rng = np.random.default_rng(0)
+    concept = np.repeat(np.arange(60), 20)
+    alone = rng.random(1200) < 0.95
+    together = np.repeat(rng.random(60) < 0.95, 20)
+    apart, joined = Clustered.of_hits(alone, concept), Clustered.of_hits(together, concept)
+    assert apart.effective == pytest.approx(1200, rel=0.35)
+    assert joined.effective == pytest.approx(60, rel=0.1)
+    assert joined.bound < 0.93 < apart.bound
+    assert apart.bound == pytest.approx(lower_bound(int(alone.sum()), 1200), abs=0.01)
+    perfect = Clustered.of_hits(np.ones(50, bool), np.arange(50))
+    assert perfect.bound == pytest.approx(lower_bound(50, 50))
+
+
+def test_too_few_to_tell_are_told_and_plain_failures_fail() -> None:
+    few = Clustered.of_hits(np.arange(40) > 3, np.arange(40))  # 36 of 40
+    row = clustered_at_least("x", few, 0.9, 0.95)
+    assert row.holds is None
+    assert "too few to tell 95% from 90%" in row.value
+    many = Clustered.of_hits(np.arange(1000) > 120, np.arange(1000))
+    assert clustered_at_least("x", many, 0.9, 0.95).holds is False
+    assert Clustered.of_hits(np.zeros(0, bool), np.zeros(0, int)).bound == 0
+
+
+def test_samples_are_disjoint_and_as_large_as_they_must_be() -> None:
+    rng = np.random.default_rng(0)
+    dense = rng.gamma(2.0, 1.0, (700, 5))
+    side = ImageEnergies.stack([(np.arange(5), x) for x in dense], 5)
+    whole = {"m": measured(side, side, MeasureSettings(), paired=True)}
+    every = samples(side, {"m": side}, whole, MeasureSettings())
+    assert [one.parts for one in every] == [1, 2, 2], "233 pairs judge hardly anything"
+    assert every[0].tables is whole
+    counts = [one.tables["m"].columns["images_natural"][0] for one in every[1:]]
+    assert counts == [350, 350]
+    assert claimed(every, 700) == [every[0]]
+    assert claimed(every, 2000) == every[1:]
 
 
 def test_a_renderer_is_foreseen_or_not() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -41,6 +42,70 @@ def lower_bound(hits: int, of: int, confidence: float = CONFIDENCE) -> float:
 def upper_bound(hits: int, of: int, confidence: float = CONFIDENCE) -> float:
     """The upper bound; 1 where nothing was seen."""
     return float(stats.beta.ppf(confidence, hits + 1, of - hits)) if hits < of else 1.0
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Hits of which those of one cluster come and go together: a concept's, of several models.
+
+    `bound` is Clopper and Pearson's of as many independent hits as have the variance that the
+    clusters show (Korn and Graubard 1998): `effective`, all of them where none is missed.
+    """
+
+    hits: int
+    of: int
+    clusters: int
+    effective: float
+
+    @classmethod
+    def of_hits(cls, hit: np.ndarray, cluster: np.ndarray) -> Clustered:
+        """From `hit` (bool) and the `cluster` of each."""
+        n, hits = len(hit), int(hit.sum())
+        _, number = np.unique(cluster, return_inverse=True)
+        clusters = int(number.max()) + 1 if n else 0
+        if hits in (0, n) or clusters < 2:
+            return cls(hits, n, clusters, n)
+        share = hits / n
+        excess = np.bincount(number, hit - share)
+        variance = clusters / (clusters - 1) * float((excess**2).sum()) / n**2
+        return cls(hits, n, clusters, min(n, share * (1 - share) / variance))
+
+    @property
+    def bound(self) -> float:
+        """One-sided lower bound of the share."""
+        return _bound(self.hits / self.of, self.effective) if self.of else 0.0
+
+    @property
+    def upper(self) -> float:
+        """One-sided upper bound of the share."""
+        return 1 - _bound(1 - self.hits / self.of, self.effective) if self.of else 1.0
+
+    def tells(self, goal: float, right: float) -> bool:
+        """Whether a method whose true share is `right` would be expected to reach `goal`."""
+        return self.of > 0 and _bound(right, self.effective) >= goal
+
+
+def _bound(share: float, of: float) -> float:
+    """`lower_bound` of a share of a number that need not be whole."""
+    if share <= 0 or of <= 0:
+        return 0.0
+    return float(stats.beta.ppf(1 - CONFIDENCE, share * of, of - share * of + 1))
+
+
+def clustered_at_least(name: str, found: Clustered, goal: float, right: float) -> Check:
+    """A share whose lower bound must reach `goal`.
+
+    Told, not judged, where so few can show neither: the goal lies between the two bounds, and a
+    right method (`right`: its share, as it does what it says) would not be expected to reach it.
+    """
+    value = (
+        f"{share(found.hits, found.of)}, at least {found.bound:.1%} "
+        f"({found.clusters} concepts, worth {found.effective:,.0f})"
+    )
+    holds = found.bound >= goal
+    if not holds and found.upper >= goal and not found.tells(goal, right):
+        return told(name, f"{value}: too few to tell {right:.0%} from {goal:.0%}")
+    return Check(name, value, f"≥ {goal:.0%}", holds)
 
 
 def share_at_least(name: str, hits: int, of: int, goal: float) -> Check:

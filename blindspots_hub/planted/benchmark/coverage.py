@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy import stats
 
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.measure.table import Columns, Measured
+from blindspots_hub.measure.table import Columns
 from blindspots_hub.planted.benchmark.checks import (
     Check,
-    lower_bound,
-    share_at_least,
+    Clustered,
+    clustered_at_least,
     share_told,
     told,
-    unjudged,
 )
 from blindspots_hub.planted.benchmark.points import Point, holds_the_factor
+from blindspots_hub.planted.benchmark.samples import PairSample
 from blindspots_hub.planted.population import Population
 
 BANDS = ((20, 50), (50, 200), (200, 1000), (1000, np.inf))
@@ -27,57 +27,75 @@ OVERALL, IN_BAND, SELECTED = 0.93, 0.90, 0.90
 
 
 def coverage(
-    found: Mapping[str, Measured],
+    every: Sequence[PairSample],
     population: Population,
     points: Sequence[Point],
     settings: MeasureSettings,
 ) -> list[Check]:
     """Pointwise intervals over all judged concepts, by support; selection intervals; factors.
 
-    A band with so few intervals that no outcome could hold is told, not judged.
+    Over all samples of the pairs; those of one concept count as one cluster, whichever sample and
+    model they are of. Selection intervals are those of the whole, as a ranking is shown once.
     """
-    support, inside, widened, selected = [], [], [], []
-    for model, told_of in found.items():
+    pointwise = _all(every, population, settings)
+    support, held, concept, widened = (
+        np.concatenate(part) for part in zip(*pointwise, strict=True)
+    )
+    checks = [_row("coverage: 95 % intervals of r", held, concept, OVERALL, settings.confidence)]
+    for low, high in BANDS:
+        band = (support >= low) & (support < high)
+        if band.any():
+            upper = f" to {high:,}" if high < np.inf else " and more"
+            name = f"coverage: support {low:,}{upper}"
+            checks.append(_row(name, held[band], concept[band], IN_BAND, settings.confidence))
+    whole = [one for one in every if one.parts == 1]
+    chosen = [part for sample in whole for part in _selected(sample, population, settings)]
+    held, concept = (np.concatenate(part) for part in zip(*chosen, strict=True))
+    name = "coverage: selection intervals of the selected"
+    checks.append(_row(name, held, concept, SELECTED, settings.confidence))
+    own = [np.concatenate(part) for part in zip(*_all(whole, population, settings), strict=True)]
+    checks += [
+        share_told("coverage: of all pairs alone", int(own[1].sum()), len(own[1])),
+        told(
+            "coverage: intervals are widened by the population's own error, median",
+            f"{np.median(widened) - 1:.1%}",
+        ),
+        share_told("coverage: intervals that hold the factor's true r", *holds_the_factor(points)),
+    ]
+    return checks
+
+
+def _row(name: str, held: np.ndarray, concept: np.ndarray, goal: float, right: float) -> Check:
+    return clustered_at_least(name, Clustered.of_hits(held, concept), goal, right)
+
+
+def _all(
+    some: Sequence[PairSample], population: Population, settings: MeasureSettings
+) -> list[tuple[np.ndarray, ...]]:
+    return [part for sample in some for part in _pointwise(sample, population, settings)]
+
+
+def _pointwise(
+    sample: PairSample, population: Population, settings: MeasureSettings
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Support, whether it holds, concept and widening of every judged interval, model by model."""
+    for model, told_of in sample.tables.items():
         table = told_of.columns
         judged = np.isfinite(table["relative_gap_low"]) & (population.fired(model) > 0)
         held, wider = covered(model, table, population, "", settings.confidence)
-        support.append(table["support"][judged])
-        inside.append(held[judged])
-        widened.append(wider[judged])
-        chosen = judged & (table["q"] < settings.alpha)
+        yield table["support"][judged], held[judged], np.flatnonzero(judged), wider[judged]
+
+
+def _selected(
+    sample: PairSample, population: Population, settings: MeasureSettings
+) -> Iterator[tuple[np.ndarray, ...]]:
+    """Whether it holds, and the concept, of every interval of a concept with q < α."""
+    for model, told_of in sample.tables.items():
+        table = told_of.columns
+        chosen = np.isfinite(table["relative_gap_low"]) & (population.fired(model) > 0)
+        chosen &= table["q"] < settings.alpha
         held, _ = covered(model, table, population, "_selected", told_of.selection.level)
-        selected.append(held[chosen])
-    supports, held, chosen = (np.concatenate(parts) for parts in (support, inside, selected))
-    checks = [share_at_least("coverage: 95 % intervals of r", int(held.sum()), len(held), OVERALL)]
-    for low, high in BANDS:
-        band = held[(supports >= low) & (supports < high)]
-        if len(band):
-            name = (
-                f"coverage: support {low:,} to {high:,}"
-                if high < np.inf
-                else f"coverage: support ≥ {low:,}"
-            )
-            check = share_at_least(name, int(band.sum()), len(band), IN_BAND)
-            enough = lower_bound(len(band), len(band)) >= IN_BAND
-            checks.append(check if enough else unjudged(check))
-    checks.append(
-        share_at_least(
-            "coverage: selection intervals of the selected",
-            int(chosen.sum()),
-            len(chosen),
-            SELECTED,
-        )
-    )
-    checks.append(
-        told(
-            "coverage: intervals are widened by the population's own error, median",
-            f"{np.median(np.concatenate(widened)) - 1:.1%}",
-        )
-    )
-    checks.append(
-        share_told("coverage: intervals that hold the factor's true r", *holds_the_factor(points))
-    )
-    return checks
+        yield held[chosen], np.flatnonzero(chosen)
 
 
 def covered(

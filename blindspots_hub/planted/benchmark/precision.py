@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,13 +38,18 @@ class Claims:
 
 
 def precision(
-    tables: Mapping[str, Columns], population: Population, settings: MeasureSettings
+    disjoint: Sequence[Mapping[str, Columns]], population: Population, settings: MeasureSettings
 ) -> list[Check]:
-    """Certain blindspots of both δ, and whatever is called at least two-fold."""
+    """Certain blindspots of both δ, and whatever is called at least two-fold.
+
+    Of the models' tables in each of some disjoint samples of pairs. The bounds take claims as
+    independent; those of several models about one concept share their natural images.
+    """
     certain, two_fold = Claims(), Claims()
-    for model, table in tables.items():
-        certain += certain_claims(model, table, population, settings)
-        two_fold += two_fold_claims(model, table, population)
+    for tables in disjoint:
+        for model, table in tables.items():
+            certain += certain_claims(model, table, population, settings)
+            two_fold += two_fold_claims(model, table, population)
     return [
         _size(population),
         *_rows("called certain", certain),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub import planted
-from blindspots_hub.measure.table import Measured, MeasureSettings, measured
+from blindspots_hub.measure.table import Columns, Measured, MeasureSettings, measured
 from blindspots_hub.planted.benchmark import power
 from blindspots_hub.planted.benchmark.another_renderer import another_renderer
 from blindspots_hub.planted.benchmark.checks import Check, told, unjudged
@@ -26,6 +26,7 @@ from blindspots_hub.planted.benchmark.recall import (
     recall,
     unseen,
 )
+from blindspots_hub.planted.benchmark.samples import PairSample, claimed, samples
 from blindspots_hub.planted.concept_match import OWN, STANDS_FOR, plain
 from blindspots_hub.planted.models import MODELS
 from blindspots_hub.planted.truth import true_change
@@ -160,15 +161,20 @@ def read(evidence: Evidence, settings: MeasureSettings, judged: bool = True) -> 
         missing = f"none: make it with `planted population` ({ENOUGH:,} scenes)"
         checks.append(Check("population: scenes that claims are held against", missing, "", False))
     else:
-        tables = {name: table.columns for name, table in found.items()}
-        checks += precision(tables, evidence.population, settings)
-        checks += coverage(found, evidence.population, every, settings)
+        drawn = samples(evidence.natural, evidence.generated, found, settings)
+        apart = claimed(drawn, len(natural))
+        checks += precision([_columns(one) for one in apart], evidence.population, settings)
+        checks += coverage(drawn, evidence.population, every, settings)
     missed = unseen(evidence.stands)
     checks.append(told("factors that no concept stands for", f"{len(missed)}"))
     alone = sum(stand.alone for stand in evidence.stands.values())
     if not judged:
         checks = [unjudged(check) for check in checks]
     return SpaceResult(checks, every, changes, len(evidence.stands), alone, missed)
+
+
+def _columns(sample: PairSample) -> dict[str, Columns]:
+    return {name: table.columns for name, table in sample.tables.items()}
 
 
 def write_report(report: Report, out: Path) -> None:
