@@ -18,7 +18,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.measure.settings import TOKENS
-from blindspots_hub.measure.token_codes import TokenCodes
+from blindspots_hub.measure.token_codes import IMAGES, TokenCodes
 from blindspots_hub.utils.files import atomic, fingerprint
 
 FORMAT = 4
@@ -85,15 +85,15 @@ class CodedImages:
                 counts[kind, np.unique(codes.concepts[start:stop])] += 1
         return counts
 
-    def token_codes(self, ids: Sequence[str], tokens: str) -> TokenCodes:
-        """Codes of the `tokens` that energies sum, of some images; `ids` are who draws which."""
+    def token_codes(self, ids: Sequence[str], tokens: str, images: int = IMAGES) -> TokenCodes:
+        """Codes of the `tokens` that energies sum, of some images; `ids` decide of which."""
         patches = self.layout.patches
 
         def measured(row: int) -> SparseCodes:
             codes = self.codes[row]
             return codes.rows(patches.start, patches.stop) if tokens == "patches" else codes
 
-        return TokenCodes.of(ids, measured, self.n_concepts)
+        return TokenCodes.of(ids, measured, self.n_concepts, images)
 
     def heat(self, row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
         """Patches (indices, ascending) on which `concept` fires in image `row`, and the codes."""

@@ -38,10 +38,14 @@ class TokenCodes:
 
     @classmethod
     def of(
-        cls, ids: Sequence[str], codes: Callable[[int], SparseCodes], n_concepts: int
+        cls,
+        ids: Sequence[str],
+        codes: Callable[[int], SparseCodes],
+        n_concepts: int,
+        images: int = IMAGES,
     ) -> TokenCodes:
-        """Of the images of `ids` that the same draw takes from every source; `codes` by row."""
-        rows = sampled(ids)
+        """Of `images` of `ids` that the same draw takes from every source; `codes` by row."""
+        rows = sampled(ids, images)
         kept = [codes(int(row)) for row in rows]
         empty: list[np.ndarray] = [np.zeros(0)]
         return cls(

@@ -69,6 +69,10 @@ TRAINING_WORLD, BUNDLE_WORLD = 7, 0
 PAIRS = 1000
 """Pairs of the embedded bundle."""
 
+TOKEN_IMAGES = 100
+"""Images of a source of which it keeps the codes of single tokens. With features of all images,
+which it does without, the planted world would pass 20 MB."""
+
 LABEL_IMAGES = 2000
 """Images of the training world by which concepts are named."""
 
@@ -278,9 +282,8 @@ def _write(
         energies,
         coded.heat,
         lambda row: thumbnail(natural.pairs[row].image),
-        features=coded.features,
         token_fires=coded.token_fires(),
-        token_codes=coded.token_codes(natural.ids, settings.tokens),
+        token_codes=coded.token_codes(natural.ids, settings.tokens, TOKEN_IMAGES),
     )
     identity = {
         "name": "planted",
@@ -325,9 +328,8 @@ def _model_side(
             coded.energies(settings.tokens),
             coded.heat,
             lambda row: thumbnail(drawn.images.image(ids[row])),
-            features=coded.features,
             token_fires=coded.token_fires(),
-            token_codes=coded.token_codes(ids, settings.tokens),
+            token_codes=coded.token_codes(ids, settings.tokens, TOKEN_IMAGES),
         ),
         natural_rows=np.arange(len(ids)),
         generations=drawn.images.tables({}, embed=False),

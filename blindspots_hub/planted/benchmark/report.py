@@ -69,11 +69,6 @@ class Report:
         """Whether every criterion that is judged holds."""
         return all(check.holds is not False for check in self.checks)
 
-    def failing(self, known: Sequence[str] = ()) -> list[str]:
-        """Names of criteria that do not hold, those apart that are `known` not to."""
-        failed = [check.name for check in self.checks if check.holds is False]
-        return [name for name in failed if name not in known]
-
     def text(self) -> str:
         """The report as a terminal shows it."""
         lines = [f"Planted benchmark: {self.pairs:,} pairs a model. {self.reading.intro()}", ""]
