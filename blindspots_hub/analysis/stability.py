@@ -13,7 +13,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import BLINDSPOTS
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.settings import METHOD, MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Event, Work
 
@@ -52,21 +52,26 @@ def stability(
     top: int = TOP,
     draws: int = 5,
     seed: int = 0,
+    table: pa.Table | None = None,
 ) -> Work[list[Stability]]:
     """Compare the top of the rankings of smaller samples of pairs with that of all of them.
 
     `natural` and `generated` (N, n) are paired row by row; `kind` names the δ that ranks. Sizes
-    beyond N are left out, N itself is always there. Deterministic for a seed.
+    beyond N are left out, N itself is always there. `table` is what all pairs give with these
+    `settings`, where that is known. Deterministic for a seed.
     """
     n = natural.n_images
     sizes = sorted({size for size in sizes if 2 <= size < n} | {n})
 
-    def tops(rows: np.ndarray) -> dict[str, set[int]]:
-        table = measure(natural.take(rows), generated.take(rows), settings, paired=True)
-        reading = ModelDeltas.of(pa.table(table), kind)
+    def top_of(found: pa.Table) -> dict[str, set[int]]:
+        reading = ModelDeltas.of(found, kind)
         return {side: set(reading.ranking(side)[:top].tolist()) for side in SIDES}
 
-    whole = tops(np.arange(n))
+    def tops(rows: np.ndarray) -> dict[str, set[int]]:
+        found = measure(natural.take(rows), generated.take(rows), settings, paired=True)
+        return top_of(pa.table(found))
+
+    whole = tops(np.arange(n)) if table is None else top_of(table)
     found = []
     for done, size in enumerate(sizes):
         yield Event("compare rankings", done, len(sizes), {"pairs": size})
@@ -102,8 +107,14 @@ def model_stability(bundle: Bundle, model: str, kind: str, top: int = TOP) -> Wo
     if not entry.paired:
         raise BlindspotsError(f"{model} in {bundle.name} is unpaired: there are no pairs to draw.")
     natural, generated = bundle.compared(model)
-    settings = entry.measured_with
-    return (yield from stability(natural, generated, settings, kind, top=top))
+    settings, table = entry.measured_with, table_of_all(bundle, model)
+    return (yield from stability(natural, generated, settings, kind, top=top, table=table))
+
+
+def table_of_all(bundle: Bundle, model: str) -> pa.Table | None:
+    """The model's table where it says what measuring all pairs again would; else None."""
+    several = bundle.generation_energies(model) is not None
+    return None if several or bundle.model(model).method != METHOD else bundle.deltas(model)
 
 
 def _share(these: set[int], those: set[int]) -> float | None:
