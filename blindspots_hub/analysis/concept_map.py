@@ -119,6 +119,12 @@ def map_coordinates(
     return np.asarray(layout, np.float32)
 
 
+def codes_map(energies: ImageEnergies, concepts: np.ndarray) -> np.ndarray:
+    """UMAP of the codes of `concepts` that fire, float32 (m, 2): the paper's map (section 5.2)."""
+    company = codes_by_company(energies, concepts)
+    return map_coordinates(company, *nearest_atoms(company, UMAP_NEIGHBOURS - 1))
+
+
 def clusters(coordinates: np.ndarray) -> np.ndarray:
     """HDBSCAN clusters on the map, int32 (n,); -1 is none."""
     from sklearn.cluster import HDBSCAN
@@ -142,8 +148,7 @@ def concept_table(dictionary: np.ndarray, natural: ImageEnergies) -> dict[str, A
     atoms = dictionary[live]
     index, cosine = nearest_atoms(atoms, max(NEIGHBOURS, UMAP_NEIGHBOURS - 1))
     by_atoms = map_coordinates(atoms, index, cosine)
-    company = codes_by_company(natural, live)
-    by_codes = map_coordinates(company, *nearest_atoms(company, UMAP_NEIGHBOURS - 1))
+    by_codes = codes_map(natural, live)
     cluster = np.full(n, -1, np.int32)
     cluster[live] = clusters(by_atoms)
     often, often_cosine = co_occurring(natural, NEIGHBOURS)

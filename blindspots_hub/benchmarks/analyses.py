@@ -9,11 +9,15 @@ from pathlib import Path
 from blindspots_hub import paper
 from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.benchmarks import memory
+from blindspots_hub.benchmarks.analyses_worker import CODES_MAP
 from blindspots_hub.benchmarks.harness import Report, Row, Verdict, this_machine, unmeasured
 from blindspots_hub.progress import Event, Work
 
 SECONDS = 60.0
 """That an analysis may take of all models together."""
+
+MAP_SECONDS = 120.0
+"""That laying out the codes of all concepts may take."""
 
 MEMORY = 4 << 30
 """Bytes that the process may hold meanwhile."""
@@ -33,6 +37,7 @@ def running(sizes: tuple[int, int, int], names: Sequence[str] = ()) -> Work[Repo
     """
     judged = sizes == FULL
     asked = [one.name for one in ANALYSES if not names or one.name in names]
+    asked += [] if names else [CODES_MAP]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         made = {"root": str(Path(folder) / "bundle"), "sizes": list(sizes)}
@@ -50,10 +55,11 @@ def running(sizes: tuple[int, int, int], names: Sequence[str] = ()) -> Work[Repo
 
 
 def _row(name: str, found: dict[str, float], judged: bool) -> Row:
-    goal = f"≤ {SECONDS:g} s, ≤ {MEMORY / 2**30:g} GiB"
+    allowed = MAP_SECONDS if name == CODES_MAP else SECONDS
+    goal = f"≤ {allowed:g} s, ≤ {MEMORY / 2**30:g} GiB"
     if not found["answers"]:
         return unmeasured(name, "the bundle lacks what it needs", goal)
     measured = f"{found['seconds']:.1f} s, {found['peak'] / 2**30:.2f} GiB"
-    held = found["seconds"] <= SECONDS and found["peak"] <= MEMORY
+    held = found["seconds"] <= allowed and found["peak"] <= MEMORY
     verdict: Verdict = ("held" if held else "missed") if judged else "not judged"
     return Row(name, measured, goal, verdict, found["seconds"], dict(found))

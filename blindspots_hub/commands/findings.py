@@ -56,11 +56,13 @@ def compare(
     """Compare models or checkpoints on the same captions: fixed, broken, unchanged concepts."""
     from blindspots_hub.errors import BlindspotsError
     from blindspots_hub.runs.compare import compare as comparing
+    from blindspots_hub.runs.condition import Condition
 
     if len(models) < 2:
         raise BlindspotsError("Name at least two models to compare.")
+    condition = None if fail_if is None else Condition.parse(fail_if)
     found = run(comparing.stream(models[0], *models[1:], bundle=bundle), quiet or as_json)
-    failed = fail_if is not None and found.holds(fail_if)
+    failed = condition is not None and condition.holds(found.last.values)
     if as_json:
         typer.echo(json.dumps({**found.to_json(), "fail_if": fail_if, "failed": failed}, indent=1))
     else:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import operator
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blindspots_hub.analysis.changes import CHANGES, Changes
+from blindspots_hub.analysis.changes import Changes
 from blindspots_hub.analysis.shared_pairs import taken
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
@@ -18,16 +16,10 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.condition import Condition
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-_OPERATORS = {
-    "<=": operator.le, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-    "<": operator.lt, ">": operator.gt,
-}  # fmt: skip
-_COUNTED = (*CHANGES, "judged", "pairs", "changed_share")
-_CONDITION = re.compile(rf"\s*({'|'.join(_COUNTED)})\s*(<=|>=|==|!=|<|>)\s*([0-9]*\.?[0-9]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -113,23 +105,9 @@ class Comparison:
     def holds(self, condition: str) -> bool:
         """Whether e.g. "broken > 0" or "broken > 3 or changed_share >= 0.1" is so of the last step.
 
-        Names: fixed, broken, moved, unchanged, judged, pairs, changed_share. Anything else is a
-        `BlindspotsError`.
+        Names are `condition.NAMES`. Anything else is a `BlindspotsError`.
         """
-        return any(
-            all(self._holds(part) for part in either.split(" and "))
-            for either in condition.split(" or ")
-        )
-
-    def _holds(self, part: str) -> bool:
-        found = _CONDITION.fullmatch(part)
-        if found is None:
-            raise BlindspotsError(
-                f"{part.strip()!r} is no condition: write one such as 'broken > 0' about one of "
-                f"{', '.join(_COUNTED)}, joined by 'and', 'or'."
-            )
-        name, sign, number = found.groups()
-        return bool(_OPERATORS[sign](self.last.values[name], float(number)))
+        return Condition.parse(condition).holds(self.last.values)
 
     def to_json(self) -> dict[str, Any]:
         """Counts and changed concepts of every step."""

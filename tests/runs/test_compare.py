@@ -14,6 +14,7 @@ from blindspots_hub import cli, planted
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.compare import compare
+from blindspots_hub.runs.condition import NAMES, Condition
 
 EMBEDDED = str(planted.BUNDLE)
 
@@ -36,10 +37,27 @@ def test_a_model_against_itself_changes_nothing() -> None:
     assert found.holds("unchanged > 10 and changed_share <= 0.05")
 
 
-@pytest.mark.parametrize("wrong", ["broken", "broken > x", "__import__('os')", "fixed >", ""])
-def test_a_condition_that_is_none_is_told(wrong: str) -> None:
+@pytest.mark.parametrize(
+    "wrong", ["broken", "broken > x", "__import__('os')", "fixed >", "", "broken >= 0 or nonsense"]
+)
+def test_a_condition_that_is_none_is_told_before_anything_is_compared(wrong: str) -> None:
     with pytest.raises(BlindspotsError, match="is no condition"):
-        drive(compare.stream("cedar", "willow", bundle=EMBEDDED)).holds(wrong)
+        Condition.parse(wrong)
+    told = CliRunner().invoke(cli.app, ["compare", "no-such", "other", "--fail-if", wrong])
+    assert isinstance(told.exception, BlindspotsError)
+    assert "is no condition" in str(told.exception)
+
+
+def test_conditions_are_read_as_they_are_written() -> None:
+    values = dict.fromkeys(NAMES, 0.0) | {"broken": 2, "changed_share": 0.2}
+    for text, so in (
+        ("broken > 1", True),
+        ("broken > 2", False),
+        ("broken == 2 and changed_share < 0.1", False),
+        ("broken > 2 or changed_share >= .2", True),
+        ("fixed > 0 and moved > 0 or broken != 0", True),
+    ):
+        assert Condition.parse(text).holds(values) is so
 
 
 def test_the_gate_and_its_json() -> None:
