@@ -30,7 +30,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         for second in models[i + 1 :]:
             for measure in MEASURES:
                 one = agreement(bundle, first, second, measure)
-                row = (first, second, measure, *one.pearson, one.spearman.value, one.ceiling)
+                row = (first, second, measure, *one.pearson, *one.spearman, one.ceiling)
                 for name, value in zip(table, row, strict=True):
                     table[name].append(value)
                 if measure == SHOWN:
@@ -85,6 +85,8 @@ COLUMNS = (
     Column("pearson_low", pa.float64(), "", "lower end of its 95 % interval (Fisher)"),
     Column("pearson_high", pa.float64(), "", "upper end of that interval"),
     Column("spearman", pa.float64(), "", "Spearman's rank correlation"),
+    Column("spearman_low", pa.float64(), "", "lower end of its 95 % interval (Bonett and Wright)"),
+    Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("ceiling", pa.float64(), "", "Pearson's r that two runs differing by noise would reach"),
 )
 
