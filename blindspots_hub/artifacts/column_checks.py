@@ -17,12 +17,14 @@ from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    IMAGE_TEXT,
     LABELS,
     NATURAL_IMAGES,
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
+    TOKEN_FIRES,
 )
 from blindspots_hub.measure.delta import STATES
 
@@ -75,6 +77,7 @@ Rule = Union[Number, Text, Row, Id, Flag, Listed]  # noqa: UP007
 
 _SHARE = Number(0, 1)
 _FROM_0 = Number(0)
+_SCORE = Number(-1e6, 1e6, null=True, nan=True)
 _COSINES = Listed(Number(-1.001, 1.001))
 _PLACE = Number(-1e9, 1e9, null=True)
 
@@ -159,6 +162,14 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "date": Text(NAME),
     },
     OWN_NATURAL.path: {"pair_id": Id()},
+    IMAGE_TEXT.path: {
+        "pair_id": Id(),
+        "natural": _SCORE,
+        "mismatched": _SCORE,
+        "generated": _SCORE,
+        "scorer": Text(TITLE),
+    },
+    TOKEN_FIRES.path: {name: Number(0, 2**31) for name in TOKEN_FIRES.names},
 }
 """What the columns hold beside their types; images are looked at apart."""
 

@@ -30,18 +30,23 @@ from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
     GENERATIONS,
+    IMAGE_TEXT,
     LABELS,
     NATURAL_IMAGES,
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
+    TOKEN_FIRES,
     TableSpec,
 )
 
 _MAGIC = (b"RIFF", b"\x89PNG", b"\xff\xd8")
 """How a picture begins that a card can show."""
 
+
+_BY_CONCEPT = (CONCEPTS.path, DELTAS.path, TOKEN_FIRES.path)
+"""Tables with a row for each concept."""
 
 _KEYS = {THUMBNAILS.path: ("source", "pair_id"), GENERATIONS.path: ("pair_id", "draw")}
 """Columns by which a table's rows are told apart."""
@@ -81,7 +86,7 @@ class Tables:
         self, name: str, spec: TableSpec, model: str | None, table: BoundedTable
     ) -> Iterator[str]:
         self.rows[spec.path, model] = table.rows
-        if spec.path in (CONCEPTS.path, DELTAS.path) and table.rows != self.n_concepts:
+        if spec.path in _BY_CONCEPT and table.rows != self.n_concepts:
             yield f"{name} has {table.rows} rows for {self.n_concepts} concepts"
         rules = RULES[spec.path]
         there = []
@@ -156,6 +161,10 @@ class Tables:
             if compared is not None:
                 name = OWN_NATURAL.path.format(model=model)
                 yield from self._absent(f"{name}: pair_id", compared, NATURAL_IMAGES, None)
+            scored = self.ids.get((f"{IMAGE_TEXT.path}#pair_id", model))
+            if scored is not None:
+                name = IMAGE_TEXT.path.format(model=model)
+                yield from self._absent(f"{name}: pair_id", scored, PAIR_DISTANCES, model)
             if generations and own is not None:
                 made = self.ids.get((f"{GENERATIONS.path}#pair_id", model))
                 if made is not None:

@@ -43,7 +43,7 @@ from blindspots_hub.artifacts.schema import (
     GENERATIONS,
     LABELS,
     NATURAL_IMAGES,
-    OWN_NATURAL,
+    OPTIONAL,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
@@ -177,7 +177,8 @@ def _content_faults(
 
     needed: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
     needed += [(t, m) for m in models for t in OF_A_MODEL]
-    optional = [(LABELS, None), *((OWN_NATURAL, model) for model in models)]
+    optional: list[tuple[TableSpec, str | None]] = [(LABELS, None)]
+    optional += [(t, model) for model in models for t in OPTIONAL if t is not LABELS]
     paired = {name: one["design"] == "paired" for name, one in entries.items()}
     tables = Tables(root, n_concepts, paired)
     for spec, model in (*needed, *optional):

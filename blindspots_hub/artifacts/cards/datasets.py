@@ -16,7 +16,7 @@ from blindspots_hub.artifacts.cards.facts import (
     measured,
     origin_of,
 )
-from blindspots_hub.artifacts.cards.front_matter import configs, dataset_front
+from blindspots_hub.artifacts.cards.front_matter import configs, dataset_front, optional_configs
 from blindspots_hub.artifacts.cards.version import Card, PublishedVersion
 from blindspots_hub.artifacts.hub.repos import Repo
 from blindspots_hub.artifacts.licences import UNKNOWN, joint
@@ -76,7 +76,7 @@ def deltas_card(of: PublishedVersion, repo: Repo) -> Card:
     """The card of the δ tables."""
     n_concepts = of.manifest.concept_space["n_concepts"]
     labels = LABELS.path in of.manifest.files
-    named = configs(repo.part, of.models, [("labels", LABELS, LABELS.path)] if labels else [])
+    named = configs(repo.part, of.models, optional_configs(of.manifest.files, of.models))
     front = dataset_front(
         named,
         f"{of.name}: blindspots",

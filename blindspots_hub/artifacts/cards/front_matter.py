@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from blindspots_hub import paper
@@ -15,6 +15,7 @@ from blindspots_hub.artifacts.schema import (
     GENERATIONS,
     IMAGE,
     NATURAL_IMAGES,
+    OPTIONAL,
     PAIR_DISTANCES,
     PAIRS,
     THUMBNAILS,
@@ -62,6 +63,19 @@ def configs(part: str, models: Sequence[str], more: Sequence[Config] = ()) -> li
             "model another name."
         )
     return [(name, spec, path.removeprefix(f"{part}/")) for name, spec, path in named]
+
+
+def optional_configs(listed: Collection[str], models: Sequence[str]) -> list[Config]:
+    """Configs of the optional tables that a manifest lists, in the order of the specification."""
+    every: list[Config] = []
+    for spec in OPTIONAL:
+        short = spec.path.split("/")[1].removesuffix(".parquet")
+        every += (
+            _one_each(models, spec, f"{short}-")
+            if "{model}" in spec.path
+            else [(short, spec, spec.path)]
+        )
+    return [one for one in every if one[2] in listed]
 
 
 def _one_each(models: Sequence[str], spec: TableSpec, prefix: str = "") -> list[Config]:
