@@ -19,6 +19,7 @@ from blindspots_hub.commands import (
     published,
     quality,
     sae,
+    sampling,
     space,
 )
 from blindspots_hub.errors import BlindspotsError
@@ -39,6 +40,8 @@ app.command()(measuring.generate)
 app.command()(measuring.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)
+app.command("sample-laion")(sampling.sample_laion)
+app.command("link-rot")(sampling.link_rot)
 app.command()(combining.combine)
 app.command()(combining.labels)
 app.command()(findings.analyse)

@@ -12,6 +12,7 @@ from blindspots_hub.data.beside import file_beside
 from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.data.images import MAX_BYTES
 from blindspots_hub.data.listing import IMAGE_SUFFIXES, ImageListing, image_listing
+from blindspots_hub.data.sampling.sample import ABOUT, sampled_files
 from blindspots_hub.data.text_tables import Table, column_of, decode, json_lines, separated
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import near_name
@@ -85,6 +86,8 @@ def rows_of(source: str | Path) -> Iterator[Row | LeftOut]:
 
 
 def _folder(folder: Path) -> Iterator[Row | LeftOut]:
+    if (folder / ABOUT).is_file():
+        return (row for shard in sampled_files(folder) for row in _table(shard))
     for suffix in TABLE_SUFFIXES:
         if (folder / f"metadata{suffix}").is_file():
             return _listed(folder / f"metadata{suffix}")

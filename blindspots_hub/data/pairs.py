@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +20,7 @@ from blindspots_hub.data.identity import (
 from blindspots_hub.data.images import first_bytes, image_size
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.data.pair_rows import TRIED, LeftOut, Row, rows_of
+from blindspots_hub.data.spool import Spool
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.paper import PAIRS
 from blindspots_hub.progress import Event, Work, drive
@@ -82,7 +81,7 @@ class PairSource:
         self._captions: dict[str, str] = {}
         self._urls: dict[str, str] = {}
         self._files: dict[str, Path] = {}
-        self._spool = _Spool()
+        self._spool = Spool()
 
     @property
     def ids_and_captions(self) -> tuple[tuple[str, str], ...]:
@@ -259,33 +258,3 @@ def _read(path: Path, gone_passes: bool = False) -> bytes | None:
         return again(partial(first_bytes, path), path, gone_passes)
     except OSError:
         return None
-
-
-class _Spool:
-    """Images by pair id in one unnamed temporary file; memory holds only where each lies."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the source)
-        self._places: dict[str, tuple[int, int]] = {}
-        self._lock = threading.Lock()
-        self._end = 0
-
-    def add(self, name: str, content: bytes) -> None:
-        try:
-            with self._lock:
-                self._file.seek(self._end)
-                self._file.write(content)
-                self._file.flush()
-        except OSError as error:
-            raise BlindspotsError(
-                f"The images cannot be kept in {tempfile.gettempdir()} ({error.strerror}): free "
-                "some space there, or set TMPDIR to a folder that has it."
-            ) from error
-        self._places[name] = (self._end, len(content))
-        self._end += len(content)
-
-    def read(self, name: str) -> bytes:
-        start, length = self._places[name]
-        with self._lock:
-            self._file.seek(start)
-            return self._file.read(length)

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from scipy.fft import dctn
 
-from blindspots_hub.data.fetching.causes import NoFetch
+from blindspots_hub.data.fetching.causes import Cause, NoFetch
 from blindspots_hub.data.fetching.limits import WEB_FORMATS, FetchLimits
 from blindspots_hub.data.images import image_size, is_blank, kind_of, open_image
 from blindspots_hub.errors import BlindspotsError
@@ -30,12 +30,13 @@ class LookedAt:
     height: int
     sha256: str
     perceptual_hash: int
+    bytes: int
 
 
 def look_at(content: bytes, limits: FetchLimits) -> LookedAt:
     """Decode a file that came from the web, or raise `NoFetch` with the cause."""
     kind = kind_of(content[:32])
-    if kind not in WEB_FORMATS:
+    if kind is None or kind not in WEB_FORMATS:
         raise NoFetch("not_an_image", kind or "none of the formats that are read")
     try:
         width, height = image_size(content, "it")
@@ -60,7 +61,14 @@ def look_at(content: bytes, limits: FetchLimits) -> LookedAt:
     if is_blank(image):
         raise NoFetch("blank", "all one colour")
     digest = sha256(content).hexdigest()
-    return LookedAt(content, kind, width, height, digest, perceptual_hash(image))
+    return LookedAt(content, kind, width, height, digest, perceptual_hash(image), len(content))
+
+
+def _cause(told: str) -> Cause:
+    """What `images` refuses a header for."""
+    if "megapixels" in told:
+        return "too_many_pixels"
+    return "too_thin" if "too thin" in told else "image_damaged"
 
 
 def perceptual_hash(image: Image.Image) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from blindspots_hub.data.fetching.causes import NoFetch, NotFetched
@@ -30,6 +30,11 @@ class FromWeb:
     redirects: int
     tries: int
 
+    @property
+    def bytes(self) -> int:
+        """Of the file."""
+        return self.image.bytes
+
 
 @dataclass(frozen=True)
 class Web:
@@ -38,14 +43,14 @@ class Web:
     `resolver` and `reach` are the public internet's unless a program says otherwise.
     """
 
-    limits: FetchLimits = FetchLimits()
+    limits: FetchLimits = field(default_factory=FetchLimits)
     resolver: Resolver | None = None
     reach: Reach | None = None
 
 
 def fetch_images(
     urls: Iterable[object], web: Web | None = None
-) -> Iterator[tuple[int, FromWeb | NotFetched]]:
+) -> Generator[tuple[int, FromWeb | NotFetched], None, None]:
     """Fetch every address; its place in `urls` and what became of it, as they are done.
 
     `urls` is read as it is needed and may be endless: whoever stops iterating stops it. At most
