@@ -17,6 +17,15 @@ from blindspots_hub.commands.options import (
     share,
     tell,
 )
+from blindspots_hub.commands.pairs_options import (
+    CaptionColumnOption,
+    ConfigOption,
+    ImageColumnOption,
+    ImagesOption,
+    SkippedOption,
+    SplitOption,
+    source_options,
+)
 
 _MODEL = "planted/NAME, a known name such as sd15, a diffusers folder, or org/name[@rev]."
 
@@ -25,8 +34,9 @@ PairsFromOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
         "--pairs-from",
-        help="Captions and natural images from elsewhere: a bundle, a folder of captioned images, "
-        "a table, or a Hub dataset.",
+        help="Captions and natural images from elsewhere: a bundle, a folder of captioned images "
+        "or a zip of one, a table (of addresses too), a webdataset's tar, COCO's captions, a Hub "
+        "dataset.",
     ),
 ]
 SeedsOption = Annotated[
@@ -87,6 +97,12 @@ def generate(
     dtype: DtypeOption = None,
     batch_size: BatchOption = 1,
     all_captions: AllCaptionsOption = False,
+    image_column: ImageColumnOption = None,
+    caption_column: CaptionColumnOption = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
+    images: ImagesOption = None,
+    skipped: SkippedOption = None,
     quality: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="WebP files of this quality, 1 to 100. Default: lossless PNG files."),
@@ -119,6 +135,8 @@ def generate(
         dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
         batch_size=batch_size,
         all_captions=all_captions,
+        source_options=source_options(image_column, caption_column, split, config, images),
+        skipped_to=skipped,
         quality=quality,
     )
     if store := share(work, quiet):
@@ -154,6 +172,12 @@ def evaluate(
     dtype: DtypeOption = None,
     batch_size: BatchOption = 1,
     all_captions: AllCaptionsOption = False,
+    image_column: ImageColumnOption = None,
+    caption_column: CaptionColumnOption = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
+    images: ImagesOption = None,
+    skipped: SkippedOption = None,
     embed_images: Annotated[
         bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
     ] = True,
@@ -190,6 +214,8 @@ def evaluate(
         dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
         batch_size=batch_size,
         all_captions=all_captions,
+        source_options=source_options(image_column, caption_column, split, config, images),
+        skipped_to=skipped,
         embed_images=embed_images,
         previews=False,
     )

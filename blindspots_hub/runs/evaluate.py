@@ -15,6 +15,7 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import IMAGES, MANIFEST
 from blindspots_hub.data.identity import choose_pairs
+from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.access import OWNER, Access
 from blindspots_hub.generation.generate import TextToImage
@@ -29,7 +30,7 @@ from blindspots_hub.runs.generate import PAIRS, generating, planned, with_settin
 from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
 from blindspots_hub.runs.request import Request, finished, how_generated
 from blindspots_hub.runs.session import Session, Workers
-from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs, write_skipped
 from blindspots_hub.utils.distributed import barrier
 from blindspots_hub.utils.dtypes import DType
 
@@ -54,6 +55,8 @@ def evaluate(
     dtype: DType | None = None,
     batch_size: int = 1,
     all_captions: bool = False,
+    source_options: SourceOptions | None = None,
+    skipped_to: str | Path | None = None,
     embed_images: bool = True,
     previews: bool = False,
     access: Access = OWNER,
@@ -80,6 +83,9 @@ def evaluate(
     the concepts of any `bundle` that has the pairs. `model` may then be None, and `pairs` are all
     of the store's.
 
+    `source_options` names columns, split or configuration of `pairs_from`, where it does not say so
+    itself; what of it is no pair is listed row by row in the CSV file `skipped_to`.
+
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
     again with the same arguments it goes on where it stopped. Raises `BlindspotsError` for what the
     user can mend; what was computed before stays in `output_dir`.
@@ -98,7 +104,9 @@ def evaluate(
     )
     known = known and replace(known, access=access)
     base = bundle or load_bundle(planted.BUNDLE)
-    source = yield from open_pairs(pairs_from, base, seed, all_captions)
+    wanted = (PAIRS if pairs is None else pairs) if generations is None else pairs
+    source = yield from open_pairs(pairs_from, base, seed, all_captions, source_options, wanted)
+    write_skipped(source, skipped_to)
     asked: _Kept | _Planned
     if generations is not None:
         fixed = {

@@ -7,6 +7,7 @@ from pathlib import Path
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.data.identity import choose_pairs
+from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.generation.plan import Encoding, Plan
@@ -21,7 +22,7 @@ from blindspots_hub.runs.generating import (
 )
 from blindspots_hub.runs.request import how_generated
 from blindspots_hub.runs.session import Workers
-from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs, write_skipped
 from blindspots_hub.utils.dtypes import DType
 
 STAGE = "generate images"
@@ -49,6 +50,8 @@ def generate(
     batch_size: int = 1,
     quality: int | None = None,
     all_captions: bool = False,
+    source_options: SourceOptions | None = None,
+    skipped_to: str | Path | None = None,
 ) -> Work[GenerationStore]:
     """Generate images of captions and return the store of them, written to `output_dir`.
 
@@ -64,7 +67,8 @@ def generate(
     planted.register()
     known = with_settings(resolve(model), num_inference_steps, guidance_scale, height, width, dtype)
     base = bundle or load_bundle(planted.BUNDLE)
-    source = yield from open_pairs(pairs_from, base, seed, all_captions)
+    source = yield from open_pairs(pairs_from, base, seed, all_captions, source_options, pairs)
+    write_skipped(source, skipped_to)
     plan = planned(known, source, pairs, seed, num_images_per_prompt, batch_size, Encoding(quality))
     workers = Workers.join(device)
     work = _generated(Path(output_dir), plan, known, workers, batch_size)

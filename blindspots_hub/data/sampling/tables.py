@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -94,11 +93,12 @@ def open_tables(source: str | Path, made: Path) -> Tables:
             raise BlindspotsError(
                 f"{path} holds no .parquet files: give a table of captions and addresses."
             )
-        return _local(str(source), path, files)
+        return _local(str(source), path, files, _identity(path, files))
     if path.is_file():
         if path.suffix.lower() in TEXT:
-            return _local(str(source), made.parent, [_as_parquet(path, made)])
-        return _local(str(source), path.parent, [path])
+            made = _as_parquet(path, made)
+            return _local(str(source), made.parent, [made], _identity(path.parent, [path]))
+        return _local(str(source), path.parent, [path], _identity(path.parent, [path]))
     meant = near_name(path)
     if meant is None and HUB_ID.fullmatch(str(source)):
         return _hub(str(source))
@@ -109,10 +109,24 @@ def open_tables(source: str | Path, made: Path) -> Tables:
     )
 
 
-def _local(source: str, folder: Path, files: Sequence[Path]) -> Tables:
+def table_identity(source: str | Path) -> str:
+    """Which rows `source` holds, as `Tables.identity` has it; nothing is read but ends of files."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _identity(path, sorted(path.rglob("*.parquet")))
+    if path.is_file():
+        return _identity(path.parent, [path])
+    return _commit(str(source))
+
+
+def _identity(folder: Path, files: Sequence[Path]) -> str:
+    about = [[f.relative_to(folder).as_posix(), f.stat().st_size, _tail(f)] for f in files]
+    return f"sha256:{fingerprint(about)}"
+
+
+def _local(source: str, folder: Path, files: Sequence[Path], identity: str) -> Tables:
     names = [one.relative_to(folder).as_posix() for one in files]
-    about = [[name, one.stat().st_size, _tail(one)] for name, one in zip(names, files, strict=True)]
-    return Tables(source, names, f"sha256:{fingerprint(about)}", lambda name: str(folder / name))
+    return Tables(source, names, identity, lambda name: str(folder / name))
 
 
 def _tail(path: Path) -> str:
@@ -144,35 +158,43 @@ def _as_parquet(path: Path, made: Path) -> Path:
     return made
 
 
-def _hub(source: str) -> Tables:
-    """The parquet files of a Hub data set at one commit, read by ranges of bytes."""
+def _commit(source: str) -> str:
+    """The sha that a data set's revision stands at."""
     if not hub_reachable():
         raise HubUnreachable(
             f"{source} is no table here, and the Hugging Face Hub cannot be reached: connect, or "
             "give a .parquet file of captions and addresses."
         )
-    from huggingface_hub import HfApi, HfFileSystem
+    from huggingface_hub import HfApi
 
     name, _, revision = source.partition("@")
     about = call_hub(
-        lambda: HfApi().dataset_info(name, revision=revision or None), f"The data set {source}"
-    )
-    listed = call_hub(
-        lambda: HfApi().list_repo_files(name, repo_type="dataset", revision=about.sha),
+        lambda: HfApi().dataset_info(name, revision=revision or None),
         f"The data set {source}",
+        "read",
+    )
+    return str(about.sha)
+
+
+def _hub(source: str) -> Tables:
+    """The parquet files of a Hub data set at one commit, read by ranges of bytes."""
+    sha, name = _commit(source), source.partition("@")[0]
+    from huggingface_hub import HfApi, HfFileSystem
+
+    listed = call_hub(
+        lambda: HfApi().list_repo_files(name, repo_type="dataset", revision=sha),
+        f"The data set {source}",
+        "read",
     )
     files = sorted(one for one in listed if one.endswith(".parquet"))
     if not files:
         raise BlindspotsError(
             f"The data set {source} has no parquet files: give one that has, such as LAION's."
         )
-    system = HfFileSystem()
+    system = HfFileSystem(skip_instance_cache=True)
 
     def opener(file: str) -> IO[bytes]:
-        opened: IO[bytes] = system.open(f"datasets/{name}@{about.sha}/{file}", "rb")
+        opened: IO[bytes] = system.open(f"datasets/{name}@{sha}/{file}", "rb")
         return opened
 
-    tables = Tables(name, files, str(about.sha), opener)
-    with suppress(AttributeError):  # what it remembers of an earlier commit
-        system.invalidate_cache()
-    return tables
+    return Tables(name, files, sha, opener)
