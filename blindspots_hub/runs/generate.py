@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.additions import Additions, Memory
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.generation.plan import Encoding, Plan
 from blindspots_hub.generation.store import GenerationStore
@@ -47,6 +50,9 @@ def generate(
     height: int | None = None,
     width: int | None = None,
     dtype: DType | None = None,
+    unet: str | None = None,
+    additions: Additions | None = None,
+    memory: Memory | None = None,
     batch_size: int = 1,
     quality: int | None = None,
     all_captions: bool = False,
@@ -66,6 +72,7 @@ def generate(
     """
     planted.register()
     known = with_settings(resolve(model), num_inference_steps, guidance_scale, height, width, dtype)
+    known = changed(known, unet, additions, memory)
     base = bundle or load_bundle(planted.BUNDLE)
     source = yield from open_pairs(pairs_from, base, seed, all_captions, source_options, pairs)
     write_skipped(source, skipped_to)
@@ -126,6 +133,15 @@ def planned(
     how = how_generated(model, seed)
     stored_as = stored_as or Encoding()
     return Plan(how, captions, num_images_per_prompt, stored_as, pairs_a_shard=encoding.SHARD)
+
+
+def changed(
+    model: KnownModel, unet: str | None, additions: Additions | None, memory: Memory | None
+) -> KnownModel:
+    """The model with what is given in the place of its own."""
+    given = {"unet": unet, "additions": additions, "memory": memory}
+    fields: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
+    return replace(model, **fields)
 
 
 def with_settings(

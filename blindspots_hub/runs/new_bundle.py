@@ -62,9 +62,9 @@ def new_bundle(
 
     `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
     or Hub id `backbone`. `pairs_from`, `all_captions`, `source_options` and `skipped_to` are what
-    `evaluate` takes by those names; `seed` chooses `pairs` of them. A backbone in a folder becomes part of the bundle. Processes
-    that `accelerate launch` started share the work. Run again it goes on where it stopped. Raises
-    `BlindspotsError` for what the user can mend.
+    `evaluate` takes by those names; `seed` chooses `pairs` of them. A backbone in a folder becomes
+    part of the bundle. Processes that `accelerate launch` started share the work. Run again it goes
+    on where it stopped. Raises `BlindspotsError` for what the user can mend.
     """
     settings = settings or MeasureSettings()
     source = yield from own_pairs(pairs_from, seed, all_captions, source_options, pairs)
