@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from blindspots_hub.runs.new_bundle import new_bundle as new_bundle
     from blindspots_hub.runs.remeasure import remeasure as remeasure
     from blindspots_hub.runs.report import report as report
+    from blindspots_hub.runs.sample import link_rot as link_rot
+    from blindspots_hub.runs.sample import sample as sample
     from blindspots_hub.runs.score_captions import score_captions as score_captions
     from blindspots_hub.runs.train_sae import train_sae as train_sae
 
@@ -59,6 +61,7 @@ _WHERE = {
     "evaluate_sae": "runs.evaluate_sae",
     "generate": "runs.generate",
     "import_published": "runs.import_published",
+    "link_rot": "runs.sample",
     "load_bundle": "artifacts.bundle",
     "measure_folders": "runs.folders",
     "new_bundle": "runs.new_bundle",
@@ -66,6 +69,7 @@ _WHERE = {
     "push": "artifacts.hub.publish",
     "remeasure": "runs.remeasure",
     "report": "runs.report",
+    "sample": "runs.sample",
     "score_captions": "runs.score_captions",
     "train_sae": "runs.train_sae",
     "versions": "artifacts.hub.versions",

@@ -12,6 +12,7 @@ from blindspots_hub.commands import (
     certainty,
     combining,
     findings,
+    generating,
     hub,
     measuring,
     new_bundle,
@@ -19,6 +20,7 @@ from blindspots_hub.commands import (
     published,
     quality,
     sae,
+    sampling,
     space,
 )
 from blindspots_hub.errors import BlindspotsError
@@ -35,10 +37,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(new_bundle.new_bundle)
-app.command()(measuring.generate)
-app.command()(measuring.evaluate)
+app.command()(generating.generate)
+app.command()(generating.evaluate)
 app.command()(measuring.measure)
 app.command()(measuring.validate)
+app.command("sample-laion")(sampling.sample_laion)
+app.command("link-rot")(sampling.link_rot)
 app.command()(combining.combine)
 app.command()(combining.labels)
 app.command()(findings.analyse)

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from blindspots_hub.utils.cache import cache_folder
 from blindspots_hub.utils.files import write_bytes
 
 PINS = ("overcomplete==0.3.0", "einops==0.8.1")
@@ -38,8 +39,7 @@ class Stopped(Exception):
 
 def default_cache() -> Path:
     """Where the environment is kept between runs, in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "blindspots_hub" / "overcomplete"
+    return cache_folder("overcomplete")
 
 
 def environment(cache: Path) -> Path:

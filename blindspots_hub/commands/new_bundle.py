@@ -9,6 +9,15 @@ from typing import Annotated, Optional
 import typer
 
 from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOption, share
+from blindspots_hub.commands.pairs_options import (
+    CaptionColumnOption,
+    ConfigOption,
+    ImageColumnOption,
+    ImagesOption,
+    SkippedOption,
+    SplitOption,
+    source_options,
+)
 
 
 def new_bundle(
@@ -30,6 +39,12 @@ def new_bundle(
             help="Of images with a list of captions take every one, instead of one by --seed.",
         ),
     ] = False,
+    image_column: ImageColumnOption = None,
+    caption_column: CaptionColumnOption = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
+    images_in: ImagesOption = None,
+    skipped_to: SkippedOption = None,
     backbone: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="DINOv2: a folder or a Hub id. Default: what the RA-SAE names."),
@@ -54,6 +69,8 @@ def new_bundle(
         pairs=pairs,
         seed=seed,
         all_captions=all_captions,
+        source_options=source_options(image_column, caption_column, split, config, images_in),
+        skipped_to=skipped_to,
         backbone=backbone,
         device=device,
         settings=MeasureSettings(tokens=tokens),

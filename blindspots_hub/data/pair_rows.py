@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blindspots_hub.data.beside import file_beside
 from blindspots_hub.data.identity import HUB_ID
-from blindspots_hub.data.images import MAX_BYTES
 from blindspots_hub.data.listing import IMAGE_SUFFIXES, ImageListing, image_listing
+from blindspots_hub.data.sampling.sample import ABOUT, sampled_files
+from blindspots_hub.data.sources.coco import coco_rows
+from blindspots_hub.data.sources.hub import hub_rows
+from blindspots_hub.data.sources.rows import LeftOut, Row, SourceOptions, cell, columns_for
+from blindspots_hub.data.sources.webdataset import is_tar, tar_rows
+from blindspots_hub.data.sources.zipped import zip_rows
 from blindspots_hub.data.text_tables import Table, column_of, decode, json_lines, separated
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import near_name
-from blindspots_hub.utils.hub_probe import hub_reachable
-
-CAPTION_COLUMNS = ("caption", "text", "prompt")
-"""Columns that may hold the caption; the first one present does (upper or lower case)."""
-
-IMAGE_COLUMNS = ("image", "file_name", "image_path")
-"""Columns that may hold the image: bytes, datasets' Image struct, or a path beside the table."""
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
@@ -34,63 +30,57 @@ _SIDECARS = (".txt", ".TXT", ".caption")
 _MAX_TEXT = 64 * 1024  # bytes of such a file that are read: far beyond any caption
 
 
-@dataclass(frozen=True)
-class Row:
-    """A caption and its image as they were found, neither of them checked.
-
-    `caption` is a list where the image has several. `image` is the file's content, its path, or
-    None where there is none that may be read; `where` is the row's place, for sentences.
-    """
-
-    caption: object
-    image: bytes | Path | None
-    url: str | None = None
-    where: str = ""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """What of a source never became a row: how much, its cause, and an example's name."""
-
-    cause: str
-    count: int
-    example: str = ""
-
-
-def rows_of(source: str | Path) -> Iterator[Row | LeftOut]:
-    """Rows of a folder, of a .csv, .tsv, .jsonl or .parquet file, or of a Hub dataset.
+def rows_of(source: str | Path, options: SourceOptions | None = None) -> Iterator[Row | LeftOut]:
+    """Rows of a folder, a table, a zip, a tar, a COCO captions file, or of a Hub data set.
 
     Nothing outside the folder that a table lies in is ever read on its behalf. Raises
     `BlindspotsError` where the source is none of these, has no captions, is malformed, or is on a
     Hub that does not answer.
     """
+    options = options or SourceOptions()
     path = Path(source).expanduser()
     if path.is_dir():
-        return _folder(path)
+        return _folder(path, options)
     if path.is_file():
-        if path.suffix.lower() not in TABLE_SUFFIXES:
-            raise BlindspotsError(
-                f"{path} is no source of pairs: give a folder of images with captions, a .csv, "
-                ".tsv, .jsonl or .parquet file, or the id of a Hub dataset."
-            )
-        return _table(path)
+        return _file(path, options)
     meant = near_name(path)
     if meant is None and HUB_ID.fullmatch(str(source)):
-        return _hub(str(source))
+        return hub_rows(str(source), options)
     guess = f"did you mean {meant}? " if meant else ""
     raise BlindspotsError(
         f"{source} does not exist: {guess}Give a folder of images with captions, a .csv, .tsv, "
-        ".jsonl or .parquet file, or the id of a Hub dataset such as org/name."
+        ".jsonl or .parquet file, a .zip or .tar, or the id of a Hub dataset such as org/name."
     )
 
 
-def _folder(folder: Path) -> Iterator[Row | LeftOut]:
+def _file(path: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
+    suffix = path.suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        return _table(path, options)
+    if is_tar(path):
+        return tar_rows(path, options)
+    if suffix == ".zip":
+        return zip_rows(path, lambda folder: _folder(folder, options))
+    if suffix == ".json":
+        return coco_rows(path, options)
+    raise BlindspotsError(
+        f"{path} is no source of pairs: give a folder of images with captions, a .csv, "
+        ".tsv, .jsonl or .parquet file, a .zip of such a folder, a webdataset's .tar, COCO's "
+        "captions as .json, or the id of a Hub dataset."
+    )
+
+
+def _folder(folder: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
+    if (folder / ABOUT).is_file():
+        return (row for shard in sampled_files(folder) for row in _table(shard, SourceOptions()))
     for suffix in TABLE_SUFFIXES:
         if (folder / f"metadata{suffix}").is_file():
-            return _listed(folder / f"metadata{suffix}")
+            return _listed(folder / f"metadata{suffix}", options)
     has_images = any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
     if not has_images and (shards := sorted(folder.rglob("*.parquet"))):
-        return (row for shard in shards for row in _table(shard))
+        return (row for shard in shards for row in _table(shard, options))
+    if not has_images and (tars := sorted(path for path in folder.rglob("*") if is_tar(path))):
+        return (row for tar in tars for row in tar_rows(tar, options))
     listing = image_listing(folder)
     if not any(map(_sidecar, listing.images)):
         raise BlindspotsError(
@@ -108,10 +98,10 @@ def _captioned(listing: ImageListing) -> Iterator[Row | LeftOut]:
     yield from _left_out(listing)
 
 
-def _listed(table: Path) -> Iterator[Row | LeftOut]:
+def _listed(table: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
     """Rows of a folder's table, then how many of the folder's images no row names."""
     named = set()
-    for row in _table(table):
+    for row in _table(table, options):
         if isinstance(row, Row) and isinstance(row.image, Path):
             named.add(row.image)
         yield row
@@ -149,32 +139,30 @@ def _text_beside(image: Path) -> tuple[object, str]:
         return content, str(error)
 
 
-def _table(path: Path) -> Iterator[Row]:
-    wanted = (CAPTION_COLUMNS, IMAGE_COLUMNS)
+def _table(path: Path, options: SourceOptions) -> Iterator[Row]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        table, unit = _parquet(path), "row"
+        table, unit = _parquet(path, options), "row"
+    elif suffix == ".jsonl":
+        table, unit = json_lines(path), "line"
     else:
-        table, unit = (json_lines(path) if suffix == ".jsonl" else separated(path, wanted)), "line"
-    caption, image = (column_of(table.columns, names) for names in wanted)
-    if caption is None or image is None:
-        names = CAPTION_COLUMNS if caption is None else IMAGE_COLUMNS
-        raise BlindspotsError(
-            f"{path} has no column {', '.join(names[:-1])} or {names[-1]} (it has "
-            f"{', '.join(table.columns) or 'none'}): rename the column that holds the "
-            f"{'captions' if caption is None else 'images'}."
+        wanted = tuple(
+            tuple(name.lower() for name in names) for names in (options.captions, options.pictures)
         )
+        table, unit = separated(path, wanted), "line"
+    caption, image = columns_for(table.columns, options, str(path))
     url = column_of(table.columns, ("url",))
     for number, record in table.rows:
+        value = record.get(url) if url is not None else None
         yield Row(
-            record.get(caption),
-            _local_image(record.get(image), path.parent),
-            _url(record, url),
+            cell(record, caption),
+            _local_image(cell(record, image), path.parent),
+            value if isinstance(value, str) and value else None,
             f"{path.name} {unit} {number}",
         )
 
 
-def _parquet(path: Path) -> Table:
+def _parquet(path: Path, options: SourceOptions) -> Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -183,7 +171,8 @@ def _parquet(path: Path) -> Table:
     except (pa.ArrowException, OSError) as error:
         raise BlindspotsError(f"{path} is not a readable parquet file: fetch it again.") from error
     columns = list(file.schema_arrow.names)
-    known = (*CAPTION_COLUMNS, *IMAGE_COLUMNS, "url")
+    named = (*options.captions, *options.pictures, "url")
+    known = tuple(name.partition(".")[0].lower() for name in named)
     wanted = [name for name in columns if name.strip().lower() in known]
 
     def records() -> Iterator[tuple[int, dict[str, Any]]]:
@@ -196,44 +185,6 @@ def _parquet(path: Path) -> Table:
     return Table(columns, records())
 
 
-def _hub(source: str) -> Iterator[Row]:
-    """Rows of a Hub dataset's train split (or its first one), streamed."""
-    if not hub_reachable():
-        raise BlindspotsError(
-            f"{source} is neither a file nor a folder here, and the Hugging Face Hub cannot be "
-            "reached: connect, or give a folder of images with captions, or a .parquet file."
-        )
-    import datasets
-
-    name, _, revision = source.partition("@")
-    try:
-        splits = datasets.load_dataset(name, revision=revision or None, streaming=True)
-        stream = splits["train"] if "train" in splits else next(iter(splits.values()))
-        columns = list(stream.features or next(iter(stream), {}))
-        caption = column_of(columns, CAPTION_COLUMNS)
-        image = column_of(columns, IMAGE_COLUMNS)
-        if caption is None or image is None:
-            raise BlindspotsError(
-                f"{source} has the columns {', '.join(columns)}, but a caption column "
-                f"({', '.join(CAPTION_COLUMNS)}) and an image column ({', '.join(IMAGE_COLUMNS)}) "
-                "are needed: give another dataset."
-            )
-        if stream.features and isinstance(stream.features[image], datasets.Image):
-            stream = stream.cast_column(image, datasets.Image(decode=False))
-        url = column_of(columns, ("url",))
-        for number, record in enumerate(stream, start=1):
-            image_found = _hub_image(record[image], name)
-            yield Row(record[caption], image_found, _url(record, url), f"{source} row {number}")
-    except BlindspotsError:
-        raise
-    except Exception as error:  # the network, and every file format that datasets reads
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        raise BlindspotsError(
-            f"The dataset {source} cannot be read ({type(error).__name__}: {first}): "
-            "check its name and your access to it."
-        ) from error
-
-
 def _local_image(cell: object, folder: Path) -> bytes | Path | None:
     """The image of a table's cell; a path counts only where it stays inside `folder`."""
     if isinstance(cell, dict):
@@ -241,23 +192,3 @@ def _local_image(cell: object, folder: Path) -> bytes | Path | None:
     if isinstance(cell, bytes):
         return cell
     return file_beside(folder, cell) if isinstance(cell, str) else None
-
-
-def _hub_image(cell: object, dataset: str) -> bytes | None:
-    """The image of a Hub row: embedded, or a file of the same repository; never a local file."""
-    if isinstance(cell, dict):
-        cell = cell.get("bytes") or cell.get("path")
-    if isinstance(cell, bytes):
-        return cell
-    if isinstance(cell, str) and re.match(rf"hf://datasets/{re.escape(dataset)}[@/]", cell):
-        from huggingface_hub import HfFileSystem
-
-        with HfFileSystem().open(cell, "rb") as handle:
-            content: bytes = handle.read(MAX_BYTES + 1)
-        return content
-    return None
-
-
-def _url(record: dict[str, Any], column: str | None) -> str | None:
-    value = record.get(column) if column is not None else None
-    return value if isinstance(value, str) and value else None

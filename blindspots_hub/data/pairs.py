@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +19,9 @@ from blindspots_hub.data.identity import (
 )
 from blindspots_hub.data.images import first_bytes, image_size
 from blindspots_hub.data.matching import Matched, match_folders
-from blindspots_hub.data.pair_rows import TRIED, LeftOut, Row, rows_of
+from blindspots_hub.data.pair_rows import TRIED, rows_of
+from blindspots_hub.data.sources.rows import LeftOut, Row, SourceOptions
+from blindspots_hub.data.spool import Spool
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.paper import PAIRS
 from blindspots_hub.progress import Event, Work, drive
@@ -55,6 +55,10 @@ SkipCause = Literal[
 """Why a row of a source is no pair. `image_missing` covers paths that lead out of the source."""
 
 
+MOST_TOLD = 1_000_000
+"""Rows of `PairSource.skipped_rows` that memory is given for."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """A caption with its natural image (the encoded file), or with the URL of it, or both."""
@@ -77,12 +81,14 @@ class PairSource:
         self._seed, self._all_captions = seed, all_captions
         self.skipped: dict[str, int] = {}
         """What is no pair, counted by cause: a `SkipCause`, or what of a folder was not read."""
+        self.skipped_rows: list[tuple[str, str]] = []
+        """(cause, where) of what is no pair, row by row; the first `MOST_TOLD` of them."""
         self.examples: dict[str, str] = {}
         """Of every cause the first: where it is, and what is wrong where that is known."""
         self._captions: dict[str, str] = {}
         self._urls: dict[str, str] = {}
         self._files: dict[str, Path] = {}
-        self._spool = _Spool()
+        self._spool = Spool()
 
     @property
     def ids_and_captions(self) -> tuple[tuple[str, str], ...]:
@@ -158,6 +164,8 @@ class PairSource:
 
     def _skip(self, cause: str, example: str, count: int = 1) -> None:
         self.skipped[cause] = self.skipped.get(cause, 0) + count
+        if len(self.skipped_rows) < MOST_TOLD:
+            self.skipped_rows.append((cause, printable(example)))
         if example:
             self.examples.setdefault(cause, printable(example))
 
@@ -190,27 +198,42 @@ class PairSource:
 
 
 def read_pairs(
-    source: str | Path, limit: int | None = None, *, seed: int = 0, all_captions: bool = False
+    source: str | Path,
+    limit: int | None = None,
+    *,
+    seed: int = 0,
+    all_captions: bool = False,
+    options: SourceOptions | None = None,
 ) -> PairSource:
-    """Read the pairs of a folder, a table file or a Hub dataset ("org/name[@revision]").
+    """Read the pairs of a folder, a file of one of many kinds, or a Hub dataset (org/name[@rev]).
 
     A folder holds images with a metadata.csv, .tsv, .jsonl or .parquet (columns file_name, and
     caption, text or prompt), or a .txt beside each image, or only parquet shards. A .csv, .tsv,
     .jsonl or .parquet file has a caption column and an image column (bytes, datasets' Image struct,
     or a path below its own folder); text may be UTF-8, UTF-16 or Windows-1252, and separators
-    commas, semicolons, tabs or bars. A Hub dataset is streamed. At most `limit` pairs are taken, in
-    the source's order: all there are, and of a Hub dataset `paper.PAIRS`, unless set.
+    commas, semicolons, tabs or bars. A .zip holds such a folder, a .tar (or a folder of them) is a
+    webdataset's, a .json is COCO's captions. `options` names columns, split, configuration or the
+    folder of images, where the source does not say so itself. A Hub dataset is streamed. At most
+    `limit` pairs are taken, in the source's order: all there are, and of a Hub dataset
+    `paper.PAIRS`, unless set.
 
     Where an image has a list of captions, `seed` chooses one of them, and with `all_captions` each
     becomes a pair. Rows that are no pair, and files of a folder that are not read, are counted in
     `skipped`. Raises `BlindspotsError` where the source cannot be read, no pair is left, or the Hub
     does not answer (within some 2 s).
     """
-    return drive(reading_pairs(source, limit, seed=seed, all_captions=all_captions))
+    return drive(
+        reading_pairs(source, limit, seed=seed, all_captions=all_captions, options=options)
+    )
 
 
 def reading_pairs(
-    source: str | Path, limit: int | None = None, *, seed: int = 0, all_captions: bool = False
+    source: str | Path,
+    limit: int | None = None,
+    *,
+    seed: int = 0,
+    all_captions: bool = False,
+    options: SourceOptions | None = None,
 ) -> Work[PairSource]:
     """`read_pairs` as a stage: an event every 100 rows, the last warns of what is left out.
 
@@ -222,7 +245,7 @@ def reading_pairs(
     if limit is None and not local:
         limit = PAIRS
     pairs = PairSource(seed, all_captions)
-    for number, row in enumerate(rows_of(source), start=1):
+    for number, row in enumerate(rows_of(source, options), start=1):
         pairs._add(row)
         if number % 100 == 0:
             yield Event("read pairs", min(len(pairs), limit or len(pairs)), limit or len(pairs))
@@ -259,33 +282,3 @@ def _read(path: Path, gone_passes: bool = False) -> bytes | None:
         return again(partial(first_bytes, path), path, gone_passes)
     except OSError:
         return None
-
-
-class _Spool:
-    """Images by pair id in one unnamed temporary file; memory holds only where each lies."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the source)
-        self._places: dict[str, tuple[int, int]] = {}
-        self._lock = threading.Lock()
-        self._end = 0
-
-    def add(self, name: str, content: bytes) -> None:
-        try:
-            with self._lock:
-                self._file.seek(self._end)
-                self._file.write(content)
-                self._file.flush()
-        except OSError as error:
-            raise BlindspotsError(
-                f"The images cannot be kept in {tempfile.gettempdir()} ({error.strerror}): free "
-                "some space there, or set TMPDIR to a folder that has it."
-            ) from error
-        self._places[name] = (self._end, len(content))
-        self._end += len(content)
-
-    def read(self, name: str) -> bytes:
-        start, length = self._places[name]
-        with self._lock:
-            self._file.seek(start)
-            return self._file.read(length)

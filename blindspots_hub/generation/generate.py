@@ -125,6 +125,8 @@ class TextToImage:
                 "source": self.model.source,
                 "revisions": [loaded.revision, loaded.unet_revision, loaded.joined],
                 "settings": asdict(self.model.settings),
+                "additions": self.model.additions.to_json(),
+                "memory": asdict(self.model.memory),
             }
         )
 
@@ -140,7 +142,8 @@ class TextToImage:
 
     def wake(self) -> None:
         """Bring the weights to the device; they are there already unless they rested elsewhere."""
-        self._pipe.to(self.device)
+        if self.model.memory.offload is None:
+            self._pipe.to(self.device)
 
     def generate(self, caption: str, pair_id: str, seed: int) -> Outcome:
         """Draw one caption of the pair `pair_id` in a run with `seed`."""
@@ -176,7 +179,9 @@ class TextToImage:
         from importlib.metadata import version
 
         scheduler = getattr(self._pipe, "scheduler", None)
+        added = self.model.additions.to_json()
         return {
+            **({"additions": added} if added else {}),
             "name": self.model.name,
             "title": self.model.title,
             "source": public_name(self.model.source),
@@ -205,6 +210,7 @@ class TextToImage:
                     prompt=[caption for caption, _ in pairs],
                     generator=generators,
                     **call_options(self.model.settings),
+                    **self._negative(len(pairs)),
                 )
         except Exception as error:  # whatever a pipeline raises is about these captions
             if _is_fatal(error):
@@ -223,6 +229,11 @@ class TextToImage:
                 images, seeds, pairs, unsafe, strict=True
             )
         ]
+
+    def _negative(self, count: int) -> dict[str, list[str]]:
+        """The negative prompt, once a caption."""
+        text = self.model.additions.negative_prompt
+        return {} if text is None else {"negative_prompt": [text] * count}
 
     def _generated(self, image: Any, seed: int, caption: str, blanked: bool) -> Outcome:
         if not isinstance(image, Image.Image):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,11 @@ from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.access import OWNER, Access
-from blindspots_hub.generation.foreign import check_part, own_code
+from blindspots_hub.generation.adapters import add_inversions, add_loras
+from blindspots_hub.generation.fitting import make_fit
+from blindspots_hub.generation.foreign import own_code
 from blindspots_hub.generation.models import PIPELINE_CLASSES, KnownModel
+from blindspots_hub.generation.parts import load_part
 from blindspots_hub.generation.pipeline_files import (
     INDEX,
     check_safe,
@@ -22,20 +25,21 @@ from blindspots_hub.generation.pipeline_files import (
     snapshot_sha,
 )
 from blindspots_hub.generation.rehearsal import no_remote_code, rehearse
+from blindspots_hub.generation.schedulers import set_scheduler
 from blindspots_hub.generation.settings import GenerationSettings
-from blindspots_hub.generation.weights import (
-    own_dtype,
-    run_as,
-    variant_in,
-    variant_of,
-    weights_of,
+from blindspots_hub.generation.single_file import (
+    base_folder,
+    check_checkpoint,
+    load_single_file,
 )
-from blindspots_hub.utils.files import read_json
+from blindspots_hub.generation.weights import own_dtype, run_as, variant_of
+from blindspots_hub.utils.files import read_json, sha256_file
 
 # Parameters of __call__ that tell pipelines of other media and other tasks apart.
 _OTHER_MEDIA = frozenset(
     {"num_frames", "video_length", "audio_length_in_s", "audio_end_in_s", "frame_size"}
 )
+_NOTHING: Mapping[str, Any] = {}
 _IMAGE_INPUTS = ("image", "mask_image", "control_image")
 
 
@@ -43,9 +47,10 @@ _IMAGE_INPUTS = ("image", "mask_image", "control_image")
 class LoadedPipeline:
     """A pipeline in memory, and what exactly it was loaded from.
 
-    `revision` is the commit sha of a Hub pipeline, or "sha256:…" over the files of a folder;
-    `unet_revision` likewise for the UNet that was put in, where there is one, and `joined` for
-    the pipelines it is joined with (Kandinsky's prior), by Hub id.
+    `revision` is the commit sha of a Hub pipeline, or "sha256:…" over the files of a folder, or of
+    the one file; `unet_revision` likewise for the UNet that was put in, where there is one, and
+    `joined` for the pipelines it is joined with (Kandinsky's prior), by Hub id, and for every
+    other part and addition, by its name.
     """
 
     pipe: Any
@@ -60,42 +65,98 @@ class LoadedPipeline:
 def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
     """Load `model` for `device`; see `generate.load_pipeline` for what is checked and raised."""
     with _told(model.source, device), _quiet(), no_remote_code():
+        _check_access(model)
         cls, folder = _fetch(model)
-        check_safe(folder, model.source)
-        if (missing := missing_file(folder)) is not None:
-            raise BlindspotsError(
-                f"{model.source} is incomplete ({missing} is missing): copy or save it again."
-            )
+        if not model.is_file:
+            check_safe(folder, model.source)
+            if (missing := missing_file(folder)) is not None:
+                raise BlindspotsError(
+                    f"{model.source} is incomplete ({missing} is missing): copy or save it again."
+                )
         if model.access.bounded:
             rehearse(folder, model.source)
         joined = _join(cls, folder, model.access)
-        dtype, note = run_as(own_dtype(folder), device)
+        at = Path(model.source).expanduser() if model.is_file else folder
+        dtype, note = run_as(own_dtype(at), device)
         if model.settings.dtype is not None:
             dtype, note = model.settings.dtype, ""
-        modules: dict[str, Any] = {}
-        unet_revision = None
-        if model.unet is not None:
-            modules["unet"], unet_revision = _load_unet(model.unet, dtype)
-        pipe = cls.from_pretrained(
-            folder,
-            use_safetensors=True,
-            local_files_only=True,
-            variant=variant_of(folder),
-            trust_remote_code=False,
-            **_dtype(dtype),
-            **modules,
-        )
-        if rests_on == device:
+        modules, revisions = _parts(cls, model, dtype)
+        unet_revision = revisions.pop("unet", None)
+        if model.is_file:
+            check_checkpoint(at, "vae" in modules)
+            pipe = load_single_file(cls, at, folder, modules, _dtype(dtype))
+            revision = f"sha256:{sha256_file(at)}"
+        else:
+            pipe = cls.from_pretrained(
+                folder,
+                use_safetensors=True,
+                local_files_only=True,
+                variant=_variant(folder, model),
+                trust_remote_code=False,
+                **_dtype(dtype),
+                **modules,
+            )
+            revision = revision_of(folder)
+        joined |= revisions | _add(pipe, model)
+        make_fit(pipe, model.additions, model.memory, device, _dtype(dtype).popitem()[1])
+        if rests_on == device and model.memory.offload is None:
             pipe.to(device)  # else they stay in main memory, in the number format of `device`
     pipe.set_progress_bar_config(disable=True)
-    return LoadedPipeline(pipe, revision_of(folder), unet_revision, joined, dtype, note)
+    return LoadedPipeline(pipe, revision, unet_revision, joined, dtype, note)
 
 
-def check_text_to_image(cls: type, source: str, settings: GenerationSettings) -> None:
+def _check_access(model: KnownModel) -> None:
+    if model.access.bounded and (model.additions or model.is_file):
+        raise BlindspotsError(
+            "Single files and what is added to a model are not loaded for visitors of a page: "
+            "evaluate it on your own machine."
+        )
+
+
+def _parts(cls: Any, model: KnownModel, dtype: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Components from elsewhere, and their revisions."""
+    sources = {
+        "unet": model.unet,
+        "transformer": model.additions.transformer,
+        "vae": model.additions.vae,
+    }
+    modules, revisions = {}, {}
+    for part, source in sources.items():
+        if source is not None:
+            modules[part], revisions[part] = load_part(source, part, cls, _dtype(dtype))
+    return modules, revisions
+
+
+def _add(pipe: Any, model: KnownModel) -> dict[str, str]:
+    """Put in what is added to the whole pipeline; what was loaded for it, by name."""
+    added = model.additions
+    if added.scheduler is not None:
+        set_scheduler(pipe, added.scheduler)
+    return {
+        **add_inversions(pipe, added.inversions, model.source),
+        **add_loras(pipe, added.loras, model.source),
+    }
+
+
+def _variant(folder: Path, model: KnownModel) -> str | None:
+    """The variant of the weights that are read."""
+    asked = model.additions.variant
+    if asked is None:
+        return variant_of(folder)
+    if not any(folder.glob(f"*/*.{asked}*.safetensors")):
+        raise BlindspotsError(
+            f"{model.source} has no weights of the variant {asked}: leave --variant out."
+        )
+    return asked
+
+
+def check_text_to_image(
+    cls: type, source: str, settings: GenerationSettings, more: Mapping[str, Any] = _NOTHING
+) -> None:
     """Raise `BlindspotsError` where pipelines of `cls` do not draw an image from a caption alone.
 
     They must take `prompt` and `generator` (or no result could be repeated), need nothing else,
-    and take what `settings` asks for.
+    and take what `settings` and `more` (further arguments) ask for.
     """
     parameters = inspect.signature(cls.__call__).parameters
     needed = [
@@ -123,7 +184,7 @@ def check_text_to_image(cls: type, source: str, settings: GenerationSettings) ->
             f"{source} is a {cls.__name__}, which takes no generator, so that its images could "
             "never be drawn again: give a pipeline whose __call__ has `generator`."
         )
-    for setting, value in call_options(settings).items():
+    for setting, value in {**call_options(settings), **more}.items():
         if setting not in parameters:
             raise BlindspotsError(
                 f"{source} is a {cls.__name__}, which takes no {setting}: leave {setting} "
@@ -143,7 +204,13 @@ def call_options(settings: GenerationSettings) -> dict[str, int | float]:
 
 
 def _fetch(model: KnownModel) -> tuple[Any, Path]:
-    """Pipeline class and folder; the class is checked before any weight is downloaded."""
+    """Pipeline class and folder; the class is checked before any weight is downloaded.
+
+    Of a single file the folder is that of its configuration.
+    """
+    if model.is_file:
+        folder = base_folder(Path(model.source).expanduser(), model.additions.base)
+        return _pipeline_class(folder / INDEX, model), folder
     if model.is_local:
         folder = Path(model.source).expanduser()
         index = folder / INDEX
@@ -172,18 +239,24 @@ def _fetch(model: KnownModel) -> tuple[Any, Path]:
     cls = _pipeline_class(index, model)
     # The commit that model_index.json came from, so that a push in between cannot mix two.
     revision = snapshot_sha(index.parent)
-    return cls, _download(cls, model.source, revision, model.access)
+    return cls, _download(cls, model.source, revision, model.access, model.additions.variant)
 
 
-def _download(cls: Any, source: str, revision: str | None, access: Access = OWNER) -> Path:
+def _download(
+    cls: Any,
+    source: str,
+    revision: str | None,
+    access: Access = OWNER,
+    variant: str | None = None,
+) -> Path:
     """Folder of a Hub pipeline, whole and in the cache."""
 
     def attempt(local: bool) -> Path:
         missing: Exception | None = None
-        for variant in (None, "fp16"):  # many repositories hold nothing but the second
+        for one in (variant,) if variant else (None, "fp16"):  # many hold nothing but the second
             options = {
                 "revision": revision,
-                "variant": variant,
+                "variant": one,
                 "local_files_only": local,
                 "token": access.token,
                 "cache_dir": access.cache,
@@ -245,7 +318,9 @@ def _pipeline_class(index: Path, model: KnownModel) -> Any:
             )
         # Some repositories hold only the decoder; diffusers knows the pipeline that adds the prior.
         cls = _get_connected_pipeline(cls) or cls
-    check_text_to_image(cls, model.source, model.settings)
+    negative = model.additions.negative_prompt
+    more = {} if negative is None else {"negative_prompt": negative}
+    check_text_to_image(cls, model.source, model.settings, more)
     if model.is_local and cls._load_connected_pipes:
         raise BlindspotsError(
             f"{model.source} is half of a {cls.__name__}, whose other half is a Hub repository: "
@@ -263,37 +338,6 @@ def _optional(cls: type, name: str) -> bool:
         and cls in AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()
         and "controlnet" not in inspect.signature(cls.__init__).parameters  # type: ignore[misc]
     )
-
-
-def _load_unet(source: str, dtype: str) -> tuple[Any, str]:
-    """The UNet in `unet/` of a folder or Hub repository, and its revision."""
-    from diffusers import UNet2DConditionModel
-    from huggingface_hub import hf_hub_download
-
-    if Path(source).expanduser().is_dir():
-        folder = Path(source).expanduser()
-    else:
-        weights = "unet/diffusion_pytorch_model.safetensors"
-
-        def attempt(local: bool) -> Path:
-            config = Path(hf_hub_download(source, "unet/config.json", local_files_only=local))
-            folder = config.parent.parent
-            sha = snapshot_sha(folder)
-            hf_hub_download(source, weights, revision=sha, local_files_only=local)
-            return folder
-
-        folder = local_first(source, attempt)
-    files = weights_of(folder / "unet")
-    check_part(folder / "unet", "unet", "model", source)
-    unet = UNet2DConditionModel.from_pretrained(
-        folder,
-        subfolder="unet",
-        use_safetensors=True,
-        local_files_only=True,
-        variant=variant_in(files),
-        **_dtype(dtype),
-    )
-    return unet, revision_of(folder / "unet")
 
 
 def _dtype(name: str) -> dict[str, Any]:

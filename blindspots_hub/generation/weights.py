@@ -36,10 +36,10 @@ def variant_in(weights: list[Path]) -> str | None:
 def own_dtype(folder: Path) -> DType | None:
     """The number format of most of a pipeline's weights, by bytes; None where there are none.
 
-    `folder` is that of the pipeline, or of one component.
+    `folder` is that of the pipeline, or of one component, or a single file.
     """
-    sizes = Counter[DType]()
-    for part in (folder, *_parts(folder)):
+    sizes = _sizes(folder) if folder.is_file() else Counter[DType]()
+    for part in () if folder.is_file() else (folder, *_parts(folder)):
         for file in weights_of(part):
             sizes += _sizes(file)
     return sizes.most_common(1)[0][0] if sizes else None

@@ -126,7 +126,7 @@ def confounds(
     if not alterations:
         raise BlindspotsError("No alteration is named: give a JPEG quality or a side in pixels.")
     settings = settings or MeasureSettings()
-    source = yield from open_pairs(pairs_from, bundle, seed)
+    source = yield from open_pairs(pairs_from, bundle, seed, wanted=pairs)
     if not source.images_at_hand:
         raise BlindspotsError(
             f"{bundle.name} does not hold its natural images: name images of your own "

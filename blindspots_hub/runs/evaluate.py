@@ -15,8 +15,10 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import IMAGES, MANIFEST
 from blindspots_hub.data.identity import choose_pairs
+from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.access import OWNER, Access
+from blindspots_hub.generation.additions import Additions, Memory
 from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.generation.plan import Plan
@@ -25,11 +27,11 @@ from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Work
 from blindspots_hub.runs.adding import begin, settle
 from blindspots_hub.runs.evaluation import DRAW, Run, RunOptions
-from blindspots_hub.runs.generate import PAIRS, generating, planned, with_settings
+from blindspots_hub.runs.generate import PAIRS, changed, generating, planned, with_settings
 from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
 from blindspots_hub.runs.request import Request, finished, how_generated
 from blindspots_hub.runs.session import Session, Workers
-from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs, write_skipped
 from blindspots_hub.utils.distributed import barrier
 from blindspots_hub.utils.dtypes import DType
 
@@ -52,16 +54,21 @@ def evaluate(
     height: int | None = None,
     width: int | None = None,
     dtype: DType | None = None,
+    unet: str | None = None,
+    additions: Additions | None = None,
+    memory: Memory | None = None,
     batch_size: int = 1,
     all_captions: bool = False,
+    source_options: SourceOptions | None = None,
+    skipped_to: str | Path | None = None,
     embed_images: bool = True,
     previews: bool = False,
     access: Access = OWNER,
 ) -> Work[Bundle]:
     """Evaluate a text-to-image model and return the bundle written to `output_dir`.
 
-    `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, or a Hub id
-    `org/name[@revision]`. `pairs` (200) pairs are drawn by `seed` from those of `bundle` (the
+    `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, a checkpoint in one
+    .safetensors file, or a Hub id `org/name[@revision]`. `pairs` (200) pairs are drawn by `seed` from those of `bundle` (the
     embedded default) or of `pairs_from` (another bundle, a folder of captioned images, a table, a
     Hub dataset). The concepts are those of `bundle`.
 
@@ -69,7 +76,9 @@ def evaluate(
     energy is then their mean, and the tables tell how much of a difference's spread is the
     sampler's noise. `num_inference_steps`, `guidance_scale`, `height` and `width` (pixels) take the
     place of the model's usual ones, and `dtype` ("float32", "float16", "bfloat16") that of the
-    weights' own number format (on CUDA; of float32 elsewhere). Of an image with a list of captions
+    weights' own number format (on CUDA; of float32 elsewhere). `unet` and `additions` (LoRA weights,
+    textual inversions, another VAE, transformer or scheduler, a negative prompt) change the model,
+    and are part of what its images are known by; `memory` makes it fit. Of an image with a list of captions
     `seed` chooses one, or with `all_captions` each is a pair. `batch_size` captions are drawn at
     once, which changes no seed: a GPU draws several faster, and images then differ by rounding
     only. Where `output_dir` holds a bundle of the same concepts, the model is added to it.
@@ -79,6 +88,9 @@ def evaluate(
     store, or of an evaluation that has one: its images are measured and no pipeline is loaded, with
     the concepts of any `bundle` that has the pairs. `model` may then be None, and `pairs` are all
     of the store's.
+
+    `source_options` names columns, split or configuration of `pairs_from`, where it does not say so
+    itself; what of it is no pair is listed row by row in the CSV file `skipped_to`.
 
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
     again with the same arguments it goes on where it stopped. Raises `BlindspotsError` for what the
@@ -96,9 +108,11 @@ def evaluate(
             resolve(model), num_inference_steps, guidance_scale, height, width, dtype
         )
     )
-    known = known and replace(known, access=access)
+    known = known and changed(replace(known, access=access), unet, additions, memory)
     base = bundle or load_bundle(planted.BUNDLE)
-    source = yield from open_pairs(pairs_from, base, seed, all_captions)
+    wanted = (PAIRS if pairs is None else pairs) if generations is None else pairs
+    source = yield from open_pairs(pairs_from, base, seed, all_captions, source_options, wanted)
+    write_skipped(source, skipped_to)
     asked: _Kept | _Planned
     if generations is not None:
         fixed = {
@@ -109,6 +123,7 @@ def evaluate(
             "dtype": dtype,
         }
         given = [name for name, value in fixed.items() if value is not None]
+        given += [name for name, one in (("unet", unet), ("additions", additions)) if one]
         given += ["num_images_per_prompt"] if num_images_per_prompt != 1 else []
         asked = _kept(Path(generations), known, source, pairs, seed, given)
     elif known is not None:

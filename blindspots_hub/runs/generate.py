@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.data.identity import choose_pairs
+from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.additions import Additions, Memory
 from blindspots_hub.generation.models import KnownModel, resolve
 from blindspots_hub.generation.plan import Encoding, Plan
 from blindspots_hub.generation.store import GenerationStore
@@ -21,7 +25,7 @@ from blindspots_hub.runs.generating import (
 )
 from blindspots_hub.runs.request import how_generated
 from blindspots_hub.runs.session import Workers
-from blindspots_hub.runs.sources import CaptionedImages, open_pairs
+from blindspots_hub.runs.sources import CaptionedImages, open_pairs, write_skipped
 from blindspots_hub.utils.dtypes import DType
 
 STAGE = "generate images"
@@ -46,9 +50,14 @@ def generate(
     height: int | None = None,
     width: int | None = None,
     dtype: DType | None = None,
+    unet: str | None = None,
+    additions: Additions | None = None,
+    memory: Memory | None = None,
     batch_size: int = 1,
     quality: int | None = None,
     all_captions: bool = False,
+    source_options: SourceOptions | None = None,
+    skipped_to: str | Path | None = None,
 ) -> Work[GenerationStore]:
     """Generate images of captions and return the store of them, written to `output_dir`.
 
@@ -63,8 +72,10 @@ def generate(
     """
     planted.register()
     known = with_settings(resolve(model), num_inference_steps, guidance_scale, height, width, dtype)
+    known = changed(known, unet, additions, memory)
     base = bundle or load_bundle(planted.BUNDLE)
-    source = yield from open_pairs(pairs_from, base, seed, all_captions)
+    source = yield from open_pairs(pairs_from, base, seed, all_captions, source_options, pairs)
+    write_skipped(source, skipped_to)
     plan = planned(known, source, pairs, seed, num_images_per_prompt, batch_size, Encoding(quality))
     workers = Workers.join(device)
     work = _generated(Path(output_dir), plan, known, workers, batch_size)
@@ -122,6 +133,15 @@ def planned(
     how = how_generated(model, seed)
     stored_as = stored_as or Encoding()
     return Plan(how, captions, num_images_per_prompt, stored_as, pairs_a_shard=encoding.SHARD)
+
+
+def changed(
+    model: KnownModel, unet: str | None, additions: Additions | None, memory: Memory | None
+) -> KnownModel:
+    """The model with what is given in the place of its own."""
+    given = {"unet": unet, "additions": additions, "memory": memory}
+    fields: dict[str, Any] = {name: one for name, one in given.items() if one is not None}
+    return replace(model, **fields)
 
 
 def with_settings(

@@ -25,6 +25,7 @@ from blindspots_hub.concepts.rasae import RASAE, model_files
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
+from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
@@ -34,7 +35,7 @@ from blindspots_hub.runs.generating import BLOCK, portions
 from blindspots_hub.runs.loading import ImageLoader
 from blindspots_hub.runs.request import finished, work_folder
 from blindspots_hub.runs.session import Session, Workers
-from blindspots_hub.runs.sources import CaptionedImages, own_pairs
+from blindspots_hub.runs.sources import CaptionedImages, own_pairs, write_skipped
 from blindspots_hub.serving.zerogpu import offload_device
 from blindspots_hub.utils.files import fingerprint, write_bytes
 
@@ -51,6 +52,8 @@ def new_bundle(
     pairs: int = 1000,
     seed: int = 0,
     all_captions: bool = False,
+    source_options: SourceOptions | None = None,
+    skipped_to: str | Path | None = None,
     backbone: str | None = None,
     device: str | None = None,
     settings: MeasureSettings | None = None,
@@ -58,13 +61,14 @@ def new_bundle(
     """Write to `output_dir` a bundle of the concepts of `sae`, with natural images, no model yet.
 
     `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
-    or Hub id `backbone`. `pairs_from` and `all_captions` are what `evaluate` takes by those names;
-    `seed` chooses `pairs` of them. A backbone in a folder becomes part of the bundle. Processes
-    that `accelerate launch` started share the work. Run again it goes on where it stopped. Raises
-    `BlindspotsError` for what the user can mend.
+    or Hub id `backbone`. `pairs_from`, `all_captions`, `source_options` and `skipped_to` are what
+    `evaluate` takes by those names; `seed` chooses `pairs` of them. A backbone in a folder becomes
+    part of the bundle. Processes that `accelerate launch` started share the work. Run again it goes
+    on where it stopped. Raises `BlindspotsError` for what the user can mend.
     """
     settings = settings or MeasureSettings()
-    source = yield from own_pairs(pairs_from, seed, all_captions)
+    source = yield from own_pairs(pairs_from, seed, all_captions, source_options, pairs)
+    write_skipped(source, skipped_to)
     ids = choose_pairs(source.captions, pairs, seed)
     if len(ids) < 2:
         raise BlindspotsError(f"{pairs_from} holds {len(ids)} usable pairs: give at least 2.")

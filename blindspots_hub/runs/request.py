@@ -17,7 +17,7 @@ from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.pipeline_files import revision_of
 from blindspots_hub.generation.plan import Encoding, Plan
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.utils.files import fingerprint, sweep
+from blindspots_hub.utils.files import fingerprint, sha256_file, sweep
 
 WORK = ".work"
 """Folder below the output folder of what is in progress, a folder a request."""
@@ -64,12 +64,18 @@ def how_generated(model: KnownModel, seed: int) -> dict[str, Any]:
     folder = Path(model.source).expanduser()
     # A folder has no revision of its own: the hash of its files tells when a newer checkpoint
     # took its place. A Hub id without a revision means what is newest when it is drawn.
+    revision = revision_of(folder) if model.is_local else model.revision
+    if model.is_file:
+        revision = f"sha256:{sha256_file(folder)}"
+    added = model.additions.to_json()
     return {
-        "source": model.title if model.is_local else model.source,
-        "revision": revision_of(folder) if model.is_local else model.revision,
+        "source": model.title if model.is_local or model.is_file else model.source,
+        "revision": revision,
         "unet": model.unet,
         "settings": asdict(model.settings),
         "seed": seed,
+        # Named only where there are any, so that stores of before still are what they were.
+        **({"additions": added} if added else {}),
     }
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import os
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +19,13 @@ from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.artifacts.schema import PAIRS
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.data.pairs import PairSource, reading_pairs
+from blindspots_hub.data.sampling.sample import read_sample, sampling
+from blindspots_hub.data.sampling.tables import table_identity
+from blindspots_hub.data.sources.rows import OnlyAddresses, SourceOptions
 from blindspots_hub.progress import Work
+from blindspots_hub.utils.cache import cache_folder
+from blindspots_hub.utils.files import atomic, fingerprint
+from blindspots_hub.utils.folder_lock import FolderInUse
 
 
 class CaptionedImages(Protocol):
@@ -69,6 +79,7 @@ class OwnPairs:
 
     def __init__(self, source: PairSource) -> None:
         self._source = source
+        self.skipped_rows = source.skipped_rows
         self.captions: Mapping[str, str] = dict(source.ids_and_captions)
         self.skipped: Mapping[str, int] = {str(k): n for k, n in source.skipped.items()}
 
@@ -94,20 +105,76 @@ class OwnPairs:
 
 
 def open_pairs(
-    source: str | Path | None, base: Bundle, seed: int = 0, all_captions: bool = False
+    source: str | Path | None,
+    base: Bundle,
+    seed: int = 0,
+    all_captions: bool = False,
+    options: SourceOptions | None = None,
+    wanted: int | None = None,
 ) -> Work[CaptionedImages]:
     """The pairs of `base` where `source` is None, else those of `own_pairs`."""
     if source is None:
         return BundlePairs(base)
-    return (yield from own_pairs(source, seed, all_captions))
+    return (yield from own_pairs(source, seed, all_captions, options, wanted))
 
 
 def own_pairs(
-    source: str | Path, seed: int = 0, all_captions: bool = False
+    source: str | Path,
+    seed: int = 0,
+    all_captions: bool = False,
+    options: SourceOptions | None = None,
+    wanted: int | None = None,
 ) -> Work[CaptionedImages]:
-    """The pairs of a bundle in a folder, or of what `reading_pairs` reads."""
+    """The pairs of a bundle in a folder, or of what `reading_pairs` reads.
+
+    Of a table of captions and addresses `wanted` pairs are fetched (all that were fetched before
+    where it is None), into the user's cache: whoever asks again gets the same.
+    """
     folder = Path(source).expanduser()
     if (folder / MANIFEST).is_file():
         return BundlePairs(load_bundle(folder))
-    pairs = yield from reading_pairs(source, seed=seed, all_captions=all_captions)
+    read = partial(reading_pairs, seed=seed, all_captions=all_captions, options=options)
+    try:
+        pairs = yield from read(source)
+    except OnlyAddresses:
+        place = yield from _fetched(source, seed, options or SourceOptions(), wanted)
+        pairs = yield from reading_pairs(place, wanted)
     return OwnPairs(pairs)
+
+
+def _fetched(
+    source: str | Path, seed: int, options: SourceOptions, wanted: int | None
+) -> Work[Path]:
+    """The folder of a sample of a table of addresses, of `wanted` pairs at least."""
+    known = {"table": table_identity(source), "seed": seed, "caption": options.caption_column}
+    folder = cache_folder("pairs") / fingerprint(known)[:32]
+    about = read_sample(folder) or {}
+    have = int(about.get("pairs") or 0)
+    if wanted is None and not have:
+        raise OnlyAddresses(
+            f"{source} has addresses of images and no images, and none were fetched before: name "
+            "how many --pairs are wanted."
+        )
+    while have < (wanted or 0):
+        try:
+            yield from sampling(
+                source, folder, wanted or 0, seed, caption_column=options.caption_column
+            )
+            break
+        except FolderInUse:
+            if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+                raise
+            time.sleep(1)  # another process of this run is fetching them
+    return folder
+
+
+def write_skipped(source: CaptionedImages, path: str | Path | None) -> None:
+    """List what of `source` is no pair in a CSV file, a row each: cause and where.
+
+    Nothing where `path` is None; of several processes the first writes it.
+    """
+    if path is None or int(os.environ.get("RANK", "0")):
+        return
+    rows = getattr(source, "skipped_rows", [])
+    with atomic(Path(path)) as partial_file, open(partial_file, "w", newline="") as handle:
+        csv.writer(handle).writerows([("cause", "where"), *rows])

@@ -228,12 +228,14 @@ def _no_constant(word: str) -> None:
 
 
 def public_name(source: str | Path) -> str:
-    """How records that may be published name a model: its Hub id, or only the name of its folder.
+    """How records that may be published name a model: its Hub id, or its folder's or file's name.
 
     A path of this machine means nothing elsewhere, and tells who works here. The folder of a
     snapshot in the Hub's cache has the id of its repository.
     """
     folder = Path(source).expanduser()
+    if folder.is_file():
+        return printable(folder.name)
     if not folder.is_dir():
         return str(source)
     folder = folder.resolve()

@@ -12,7 +12,6 @@ from data_fixtures import plain
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blindspots_hub.data import pair_rows
 from blindspots_hub.data.pairs import (
     MAX_CAPTION,
     CaptionError,
@@ -24,6 +23,7 @@ from blindspots_hub.data.pairs import (
     read_pairs,
     reading_pairs,
 )
+from blindspots_hub.data.sources import hub
 from blindspots_hub.errors import BlindspotsError
 
 NAMES = st.lists(st.text("0123456789abcdef", min_size=1, max_size=16), min_size=1, unique=True)
@@ -213,9 +213,9 @@ def test_sources_that_cannot_be_read_are_told(tmp_path: Path) -> None:
         read_pairs(tmp_path / "e.csv")
     with pytest.raises(BlindspotsError, match="does not exist"):
         read_pairs(tmp_path / "nowhere" / "at" / "all")
-    (tmp_path / "f.zip").write_bytes(b"x")
+    (tmp_path / "f.rar").write_bytes(b"x")
     with pytest.raises(BlindspotsError, match="no source of pairs"):
-        read_pairs(tmp_path / "f.zip")
+        read_pairs(tmp_path / "f.rar")
 
 
 def test_reading_shows_its_progress(tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_hub_dataset_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         )
 
     monkeypatch.setattr(datasets, "load_dataset", load)
-    monkeypatch.setattr(pair_rows, "hub_reachable", lambda: True)
+    monkeypatch.setattr(hub, "hub_reachable", lambda: True)
     pairs = read_pairs("org/birds@v1")
     assert asked == {"name": "org/birds", "revision": "v1", "streaming": True}
     assert [pair.image for pair in pairs] == colours(5)
@@ -260,7 +260,7 @@ def test_hub_dataset_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_hub_dataset_without_a_hub_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pair_rows, "hub_reachable", lambda: False)
+    monkeypatch.setattr(hub, "hub_reachable", lambda: False)
     with pytest.raises(BlindspotsError, match="cannot be reached"):
         read_pairs("org/birds")
 

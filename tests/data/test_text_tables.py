@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from data_fixtures import plain
 
-from blindspots_hub.data import pair_rows, text_tables
+from blindspots_hub.data import text_tables
 from blindspots_hub.data.pairs import PairSource, read_pairs
+from blindspots_hub.data.sources import hub
 from blindspots_hub.errors import BlindspotsError
 
 CAPTIONS = ["a red boat", "zwei Vögel – im Schnee", "a “quoted” café"]
@@ -223,7 +224,7 @@ def test_a_hub_dataset_without_pairs_is_not_fetched_whole(monkeypatch: pytest.Mo
 
     stream = datasets.IterableDataset.from_generator(rows)
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: {"train": stream})
-    monkeypatch.setattr(pair_rows, "hub_reachable", lambda: True)
+    monkeypatch.setattr(hub, "hub_reachable", lambda: True)
     with pytest.raises(BlindspotsError, match=r"first 1,000 rows of org/n.*caption_not_text"):
         read_pairs("org/numbers")
     assert pulled <= 1001

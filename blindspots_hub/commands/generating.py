@@ -1,0 +1,248 @@
+"""`generate`, `evaluate`: from a model to its images, and to a bundle."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from blindspots_hub.commands.model_options import (
+    MODEL,
+    AllCaptionsOption,
+    BaseOption,
+    BatchOption,
+    DtypeOption,
+    GuidanceOption,
+    InversionOption,
+    LoraOption,
+    NegativeOption,
+    OffloadOption,
+    PairsFromOption,
+    QuantizeOption,
+    SchedulerOption,
+    SeedOption,
+    SeedsOption,
+    SizeOption,
+    SlicingOption,
+    StepsOption,
+    TilingOption,
+    TransformerOption,
+    UnetOption,
+    VaeOption,
+    VariantOption,
+    model_changes,
+)
+from blindspots_hub.commands.options import (
+    BundleOption,
+    DeviceOption,
+    QuietOption,
+    TokensOption,
+    open_bundle,
+    share,
+    tell,
+)
+from blindspots_hub.commands.pairs_options import (
+    CaptionColumnOption,
+    ConfigOption,
+    ImageColumnOption,
+    ImagesOption,
+    SkippedOption,
+    SplitOption,
+    source_options,
+)
+
+
+def generate(
+    model: Annotated[str, typer.Argument(help=MODEL)],
+    out: Annotated[Path, typer.Option("--out", help="Folder that the images are written to.")],
+    pairs: Annotated[int, typer.Option(min=2, help="How many captions are drawn.")] = 200,
+    seed: SeedOption = 0,
+    pairs_from: PairsFromOption = None,
+    num_images_per_prompt: SeedsOption = 1,
+    num_inference_steps: StepsOption = None,
+    guidance_scale: GuidanceOption = None,
+    size: SizeOption = None,
+    dtype: DtypeOption = None,
+    lora: LoraOption = None,
+    textual_inversion: InversionOption = None,
+    unet: UnetOption = None,
+    transformer: TransformerOption = None,
+    vae: VaeOption = None,
+    scheduler: SchedulerOption = None,
+    negative_prompt: NegativeOption = None,
+    base: BaseOption = None,
+    variant: VariantOption = None,
+    vae_tiling: TilingOption = False,
+    quantize: QuantizeOption = None,
+    attention_slicing: SlicingOption = False,
+    offload: OffloadOption = None,
+    batch_size: BatchOption = 1,
+    all_captions: AllCaptionsOption = False,
+    image_column: ImageColumnOption = None,
+    caption_column: CaptionColumnOption = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
+    images: ImagesOption = None,
+    skipped: SkippedOption = None,
+    quality: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(help="WebP files of this quality, 1 to 100. Default: lossless PNG files."),
+    ] = None,
+    bundle: BundleOption = None,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw captions with MODEL and keep the images, which `evaluate --generations` measures.
+
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
+    GPUs: accelerate launch --multi_gpu -m blindspots_hub generate …
+    """
+    from blindspots_hub.artifacts.layout import PAIRS_PART
+    from blindspots_hub.runs.generate import generate
+
+    work = generate.stream(
+        model,
+        out,
+        pairs=pairs,
+        seed=seed,
+        num_images_per_prompt=num_images_per_prompt,
+        bundle=open_bundle(bundle, () if pairs_from else (PAIRS_PART,), quiet),
+        pairs_from=pairs_from,
+        device=device,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        height=size,
+        width=size,
+        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
+        unet=unet,
+        **model_changes(
+            lora,
+            textual_inversion,
+            offload,
+            attention_slicing,
+            transformer=transformer,
+            vae=vae,
+            scheduler=scheduler,
+            negative_prompt=negative_prompt,
+            base=base,
+            variant=variant,
+            vae_tiling=vae_tiling,
+            quantize=quantize,
+        ),
+        batch_size=batch_size,
+        all_captions=all_captions,
+        source_options=source_options(image_column, caption_column, split, config, images),
+        skipped_to=skipped,
+        quality=quality,
+    )
+    if store := share(work, quiet):
+        plan, failed = store.plan, store.failed
+        drawn = len(plan.names) - failed
+        typer.echo(f"{drawn:,} images of {len(plan.captions):,} captions are in {out}.")
+        if failed:
+            typer.echo(f"{failed:,} could not be drawn: run the same command to try them again.")
+        again = f"evaluate --generations {shlex.quote(str(out))} --out DIR"
+        typer.echo(f"Measure them: python -m blindspots_hub {again}")
+
+
+def evaluate(
+    out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Argument(help=f"{MODEL} Left out with --generations."),
+    ] = None,
+    pairs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=2, help="How many captions are drawn (200), or all of --generations."),
+    ] = None,
+    seed: SeedOption = 0,
+    pairs_from: PairsFromOption = None,
+    generations: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Images that `generate` or another evaluation left: no model is loaded."),
+    ] = None,
+    num_images_per_prompt: SeedsOption = 1,
+    num_inference_steps: StepsOption = None,
+    guidance_scale: GuidanceOption = None,
+    size: SizeOption = None,
+    dtype: DtypeOption = None,
+    lora: LoraOption = None,
+    textual_inversion: InversionOption = None,
+    unet: UnetOption = None,
+    transformer: TransformerOption = None,
+    vae: VaeOption = None,
+    scheduler: SchedulerOption = None,
+    negative_prompt: NegativeOption = None,
+    base: BaseOption = None,
+    variant: VariantOption = None,
+    vae_tiling: TilingOption = False,
+    quantize: QuantizeOption = None,
+    attention_slicing: SlicingOption = False,
+    offload: OffloadOption = None,
+    batch_size: BatchOption = 1,
+    all_captions: AllCaptionsOption = False,
+    image_column: ImageColumnOption = None,
+    caption_column: CaptionColumnOption = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
+    images: ImagesOption = None,
+    skipped: SkippedOption = None,
+    embed_images: Annotated[
+        bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
+    ] = True,
+    bundle: BundleOption = None,
+    device: DeviceOption = None,
+    tokens: TokensOption = "patches",
+    quiet: QuietOption = False,
+) -> None:
+    """Draw captions with MODEL and tell which concepts it suppresses or exaggerates.
+
+    Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was. On several
+    GPUs: accelerate launch --multi_gpu -m blindspots_hub evaluate …
+    """
+    from blindspots_hub.artifacts.layout import BACKBONE, PAIRS_PART, SAE
+    from blindspots_hub.measure.table import MeasureSettings
+    from blindspots_hub.runs.evaluate import evaluate
+
+    needed = (SAE, BACKBONE) if pairs_from else (SAE, BACKBONE, PAIRS_PART)
+    work = evaluate.stream(
+        model,
+        out,
+        pairs=pairs,
+        seed=seed,
+        num_images_per_prompt=num_images_per_prompt,
+        bundle=open_bundle(bundle, needed, quiet),
+        pairs_from=pairs_from,
+        generations=generations,
+        device=device,
+        settings=MeasureSettings(tokens=tokens),
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        height=size,
+        width=size,
+        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
+        unet=unet,
+        **model_changes(
+            lora,
+            textual_inversion,
+            offload,
+            attention_slicing,
+            transformer=transformer,
+            vae=vae,
+            scheduler=scheduler,
+            negative_prompt=negative_prompt,
+            base=base,
+            variant=variant,
+            vae_tiling=vae_tiling,
+            quantize=quantize,
+        ),
+        batch_size=batch_size,
+        all_captions=all_captions,
+        source_options=source_options(image_column, caption_column, split, config, images),
+        skipped_to=skipped,
+        embed_images=embed_images,
+        previews=False,
+    )
+    tell(share(work, quiet))

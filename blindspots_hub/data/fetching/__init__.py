@@ -1,0 +1,1 @@
+"""Images from addresses that strangers wrote down, fetched so that nobody is harmed by it."""

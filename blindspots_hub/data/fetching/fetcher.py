@@ -1,0 +1,176 @@
+"""One address fetched: redirects checked one by one, within bounds of bytes and time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from dataclasses import dataclass
+
+import anyio
+import certifi
+import httpcore
+
+from blindspots_hub.data.fetching.body import read_body
+from blindspots_hub.data.fetching.causes import NoFetch, NotFetched
+from blindspots_hub.data.fetching.hosts import Hosts, retry_after
+from blindspots_hub.data.fetching.limits import FetchLimits
+from blindspots_hub.data.fetching.network import CheckedNetwork, Reach, Resolver, SystemResolver
+from blindspots_hub.data.fetching.robots import AGENT, opted_out
+from blindspots_hub.data.fetching.urls import Target, redirected, target_of
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PASSING = (408, 425, 429, 500, 502, 503, 504)
+
+_HEADERS = [
+    (b"User-Agent", f"Mozilla/5.0 (compatible; {AGENT})".encode()),
+    (b"Accept", b"image/avif,image/webp,image/png,image/jpeg,image/gif,image/bmp,*/*;q=0.1"),
+    (b"Accept-Encoding", b"identity"),
+    (b"Connection", b"close"),
+]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file, the address that it came from in the end, and how many tries that took."""
+
+    content: bytes
+    url: str
+    redirects: int
+    tries: int
+
+
+class Fetcher:
+    """Fetches addresses in one event loop; make it where that loop runs.
+
+    Nothing of the machine's own goes along: no cookies, referrer, credentials or proxies, and every
+    request has a connection of its own.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits | None = None,
+        resolver: Resolver | None = None,
+        reach: Reach | None = None,
+    ) -> None:
+        self.limits = limits or FetchLimits()
+        self._network = CheckedNetwork(resolver or SystemResolver(), reach or Reach())
+        self._hosts = Hosts(self.limits.connections, self.limits.per_host)
+        self._tls = ssl.create_default_context(cafile=certifi.where())
+        limits_ = self.limits
+        self._timeout = {
+            "connect": limits_.connect_seconds,
+            "read": limits_.read_seconds,
+            "write": limits_.read_seconds,
+            "pool": limits_.total_seconds,
+        }
+
+    async def fetch(self, url: object) -> Fetched | NotFetched:
+        """The file at `url`, or why there is none; never raises for what a server does."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                content, target, redirects = await self._attempt(target_of(url))
+                return Fetched(content, target.url, redirects, tries)
+            except NoFetch as error:
+                wait = self._wait(error, tries)
+                if wait is None:
+                    return NotFetched(error.cause, error.told, error.status, tries)
+            await asyncio.sleep(wait)
+
+    def _wait(self, error: NoFetch, tries: int) -> float | None:
+        """Seconds before a new try, None where there is none."""
+        if not error.passing or tries >= self.limits.tries:
+            return None
+        asked = error.retry_after or 0.0
+        if asked > self.limits.longest_wait:
+            return None
+        backed_off = self.limits.wait_seconds * 2 ** (tries - 1) * (0.5 + random.random())
+        return float(max(asked, backed_off))
+
+    async def _attempt(self, target: Target) -> tuple[bytes, Target, int]:
+        for redirects in range(self.limits.redirects + 1):
+            async with self._hosts.connection(target.origin):
+                answer = await self._bounded(target)
+            if isinstance(answer, bytes):
+                return answer, target, redirects
+            target = answer
+        raise NoFetch("too_many_redirects", f"more than {self.limits.redirects}")
+
+    async def _bounded(self, target: Target) -> bytes | Target:
+        try:
+            with anyio.fail_after(self.limits.total_seconds):
+                return await self._request(target)
+        except NoFetch as error:
+            if error.retry_after is not None:
+                self._hosts.pause(target.origin, min(error.retry_after, self.limits.longest_wait))
+            raise
+        except (TimeoutError, httpcore.TimeoutException) as error:
+            raise NoFetch("timed_out", "no answer in time", passing=True) from error
+        except (ssl.SSLError, httpcore.ConnectError) as error:
+            if isinstance(error, ssl.SSLError) or "SSL" in str(error) or "cert" in str(error):
+                raise NoFetch("tls_failed", str(error)) from error
+            raise NoFetch("connection_failed", str(error), passing=True) from error
+        except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
+            raise _broken(str(error)) from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise NoFetch("connection_failed", str(error), passing=True) from error
+
+    async def _request(self, target: Target) -> bytes | Target:
+        origin = httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port)
+        request = httpcore.Request(
+            b"GET",
+            httpcore.URL(
+                scheme=origin.scheme, host=origin.host, port=origin.port, target=target.path
+            ),
+            headers=[(b"Host", target.authority.encode()), *_HEADERS],
+            extensions={"timeout": self._timeout},
+        )
+        async with httpcore.AsyncHTTPConnection(
+            origin, ssl_context=self._tls, network_backend=self._network
+        ) as connection:
+            response = await connection.handle_async_request(request)
+            try:
+                self._check(response)
+                if response.status in _REDIRECTS:
+                    location = _header(response, b"location")
+                    if not location:
+                        raise NoFetch("bad_redirect", "no Location", status=response.status)
+                    return redirected(target, location.decode("utf-8", "replace"))
+                return await read_body(
+                    response.aiter_stream(), response.headers, self.limits.max_bytes
+                )
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await response.aclose()
+
+    def _check(self, response: httpcore.Response) -> None:
+        """Refuse an answer by its status and headers."""
+        if len(response.headers) > self.limits.headers:
+            raise NoFetch("bad_response", f"{len(response.headers)} headers")
+        if word := opted_out(response.headers, self.limits.opt_outs):
+            raise NoFetch("opted_out", f"X-Robots-Tag: {word}", status=response.status)
+        status = response.status
+        if status == 206:
+            raise NoFetch("partial_content", "part of a file, unasked", status=status)
+        if status != 200 and status not in _REDIRECTS:
+            raise NoFetch(
+                "http_error",
+                f"HTTP {status}",
+                status=status,
+                passing=status in _PASSING,
+                retry_after=retry_after(_header(response, b"retry-after")),
+            )
+
+
+def _broken(told: str) -> NoFetch:
+    """What a violation of the protocol is: a connection that ended early, or no HTTP."""
+    if "disconnected" in told:
+        return NoFetch("connection_failed", told, passing=True)
+    cut = "closed" in told or "complete" in told
+    return NoFetch("cut_short" if cut else "bad_response", told, passing=cut)
+
+
+def _header(response: httpcore.Response, name: bytes) -> bytes | None:
+    return next((value for key, value in response.headers if key.lower() == name), None)

@@ -1,0 +1,1 @@
+"""Captioned images drawn from tables of captions and addresses, by seed and resumably."""

@@ -1,0 +1,1 @@
+"""Sources of captioned images, each in a file of its own."""

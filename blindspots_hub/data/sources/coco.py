@@ -1,0 +1,89 @@
+"""Captions as COCO keeps them: one JSON file, and a folder of images that it names."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from blindspots_hub.data.beside import file_beside
+from blindspots_hub.data.sources.rows import Row, SourceOptions
+from blindspots_hub.errors import BlindspotsError
+
+MAX_FILE = 1 << 30
+"""Bytes of the largest file that is read; COCO's own has 90 MB."""
+
+_BESIDE = (
+    *(".", "images", "..", "../images", "../train2017", "../val2017", "../train2014"),
+    *("../val2014", "../images/train2017", "../images/val2017"),
+)
+"""Where the images of a file lie, seen from its folder, in COCO's own layouts."""
+
+
+def coco_rows(path: Path, options: SourceOptions) -> Iterator[Row]:
+    """A row an image that has captions, all of them; images lie in `options.images`, or near.
+
+    Raises `BlindspotsError` where the file is no COCO captions, or no folder has its first image.
+    """
+    content = _read(path)
+    images, captions = (_records(content.get(key)) for key in ("images", "annotations"))
+    if not images or not captions:
+        raise BlindspotsError(
+            f"{path} is no COCO captions file (lists of images and annotations): give "
+            "captions_val2017.json or one like it."
+        )
+    of_image: dict[Any, list[Any]] = defaultdict(list)
+    for one in captions:
+        if "caption" in one and isinstance(one.get("image_id"), (int, str)):
+            of_image[one["image_id"]].append(one["caption"])
+    if not of_image:
+        raise BlindspotsError(
+            f"{path} has annotations without captions: give COCO's captions_… file, not its "
+            "instances_… file."
+        )
+    folder = _folder(path, images, options.images)
+    for image in images:
+        name, number = image.get("file_name"), image.get("id")
+        found = of_image.get(number) if isinstance(number, (int, str)) else None
+        if found is None:
+            continue
+        url = image.get("coco_url") or image.get("flickr_url")
+        yield Row(
+            found,
+            file_beside(folder, name) if isinstance(name, str) else None,
+            url if isinstance(url, str) and url else None,
+            f"{path.name} image {number}",
+        )
+
+
+def _folder(path: Path, images: list[dict[str, Any]], named: Path | None) -> Path:
+    first = next((one["file_name"] for one in images if isinstance(one.get("file_name"), str)), "")
+    if named is not None:
+        return named.expanduser()
+    for beside in _BESIDE:
+        folder = path.parent / beside
+        if folder.is_dir() and file_beside(folder.resolve(), first):
+            return folder.resolve()
+    raise BlindspotsError(
+        f"The images that {path} names are not near it ({first} is one): name their folder with "
+        "--images."
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > MAX_FILE:
+        raise BlindspotsError(f"{path} is larger than {MAX_FILE >> 20} MiB: split it.")
+    try:
+        content = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BlindspotsError(f"{path} is no JSON ({error}): fetch it again.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _records(value: object) -> list[dict[str, Any]]:
+    """A list of objects; empty where it is none."""
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return value
+    return []
