@@ -30,6 +30,7 @@ from blindspots_hub.artifacts.layout import (
 )
 from blindspots_hub.artifacts.manifest import Manifest, ModelEntry
 from blindspots_hub.artifacts.optional import read_optional
+from blindspots_hub.artifacts.picture_table import PictureTable
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
@@ -299,11 +300,36 @@ class Bundle:
 
     def thumbnail(self, source: str, pair_id: str) -> Thumbnail | None:
         """Small image of a source, or None where the bundle does not hold it."""
-        row = self._thumbnail_rows.get((source, pair_id))
-        if row is None:
+        image = self._thumbnails.image(source, pair_id)
+        return None if image is None else Thumbnail(image, self.caption(source, pair_id))
+
+    def has_thumbnail(self, source: str, pair_id: str) -> bool:
+        """Whether the bundle holds a small image; none is read."""
+        return (source, pair_id) in self._thumbnails
+
+    def caption(self, source: str, pair_id: str) -> str:
+        """Caption of an image of a source; "" where it has none. No image is read."""
+        if (source, pair_id) in self._thumbnails:
+            return self._thumbnails.caption(source, pair_id)
+        paired = source == NATURAL or self.model(source).paired
+        return self._natural_captions.get(pair_id, "") if paired else ""
+
+    def image(self, source: str, pair_id: str) -> bytes | None:
+        """An image as large as it was measured, or None where it is not redistributed.
+
+        Only parts that are here are looked into; of several generations it is the first.
+        """
+        spec, keys, model = (
+            (PAIRS, ("pair_id",), None)
+            if source == NATURAL
+            else (GENERATIONS, ("pair_id", "draw"), source)
+        )
+        if model is not None:
+            self.model(model)
+        if not table_path(self.root, spec, model).is_file():
             return None
-        image, caption = self._thumbnails["image"][row], self._thumbnails["caption"][row]
-        return Thumbnail(image["bytes"].as_py(), caption.as_py())
+        table = self._pictures(spec, keys, model)
+        return table.image(pair_id) if model is None else table.image(pair_id, 0)
 
     @_kept
     def _heatmaps(self, source: str) -> Heatmaps:
@@ -320,17 +346,19 @@ class Bundle:
         return {pair_id: row for row, pair_id in enumerate(ids)}
 
     @cached_property
-    def _thumbnails(self) -> pa.Table:
-        return self._read(THUMBNAILS)
+    def _thumbnails(self) -> PictureTable:
+        return PictureTable(
+            table_path(self.root, THUMBNAILS), ("source", "pair_id"), captions="caption"
+        )
+
+    @_kept
+    def _pictures(self, spec: TableSpec, keys: tuple[str, ...], model: str | None) -> PictureTable:
+        return PictureTable(table_path(self.root, spec, model), keys)
 
     @cached_property
-    def _thumbnail_rows(self) -> dict[tuple[str, str], int]:
-        keys = zip(
-            self._thumbnails["source"].to_pylist(),
-            self._thumbnails["pair_id"].to_pylist(),
-            strict=True,
-        )
-        return {key: row for row, key in enumerate(keys)}
+    def _natural_captions(self) -> dict[str, str]:
+        table = pq.read_table(table_path(self.root, NATURAL_IMAGES), columns=["pair_id", "caption"])
+        return dict(zip(table["pair_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
 
     def _read(self, spec: TableSpec, model: str | None = None) -> pa.Table:
         table = pq.read_table(table_path(self.root, spec, model)).combine_chunks()
