@@ -7,7 +7,9 @@ from collections.abc import Hashable
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -51,7 +53,7 @@ class PictureTable:
         if row is None or self._captions is None:
             return ""
         words, index = self._captions
-        return words[index[row].as_py()] or ""
+        return words[index[row]] or ""
 
     @cached_property
     def _file(self) -> pq.ParquetFile:
@@ -67,17 +69,19 @@ class PictureTable:
 
     @cached_property
     def _rows(self) -> dict[tuple[Hashable, ...], int]:
-        table = pq.read_table(self._path, columns=list(self._names))
-        columns = [_shared(table[name]) for name in self._names]
+        columns = [_values(*self._words[name]) for name in self._names]
         return {key: row for row, key in enumerate(zip(*columns, strict=True))}
 
     @cached_property
-    def _captions(self) -> tuple[list[str], pa.Array] | None:
-        if self._caption_column is None:
-            return None
-        column = pq.read_table(self._path, columns=[self._caption_column])[self._caption_column]
-        encoded = column.combine_chunks().dictionary_encode()
-        return encoded.dictionary.to_pylist(), encoded.indices
+    def _captions(self) -> tuple[list[str], np.ndarray] | None:
+        return None if self._caption_column is None else self._words[self._caption_column]
+
+    @cached_property
+    def _words(self) -> dict[str, tuple[list[Any], np.ndarray]]:
+        """Distinct values of keys and captions, and which one stands in each row."""
+        names = [*self._names, *filter(None, [self._caption_column])]
+        table = self._file.read(columns=names, use_threads=False)
+        return {name: _encoded(table[name]) for name in names}
 
     def _cells(self, row: int) -> tuple[pa.Array, int]:
         """The cells of some rows with `row` among them, and the number of the first."""
@@ -109,11 +113,11 @@ class PictureTable:
             self._kept.popitem(last=False)
 
 
-def _shared(column: pa.ChunkedArray) -> list[Hashable]:
-    """The values of a column; equal texts are one object, as keys repeat a model's name."""
-    if not pa.types.is_string(column.type):
-        values: list[Hashable] = column.to_pylist()
-        return values
-    encoded = column.combine_chunks().dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    return [words[i] for i in encoded.indices.to_numpy(zero_copy_only=False)]
+def _encoded(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
+    whole = column.combine_chunks().dictionary_encode()
+    return whole.dictionary.to_pylist(), whole.indices.to_numpy(zero_copy_only=False)
+
+
+def _values(words: list[Any], index: np.ndarray) -> list[Hashable]:
+    """A value a row; equal texts are one object, as keys repeat a model's name."""
+    return [words[i] for i in index]
