@@ -13,9 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column
 from blindspots_hub.artifacts.frames import blindspots, frame
 from blindspots_hub.artifacts.heatmaps import Heatmaps
-from blindspots_hub.artifacts.labels import best, named
+from blindspots_hub.artifacts.labels import Label, best, named
 from blindspots_hub.artifacts.layout import (
     LOCK,
     MANIFEST,
@@ -236,6 +237,18 @@ class Bundle:
         """Name of every concept, the best it has; "" where it has none."""
         return best(self.label_table, self.n_concepts)
 
+    def label_of(self, concept: int) -> Label | None:
+        """The name that is shown of a concept with where it comes from; None where it has none."""
+        row = self._label_rows.get(concept)
+        return None if row is None else Label(**self.label_table.slice(row, 1).to_pylist()[0])
+
+    @cached_property
+    def _label_rows(self) -> dict[int, int]:
+        rows: dict[int, int] = {}
+        for row, concept in enumerate(self.label_table["concept"].to_pylist()):
+            rows.setdefault(concept, row)
+        return rows
+
     @cached_property
     def pairs(self) -> pa.Table:
         """Table PAIRS, images included."""
@@ -264,6 +277,12 @@ class Bundle:
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
         return ImageEnergies.load(self._checked(energies_path(self.root, source)))
+
+    @_kept
+    def concept_energies(self, source: str, concept: int) -> ConceptColumn | None:
+        """Energies of one concept in the images of a source; None where they are not here."""
+        path = energies_path(self.root, source)
+        return concept_column(self._checked(path), concept) if path.is_file() else None
 
     @_kept
     def features(self, source: str) -> ImageFeatures | None:
@@ -347,17 +366,26 @@ class Bundle:
 
         Only parts that are here are looked into; of several generations it is the first.
         """
-        spec, keys, model = (
-            (PAIRS, ("pair_id",), None)
-            if source == NATURAL
-            else (GENERATIONS, ("pair_id", "draw"), source)
-        )
-        if model is not None:
-            self.model(model)
-        if not table_path(self.root, spec, model).is_file():
-            return None
-        table = self._pictures(spec, keys, model)
-        return table.image(pair_id) if model is None else table.image(pair_id, 0)
+        table, key = self._large(source, pair_id)
+        return None if table is None else table.image(*key)
+
+    def has_picture(self, source: str, pair_id: str) -> bool:
+        """Whether an image can be shown, small or as it was measured; none is read."""
+        if self.has_thumbnail(source, pair_id):
+            return True
+        table, key = self._large(source, pair_id)
+        return table is not None and table.has_image(*key)
+
+    def _large(self, source: str, pair_id: str) -> tuple[PictureTable | None, tuple[Any, ...]]:
+        """The table with the images of a source as they were measured, and an image's key in it."""
+        keys: tuple[str, ...] = ("pair_id",)
+        key: tuple[Any, ...] = (pair_id,)
+        path = table_path(self.root, PAIRS)
+        if source != NATURAL:
+            self.model(source)
+            path = table_path(self.root, GENERATIONS, source)
+            keys, key = (*keys, "draw"), (*key, 0)
+        return (self._pictures(path, keys) if path.is_file() else None), key
 
     @_kept
     def _heatmaps(self, source: str) -> Heatmaps:
@@ -381,9 +409,22 @@ class Bundle:
             captions="caption",
         )
 
+    def image_url(self, pair_id: str) -> str | None:
+        """Where a natural image was fetched; None where it is not known here."""
+        return self._urls.get(pair_id)
+
+    @cached_property
+    def _urls(self) -> dict[str, str]:
+        path = table_path(self.root, PAIRS)
+        if not path.is_file():
+            return {}
+        table = read_table(self._checked(path), ["pair_id", "url"])
+        both = zip(table["pair_id"].to_pylist(), table["url"].to_pylist(), strict=True)
+        return {pair_id: url for pair_id, url in both if url}
+
     @_kept
-    def _pictures(self, spec: TableSpec, keys: tuple[str, ...], model: str | None) -> PictureTable:
-        return PictureTable(self._checked(table_path(self.root, spec, model)), keys)
+    def _pictures(self, path: Path, keys: tuple[str, ...]) -> PictureTable:
+        return PictureTable(self._checked(path), keys)
 
     @cached_property
     def _natural_captions(self) -> dict[str, str]:

@@ -37,6 +37,11 @@ class PictureTable:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._rows
 
+    def has_image(self, *key: Hashable) -> bool:
+        """Whether the row of a key holds a picture; none is read."""
+        row = self._rows.get(key)
+        return row is not None and bool(self._filled[row])
+
     def image(self, *key: Hashable) -> bytes | None:
         """The file of one picture; None where the table has none."""
         row = self._rows.get(key)
@@ -71,6 +76,12 @@ class PictureTable:
     def _rows(self) -> dict[tuple[Hashable, ...], int]:
         columns = [_values(*self._words[name]) for name in self._names]
         return {key: row for row, key in enumerate(zip(*columns, strict=True))}
+
+    @cached_property
+    def _filled(self) -> np.ndarray:
+        """bool: which rows hold a picture, by the names of its files."""
+        paths = self._file.read(columns=["image.path"], use_threads=False)["image"]
+        return np.asarray(paths.is_valid().to_numpy())
 
     @cached_property
     def _captions(self) -> tuple[list[str], np.ndarray] | None:

@@ -235,6 +235,8 @@ def _content_faults(
             yield from tables.check(columns, model, lenient, contents)
     yield from tables.references(models, "pairs" in parts, "generations" in parts)
     yield from _row_faults(entries, tables)
+    if not contents and models and tables.rows.get((NATURAL_IMAGES.path, None)) == 0:
+        yield f"{NATURAL_IMAGES.path} has no rows, though there are models"
     yield from _sparse_faults(root, manifest, tables, whole, listed, contents)
     if f"{SAE}/config.json" not in listed:
         yield f"{SAE}/config.json is not in the manifest"

@@ -182,7 +182,7 @@ def test_a_space_starts_whatever_its_bundle_holds(
 
     (tmp_path / "bundle.lock.json").write_text("{}")
 
-    def broken(source: object) -> object:
+    def broken(source: object, contents: bool = True) -> object:
         if Path(str(source)) == written:
             return load_bundle(written)
         raise ZeroDivisionError

@@ -102,6 +102,10 @@ def test_heat_is_a_clear_png_with_an_outline(bundle: Bundle, served: PictureServ
     assert status == 200
     drawn = np.asarray(Image.open(io.BytesIO(body)))
     side = pictures.PATCH_PIXELS
+    assert pictures.seen_share(bundle) == 224 / 256
+    margin = (drawn.shape[0] - bundle.grid[0] * side) // 2
+    assert drawn.shape[0] * 224 / 256 == pytest.approx(bundle.grid[0] * side, abs=1)
+    drawn = drawn[margin:-margin, margin:-margin]
     assert drawn.shape == (bundle.grid[0] * side, bundle.grid[1] * side, 4)
     row, column = np.unravel_index(grid.argmax(), grid.shape)
     patch = drawn[row * side : (row + 1) * side, column * side : (column + 1) * side, 3]

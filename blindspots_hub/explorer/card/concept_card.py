@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.explorer.card.all_images import all_images_part
+from blindspots_hub.explorer.card.neighbours import neighbours_part
 from blindspots_hub.explorer.page.catalog import Entry, bundle_id
 from blindspots_hub.explorer.page.format import (
     count,
@@ -25,7 +29,7 @@ from blindspots_hub.explorer.page.marks import (
     state_words,
     track,
 )
-from blindspots_hub.explorer.page.pictures import picture, short_caption
+from blindspots_hub.explorer.page.pictures import pair_figure
 from blindspots_hub.explorer.page.view import View
 
 
@@ -45,21 +49,32 @@ def empty_card(entry: Entry, kind: str) -> str:
 
 
 def concept_card(
-    entry: Entry, kind: str, concept: int, others: Sequence[Entry], opened: bool = True
+    entry: Entry,
+    kind: str,
+    concept: int,
+    others: Sequence[Entry],
+    opened: bool = True,
+    view: View | None = None,
 ) -> str:
     """The whole card as HTML; every text of the bundle in it is escaped.
 
     `others` are the models to compare with, `entry` among them; `opened` tells a visitor's own
-    choice from the card that the page opens with, which stays below the map on a phone.
+    choice from the card that the page opens with, which stays below the map on a phone; `view`
+    says how it is shown (neighbours, overlays).
     """
     query = link(entry, kind, concept)
+    shown = replace(view or View(), kind=kind, concept=concept)
     sheet = ' data-sheet="1"' if opened else ""
     return (
         f'<article class="card" data-concept="{concept}" data-link="{escape(query)}"{sheet}>'
         + _head(entry, concept)
         + _verdict(entry, kind, concept)
-        + _proof(entry, concept)
+        + '<details class="spread"><summary>Energies of single images</summary>'
+        "<div data-histogram></div></details>"
+        + _proof(entry, concept, shown.heat)
+        + all_images_part(entry)
         + _relations(entry, kind, concept)
+        + neighbours_part(entry, shown)
         + _models(entry, kind, concept, others)
         + "</article>"
     )
@@ -75,8 +90,22 @@ def _head(entry: Entry, concept: int) -> str:
         '<button type="button" data-copy title="A link to this concept, model and δ">Copy link'
         "</button>"
         '<button type="button" data-close aria-label="Close the card" title="Close (Esc)">×'
-        "</button></span></header>"
+        "</button></span></header>" + _named_by(entry, concept)
     )
+
+
+def _named_by(entry: Entry, concept: int) -> str:
+    """Where the concept's name comes from."""
+    found = entry.bundle.label_of(concept)
+    if found is None:
+        return '<p class="named">It has no name: its images say what it is.</p>'
+    said = [found.method, found.model or "", found.date]
+    if found.faithfulness is not None and math.isfinite(found.faithfulness):
+        said.append(f"faithfulness {number(found.faithfulness)}")
+    elif found.score is not None and math.isfinite(found.score):
+        said.append(f"score {number(found.score)}")
+    words = " · ".join(part for part in said if part)
+    return f'<p class="named">{term("label", "named by")} {escape(words)}</p>'
 
 
 def _verdict(entry: Entry, kind: str, concept: int) -> str:
@@ -136,7 +165,7 @@ def image_totals(entry: Entry) -> tuple[int, int]:
     return natural, entry.pairs
 
 
-def _proof(entry: Entry, concept: int) -> str:
+def _proof(entry: Entry, concept: int, heat_percent: int) -> str:
     row = entry.bundle.deltas(entry.model).slice(concept, 1)
     tops = {
         NATURAL: list(row["top_natural"][0].as_py()),
@@ -159,7 +188,8 @@ def _proof(entry: Entry, concept: int) -> str:
     ]
     hint = "each column is one caption" if entry.paired and shown else ""
     switch = (
-        '<label class="heat-switch"><input type="checkbox" data-heat checked> show where it fires'
+        '<label class="heat-switch">where it fires <input type="range" data-heat min="0" max="100" '
+        f'value="{heat_percent}" aria-label="Opacity of the overlay, in percent">'
         f'<span class="heat-scale" aria-hidden="true"></span> up to {number(largest)}</label>'
         if largest > 0
         else ""
@@ -184,25 +214,12 @@ def _strip(
     sides = "".join(
         f"<span>{'natural' if source == NATURAL else 'generated'}</span>" for source in rows
     )
-    columns = "".join(_column(entry, image, rows, concept, largest) for image in images)
+    columns = "".join(
+        pair_figure(entry.bundle, rows, image, concept, largest or 1.0) for image in images
+    )
     return (
         f'<h3>{heading}</h3><div class="strip rows-{len(rows)}">'
         f'<div class="sides" aria-hidden="true">{sides}</div>{columns}</div>'
-    )
-
-
-def _column(
-    entry: Entry,
-    image: str,
-    rows: tuple[str, ...],
-    concept: int,
-    largest: float,
-) -> str:
-    bundle = entry.bundle
-    cells = [picture(bundle, source, image, concept, largest) for source in rows]
-    words = escape(short_caption(next(filter(None, (bundle.caption(s, image) for s in rows)), "")))
-    return (
-        f"<figure>{''.join(cells)}<figcaption>{words or '<i>no caption</i>'}</figcaption></figure>"
     )
 
 

@@ -6,12 +6,14 @@ never changes: a browser keeps it for good. What is not there is a 404 and nothi
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
 import anyio.to_thread
+from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
@@ -23,6 +25,7 @@ from blindspots_hub.explorer.page.pictures import (
     THUMBNAIL,
     heat_png,
     media_type,
+    seen_share,
 )
 
 Scope = MutableMapping[str, Any]
@@ -32,6 +35,12 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 KEPT_FOR = b"private, max-age=31536000, immutable"
+SIDE = 192
+"""Pixels of a small picture that is made from a large one."""
+
+MOST_PIXELS = 50_000_000
+"""Pixels of an image that is unpacked to make it small."""
+
 LONGEST = 2_000
 """Characters of an address that are looked at."""
 
@@ -80,16 +89,35 @@ def _content(bundle: Bundle, kind: str, source: str, pair_id: str, rest: list[st
         if not (0 <= concept < bundle.n_concepts and math.isfinite(largest)):
             return None
         grid = bundle.heatmap(source, concept, pair_id)
-        return None if grid is None else heat_png(grid, largest)
+        return None if grid is None else heat_png(grid, largest, seen_share(bundle))
     if rest:
         return None
-    full = bundle.image(source, pair_id) if kind == FULL else None
-    if full is not None and _is_picture(full):
-        return full
     if kind not in (THUMBNAIL, FULL):
         return None
-    small = bundle.thumbnail(source, pair_id)
-    return None if small is None or not _is_picture(small.image) else small.image
+    kept = bundle.thumbnail(source, pair_id)
+    small = kept.image if kept is not None and _is_picture(kept.image) else None
+    if kind == THUMBNAIL and small is not None:
+        return small
+    full = bundle.image(source, pair_id)
+    if full is None or not _is_picture(full):
+        return small
+    return full if kind == FULL else _reduced(full)
+
+
+def _reduced(content: bytes) -> bytes | None:
+    """A small webp of an image that the bundle holds as it was measured."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("WEBP", "PNG", "JPEG")) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return None
+            image.draft("RGB", (SIDE, SIDE))
+            small = image.convert("RGB")
+        small.thumbnail((SIDE, SIDE))
+        buffer = io.BytesIO()
+        small.save(buffer, "WEBP", quality=80)
+        return buffer.getvalue()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _is_picture(content: bytes) -> bool:

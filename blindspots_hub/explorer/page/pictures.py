@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from html import escape
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
-from blindspots_hub.explorer.page.catalog import bundle_id
+from blindspots_hub.explorer.page.catalog import Entry, bundle_id
 
 ROUTE = "pictures"
 """First part of a picture's address, which is relative to the page."""
@@ -35,6 +36,9 @@ OUTLINED_FROM = 0.2
 
 PATCH_PIXELS = 8
 """Side of a patch in the overlay: enough for an outline that is thin."""
+
+CAPTION_SPOKEN = 60
+"""Characters of a caption that name a picture beside the caption itself."""
 
 CAPTION_SHOWN = 140
 """Characters of a caption under a small picture; the large view has all of it."""
@@ -60,6 +64,16 @@ def _address(bundle: Bundle, *parts: str) -> str:
     return "/".join(quote(part, safe="") for part in named)
 
 
+def concept_picture(entry: Entry, concept: int) -> str | None:
+    """Address of the picture that stands for a concept: its strongest, natural before generated."""
+    row = entry.bundle.deltas(entry.model).slice(concept, 1)
+    for source, column in ((NATURAL, "top_natural"), (entry.model, "top_generated")):
+        for image in row[column][0].as_py():
+            if entry.bundle.has_thumbnail(source, image):
+                return thumbnail_url(entry.bundle, source, image)
+    return None
+
+
 def picture(
     bundle: Bundle,
     source: str,
@@ -74,8 +88,10 @@ def picture(
     `largest` (the largest code of all images that are shown together, so that they compare) is
     above 0. `alt` is by default the side and the caption.
     """
-    if not bundle.has_thumbnail(source, pair_id):
-        return '<div class="picture missing"><span>not in this bundle</span></div>'
+    if not bundle.has_picture(source, pair_id):
+        return (
+            f'<div class="picture missing"><span>{_elsewhere(bundle, source, pair_id)}</span></div>'
+        )
     named = alt if alt is not None else spoken_name(bundle, source, pair_id)
     over = ""
     if concept is not None and largest > 0:
@@ -89,11 +105,44 @@ def picture(
     )
 
 
+def pair_figure(
+    bundle: Bundle, sources: Sequence[str], pair_id: str, concept: int | None, largest: float = 0.0
+) -> str:
+    """One image, or two of one caption beneath each other, as a figure that opens large.
+
+    Where `largest` is not given the overlay is scaled by the images of the figure.
+    """
+    if concept is not None and not largest:
+        grids = (bundle.heatmap(source, concept, pair_id) for source in sources)
+        largest = max((float(grid.max()) for grid in grids if grid is not None), default=0.0)
+    cells = "".join(picture(bundle, source, pair_id, concept, largest) for source in sources)
+    caption = next(filter(None, (bundle.caption(source, pair_id) for source in sources)), "")
+    words = escape(short_caption(caption))
+    rest = f' data-caption="{escape(caption)}"' if len(caption) > CAPTION_SHOWN else ""
+    return (
+        f'<figure class="pair" data-pair="{escape(pair_id)}"{rest} tabindex="0" role="button">'
+        f"{cells}"
+        f"<figcaption>{words or '<i>no caption</i>'}</figcaption></figure>"
+    )
+
+
+def _elsewhere(bundle: Bundle, source: str, pair_id: str) -> str:
+    """What stands where an image is not: where it can be seen, if that is known."""
+    url = bundle.image_url(pair_id) if source == NATURAL else None
+    if url is None or not url.lower().startswith(("https://", "http://")):
+        return "not in this bundle"
+    return (
+        f'not redistributed: <a href="{escape(url)}" target="_blank" '
+        'rel="noopener noreferrer nofollow">at its source</a>'
+    )
+
+
 def spoken_name(bundle: Bundle, source: str, pair_id: str) -> str:
     """What names an image to who does not see it: its side, and what its caption says."""
     side = "natural image" if source == NATURAL else "generated image"
-    caption = short_caption(bundle.caption(source, pair_id))
-    return f"{side}: {caption}" if caption else side
+    caption = bundle.caption(source, pair_id)
+    words = caption if len(caption) <= CAPTION_SPOKEN else f"{caption[: CAPTION_SPOKEN - 1]}…"
+    return f"{side}: {words}" if caption else side
 
 
 def short_caption(caption: str) -> str:
@@ -101,10 +150,29 @@ def short_caption(caption: str) -> str:
     return caption if len(caption) <= CAPTION_SHOWN else f"{caption[: CAPTION_SHOWN - 1]}…"
 
 
-def heat_png(grid: np.ndarray, largest: float) -> bytes:
+def seen_share(bundle: Bundle) -> float:
+    """Side of the square that the backbone sees, over an image's shorter side.
+
+    Preprocessing enlarges the shorter side to `size` and cuts the middle out: 224 of 256, usually.
+    """
+    told = bundle.concept_space.get("preprocessing") or {}
+    try:
+        crop = told.get("crop_size", told.get("crop"))
+        size = told.get("size", told.get("resize"))
+        crop = min(crop.values()) if isinstance(crop, dict) else crop
+        size = size["shortest_edge"] if isinstance(size, dict) else size
+        share = float(str(crop)) / float(str(size))
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, AttributeError):
+        return 1.0
+    return share if 0.25 <= share <= 1 else 1.0
+
+
+def heat_png(grid: np.ndarray, largest: float, seen: float = 1.0) -> bytes:
     """Patch codes (rows, columns) as a transparent PNG with an outline around what fires strongly.
 
-    `largest` is the code drawn at `HEAT_ALPHA`; where no patch carries the concept it is clear.
+    `largest` is the code drawn at `HEAT_ALPHA`; where no patch carries the concept it is clear. The
+    patches are `seen` of the PNG's sides, in its middle: it lies over an image that the backbone
+    saw so much of.
     """
     share = np.clip(grid / largest, 0, 1) if largest > 0 else np.zeros_like(grid)
     wide = np.kron(share, np.ones((PATCH_PIXELS, PATCH_PIXELS), share.dtype))
@@ -114,6 +182,8 @@ def heat_png(grid: np.ndarray, largest: float) -> bytes:
     pixels = np.empty((*wide.shape, 4), np.uint8)
     pixels[..., :3] = HEAT_COLOUR
     pixels[..., 3] = np.where(middle & ~surrounded, 255, np.round(255 * HEAT_ALPHA * wide))
+    margin = [round(side * (1 / seen - 1) / 2) for side in wide.shape]
+    pixels = np.pad(pixels, [*((one, one) for one in margin), (0, 0)])
     buffer = io.BytesIO()
     Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
     return buffer.getvalue()

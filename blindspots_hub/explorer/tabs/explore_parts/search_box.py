@@ -15,7 +15,7 @@ TEMPLATE = """
   <label for="concept-search">Search</label>
   <input id="concept-search" type="search" autocomplete="off" spellcheck="false"
     aria-autocomplete="list" aria-controls="search-hits"
-    placeholder="Concept, number or a word of a caption…">
+    placeholder="Name, number, words of a caption…">
   <ul id="search-hits" role="listbox" hidden></ul>
 </div>
 """
