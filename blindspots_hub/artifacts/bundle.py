@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column
+from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column, fires_in
 from blindspots_hub.artifacts.frames import blindspots, frame
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.labels import Label, best, named
@@ -283,6 +283,13 @@ class Bundle:
         """Energies of one concept in the images of a source; None where they are not here."""
         path = energies_path(self.root, source)
         return concept_column(self._checked(path), concept) if path.is_file() else None
+
+    def fires_in(self, source: str, rows: np.ndarray) -> np.ndarray | None:
+        """In how many of some images of a source each concept fires; None where not known here."""
+        path = energies_path(self.root, source)
+        if not path.is_file():
+            return None
+        return fires_in(self._checked(path), rows, self.n_concepts)
 
     @_kept
     def features(self, source: str) -> ImageFeatures | None:

@@ -55,3 +55,21 @@ def concept_column(path: Path, concept: int) -> ConceptColumn:
     energies = np.array(file.mapped("energies")[where]) if len(where) else np.zeros(0, np.float32)
     rows = np.searchsorted(indptr, where, side="right") - 1
     return ConceptColumn(rows, energies, len(indptr) - 1)
+
+
+def fires_in(path: Path, rows: np.ndarray, n_concepts: int) -> np.ndarray:
+    """In how many of the images `rows` each concept fires, int64 (n_concepts,).
+
+    Only those images' part of the file is read; one that is none: `BlindspotsError`.
+    """
+    try:
+        file = TensorFile(path)
+        indptr, concepts = file.mapped("indptr"), file.mapped("concepts")
+    except (NoTensors, KeyError, OSError) as error:
+        raise BlindspotsError(
+            f"{path} is not a file of concept energies ({error}): fetch the bundle again."
+        ) from error
+    found = np.zeros(n_concepts, np.int64)
+    for row in np.asarray(rows)[np.asarray(rows) < len(indptr) - 1].tolist():
+        found[concepts[int(indptr[row]) : int(indptr[row + 1])]] += 1
+    return found

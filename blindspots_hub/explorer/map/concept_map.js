@@ -330,6 +330,7 @@ function lead() {
 watch(['data_key', 'colour_key', 'show', 'selected', 'unjudged'], refresh);
 watch(['companions', 'around'], lead);
 // Where concept i stands, in CSS pixels of the canvas; null where it has no place.
+canvas.shown = () => [...scene.order].filter((i) => isShown(i));
 canvas.project = (i) => (view.placed(i) ? view.project(i) : null);
 theme();
 lead();

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW, ModelDeltas
+from blindspots_hub.analysis.words import SIGNS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.all_images import SIDES as IMAGE_SIDES
 from blindspots_hub.explorer.card.all_images import all_images
@@ -22,11 +23,17 @@ from blindspots_hub.explorer.page.catalog import (
     frequency_bytes,
 )
 from blindspots_hub.explorer.page.concept_table import as_file, concept_table
-from blindspots_hub.explorer.page.marks import delta_words, shown_delta, state_words
+from blindspots_hub.explorer.page.marks import (
+    NOT_JUDGED,
+    delta_words,
+    shown_delta,
+    state_name,
+    state_words,
+)
 from blindspots_hub.explorer.page.pictures import concept_picture
 from blindspots_hub.explorer.page.view import SIZES
 from blindspots_hub.explorer.tabs.explore_parts.rankings import SIDES
-from blindspots_hub.explorer.tabs.explore_parts.search import find
+from blindspots_hub.explorer.tabs.explore_parts.search import find, searched
 
 
 def colour_key(entry: Entry, kind: str, size: str = SIZES[0]) -> str:
@@ -85,10 +92,19 @@ class MapServer:
             entry = self._catalog.entry(key)
         except BlindspotsError:
             return []  # the page's own error face says it: a suggestion list has no place for it
-        return [
-            {"i": hit.concept, "label": hit.label, "reason": hit.reason}
+        reading = entry.reading(KINDS[0])
+        hits: list[dict[str, Any]] = [
+            {
+                "i": hit.concept,
+                "label": hit.label,
+                "reason": hit.reason,
+                "state": state_name(reading, hit.concept),
+                "sign": SIGNS.get(state_name(reading, hit.concept), NOT_JUDGED),
+                "image": concept_picture(entry, hit.concept) or "",
+            }
             for hit in find(entry, text)
         ]
+        return [*hits, {"searched": searched(entry)}]
 
     def ranking(self, asked: list[str]) -> dict[str, str]:
         """One ranking as a file: `asked` is the colour key, the side, what is shown, the format."""
