@@ -71,6 +71,7 @@ benchmark.command("metrics")(planted.benchmark_metrics)
 benchmark.command("sae")(benchmarks.benchmark_sae)
 benchmark.command("measure")(benchmarks.benchmark_measure)
 benchmark.command("analyses")(benchmarks.benchmark_analyses)
+benchmark.command("page")(benchmarks.benchmark_page)
 app.add_typer(benchmark, name="benchmark")
 
 build = typer.Typer(help="Make the embedded default anew.", no_args_is_help=True)

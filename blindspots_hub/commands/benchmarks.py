@@ -1,4 +1,4 @@
-"""`benchmark sae`, `benchmark measure`, `benchmark analyses`: what this machine reaches."""
+"""`benchmark sae`, `measure`, `analyses` and `page`: what this machine reaches."""
 
 from __future__ import annotations
 
@@ -123,3 +123,43 @@ def benchmark_analyses(
         write_json(out, report.to_json())
     if not report.held:
         raise typer.Exit(1)
+
+
+def benchmark_page(
+    bundle: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder of a bundle to serve. Default: a synthetic one is made."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option(help="A small bundle, on which nothing is judged.")
+    ] = False,
+    chromium: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="The browser. Default: the Chromium on the PATH."),
+    ] = None,
+    users: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="Visitors at once. Default: 50."),
+    ] = None,
+    seconds: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(min=1, help="How long they stay. Default: 60."),
+    ] = None,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="JSON file for the report."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """How quick the page is on 32,000 concepts, 10,000 pairs and five models, in a real browser.
+
+    Needs playwright (the dev extra) and a Chromium; takes three minutes, and exits with 1 where a
+    goal is missed.
+    """
+    from dataclasses import replace
+
+    from blindspots_hub.benchmarks import page
+
+    sizes = page.QUICK if quick else page.FULL
+    sizes = replace(sizes, users=users or sizes.users, seconds=seconds or sizes.seconds)
+    _tell(run(page.running(sizes, page.find_chromium(chromium), bundle), quiet), out)

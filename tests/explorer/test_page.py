@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from explorer_fixtures import PAGE, write_another
 from hypothesis import given
@@ -27,9 +29,10 @@ from blindspots_hub.explorer.card.concept_card import concept_card
 from blindspots_hub.explorer.page import format as shown
 from blindspots_hub.explorer.page.app import build_app
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
+from blindspots_hub.explorer.page.concept_table import as_file, concept_table, csv_text
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
-from blindspots_hub.explorer.tabs.explore_parts.rankings import csv_text, rankings
+from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
 from blindspots_hub.serving.opening import open_beside
 
@@ -129,10 +132,24 @@ def test_an_empty_ranking_says_what_would_show_more(catalog: Catalog) -> None:
 def test_csv_holds_the_whole_ranking_unrounded(catalog: Catalog) -> None:
     entry = catalog.entries()[0]
     reading = entry.reading("relative")
-    rows = list(csv.DictReader(io.StringIO(csv_text(entry, "relative", "suppressed", "all"))))
     ranked = reading.ranking("suppressed")
+    table = concept_table(entry, "relative", ranked)
+    rows = list(csv.DictReader(io.StringIO(csv_text(table))))
     assert [int(row["concept"]) for row in rows] == ranked.tolist()
     assert [float(row["delta"]) for row in rows] == reading.delta[ranked].tolist()
+    sent = base64.b64decode(as_file(table, "x", "parquet")["content"])
+    assert pq.read_table(io.BytesIO(sent)).equals(table)
+    with pytest.raises(BlindspotsError, match="csv, parquet"):
+        as_file(table, "x", "xlsx")
+
+
+def test_a_table_has_no_number_of_what_was_not_judged(catalog: Catalog) -> None:
+    entry = catalog.entries()[0]
+    reading = entry.reading("relative")
+    unjudged = np.flatnonzero(~reading.determined)[:3]
+    for row in concept_table(entry, "relative", unjudged).to_pylist():
+        assert row["state"] in ("dead", "undetermined")
+        assert row["delta"] is row["delta_low"] is row["fold"] is None
 
 
 # ---- card --------------------------------------------------------------------------------------
@@ -144,7 +161,7 @@ def test_a_card_shows_both_sides_of_a_caption(catalog: Catalog) -> None:
     html = concept_card(entry, "relative", concept, catalog.entries())
     row = entry.bundle.deltas("plain-a").slice(concept, 1)
     columns = len(row["top_natural"][0]) + len(row["top_generated"][0])
-    assert html.count("<figure>") == columns
+    assert html.count('<figure class="pair"') == columns
     assert html.count('<div class="picture') == 2 * columns
     assert html.count("not in this bundle") == sum(
         entry.bundle.thumbnail(source, image) is None

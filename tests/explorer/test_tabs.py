@@ -170,10 +170,10 @@ def test_nothing_that_was_not_judged_has_a_number(page_of: Callable[[str], Page]
     page = page_of("nothing judged")
     view = replace(page.first, concept=0)
     explore: Any = page.tabs["explore"]
-    card = explore.render(view, [])[explore.card]
+    card = explore.render(view, [])[explore.card].value
     assert "relative δ</abbr> <b>–</b></span>" in card
     assert not re.search(r"\[[<>\d]", card), "no interval"
-    hover = explore._answers.hover(0, f"{page.entry(view).key}/relative")
+    hover = explore._answers.hover(0, f"{page.entry(view).key}/relative/frequency")
     assert hover["value"] == "relative δ –"
     region: Any = types.SimpleNamespace(ids=[0, 1], total=2)
     table = explore._region(region, view, [])[explore.card]

@@ -28,7 +28,49 @@ const copy = async button => {
   setTimeout(() => { button.textContent = "Copy link"; }, 1500);
 };
 
+// A part of the card that comes when it is asked for; the server escapes every text in it.
+const fill = async (box, asked) => {
+  box.setAttribute("aria-busy", "true");
+  try { box.innerHTML = (await asked) || ""; }
+  catch { box.innerHTML = "<p class='none'>It did not arrive: check the connection and ask again.</p>"; }
+  box.removeAttribute("aria-busy");
+};
+
+const histogram = box => {
+  const concept = element.querySelector(".card")?.dataset.concept;
+  if (box && !box.childElementCount) fill(box, server.histogram([props.colour_key, Number(concept)]));
+};
+
+const images = button => {
+  const { all, page } = button.dataset, concept = element.querySelector(".card").dataset.concept;
+  const part = button.closest(".every"), box = document.createElement("div");
+  part.querySelector(".way-on button")?.remove();
+  if (page === "0") for (const old of part.querySelectorAll(":scope > div:not(.ask)")) old.remove();
+  for (const other of part.querySelectorAll(".ask button")) other.setAttribute("aria-pressed", other.dataset.all === all);
+  part.append(box);
+  fill(box, server.images([props.colour_key, Number(concept), all, Number(page)]));
+};
+
+const save = async button => {
+  const ids = element.querySelector("[data-ids]").dataset.ids.split(" ").map(Number);
+  const answer = await server.region([props.colour_key, ids, button.dataset.region]);
+  if (answer.error) { button.textContent = answer.error; return; }
+  window.blindspots.save(answer);
+};
+
+// `toggle` of a details does not bubble.
+element.addEventListener("toggle", event => {
+  if (event.target.matches?.(".spread") && event.target.open) histogram(event.target.querySelector("[data-histogram]"));
+}, true);
+
 element.addEventListener("click", event => {
+  const asked = event.target.closest("[data-all], [data-around], [data-region]");
+  if (asked) {
+    if (asked.dataset.all) images(asked);
+    else if (asked.dataset.around !== undefined) trigger("around", { percent: Number(asked.dataset.around) });
+    else save(asked);
+    return;
+  }
   const target = event.target.closest("[data-open], [data-model], [data-copy], [data-close]");
   if (!target) return;
   if (target.matches("a") && !plain(event)) return;
@@ -48,15 +90,21 @@ document.addEventListener("keydown", event => {
   if (element.querySelector("[data-close]")) trigger("close", {});
 });
 element.addEventListener("change", event => {
-  if (event.target.matches("[data-heat]")) element.classList.toggle("cold", !event.target.checked);
+  if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
 });
-let shown = null;
+let shown = null, spreads = false;
 watch("value", () => {
   const card = element.querySelector(".card");
   const concept = card?.dataset.concept ?? "";
   if (card && concept !== shown) {
     card.scrollTop = 0;
     for (const box of card.querySelectorAll(".strip")) box.scrollLeft = 0;
+  }
+  // What was open stays open with the next concept.
+  const spread = element.querySelector(".spread");
+  if (spread) {
+    spread.open = spreads;
+    spread.addEventListener("toggle", () => { spreads = spread.open; });
   }
   shown = concept;
   document.body.classList.toggle("card-sheet", Boolean(card?.dataset.sheet));

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
-import numpy as np
-
 from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.explorer.card.all_images import all_images_part
+from blindspots_hub.explorer.card.neighbours import neighbours_part
 from blindspots_hub.explorer.page.catalog import Entry, bundle_id
 from blindspots_hub.explorer.page.format import (
     count,
@@ -27,11 +29,8 @@ from blindspots_hub.explorer.page.marks import (
     state_words,
     track,
 )
-from blindspots_hub.explorer.page.pictures import picture
+from blindspots_hub.explorer.page.pictures import pair_figure
 from blindspots_hub.explorer.page.view import View
-
-Shown = tuple[str, str]
-"""One image: its source ("natural" or the model) and its id."""
 
 
 def link(entry: Entry, kind: str, concept: int | None) -> str:
@@ -50,21 +49,32 @@ def empty_card(entry: Entry, kind: str) -> str:
 
 
 def concept_card(
-    entry: Entry, kind: str, concept: int, others: Sequence[Entry], opened: bool = True
+    entry: Entry,
+    kind: str,
+    concept: int,
+    others: Sequence[Entry],
+    opened: bool = True,
+    view: View | None = None,
 ) -> str:
     """The whole card as HTML; every text of the bundle in it is escaped.
 
     `others` are the models to compare with, `entry` among them; `opened` tells a visitor's own
-    choice from the card that the page opens with, which stays below the map on a phone.
+    choice from the card that the page opens with, which stays below the map on a phone; `view`
+    says how it is shown (neighbours, overlays).
     """
     query = link(entry, kind, concept)
+    shown = replace(view or View(), kind=kind, concept=concept)
     sheet = ' data-sheet="1"' if opened else ""
     return (
         f'<article class="card" data-concept="{concept}" data-link="{escape(query)}"{sheet}>'
         + _head(entry, concept)
         + _verdict(entry, kind, concept)
-        + _proof(entry, concept)
+        + '<details class="spread"><summary>Energies of single images</summary>'
+        "<div data-histogram></div></details>"
+        + _proof(entry, concept, shown.heat)
+        + all_images_part(entry)
         + _relations(entry, kind, concept)
+        + neighbours_part(entry, shown)
         + _models(entry, kind, concept, others)
         + "</article>"
     )
@@ -80,8 +90,22 @@ def _head(entry: Entry, concept: int) -> str:
         '<button type="button" data-copy title="A link to this concept, model and δ">Copy link'
         "</button>"
         '<button type="button" data-close aria-label="Close the card" title="Close (Esc)">×'
-        "</button></span></header>"
+        "</button></span></header>" + _named_by(entry, concept)
     )
+
+
+def _named_by(entry: Entry, concept: int) -> str:
+    """Where the concept's name comes from."""
+    found = entry.bundle.label_of(concept)
+    if found is None:
+        return '<p class="named">It has no name: its images say what it is.</p>'
+    said = [found.method, found.model or "", found.date]
+    if found.faithfulness is not None and math.isfinite(found.faithfulness):
+        said.append(f"faithfulness {number(found.faithfulness)}")
+    elif found.score is not None and math.isfinite(found.score):
+        said.append(f"score {number(found.score)}")
+    words = " · ".join(part for part in said if part)
+    return f'<p class="named">{term("label", "named by")} {escape(words)}</p>'
 
 
 def _verdict(entry: Entry, kind: str, concept: int) -> str:
@@ -141,7 +165,7 @@ def image_totals(entry: Entry) -> tuple[int, int]:
     return natural, entry.pairs
 
 
-def _proof(entry: Entry, concept: int) -> str:
+def _proof(entry: Entry, concept: int, heat_percent: int) -> str:
     row = entry.bundle.deltas(entry.model).slice(concept, 1)
     tops = {
         NATURAL: list(row["top_natural"][0].as_py()),
@@ -154,17 +178,18 @@ def _proof(entry: Entry, concept: int) -> str:
         for image in images
         for source in (sources if entry.paired else (lead,))
     ]
-    heat = {key: entry.bundle.heatmap(key[0], concept, key[1]) for key in shown}
-    largest = max((float(grid.max()) for grid in heat.values() if grid is not None), default=0.0)
+    heat = (entry.bundle.heatmap(source, concept, image) for source, image in shown)
+    largest = max((float(grid.max()) for grid in heat if grid is not None), default=0.0)
     strips = [
-        _strip(entry, "Strongest in natural images", NATURAL, tops[NATURAL], heat, largest),
+        _strip(entry, "Strongest in natural images", NATURAL, tops[NATURAL], concept, largest),
         _strip(
-            entry, "Strongest in generated images", entry.model, tops[entry.model], heat, largest
+            entry, "Strongest in generated images", entry.model, tops[entry.model], concept, largest
         ),
     ]
     hint = "each column is one caption" if entry.paired and shown else ""
     switch = (
-        '<label class="heat-switch"><input type="checkbox" data-heat checked> show where it fires'
+        '<label class="heat-switch">where it fires <input type="range" data-heat min="0" max="100" '
+        f'value="{heat_percent}" aria-label="Opacity of the overlay, in percent">'
         f'<span class="heat-scale" aria-hidden="true"></span> up to {number(largest)}</label>'
         if largest > 0
         else ""
@@ -178,7 +203,7 @@ def _strip(
     heading: str,
     lead: str,
     images: list[str],
-    heat: dict[Shown, np.ndarray | None],
+    concept: int,
     largest: float,
 ) -> str:
     """Columns of one caption each: the natural image above, the generated one below."""
@@ -189,33 +214,12 @@ def _strip(
     sides = "".join(
         f"<span>{'natural' if source == NATURAL else 'generated'}</span>" for source in rows
     )
-    columns = "".join(_column(entry, image, rows, lead, heat, largest) for image in images)
+    columns = "".join(
+        pair_figure(entry.bundle, rows, image, concept, largest or 1.0) for image in images
+    )
     return (
         f'<h3>{heading}</h3><div class="strip rows-{len(rows)}">'
         f'<div class="sides" aria-hidden="true">{sides}</div>{columns}</div>'
-    )
-
-
-def _column(
-    entry: Entry,
-    image: str,
-    rows: tuple[str, ...],
-    lead: str,
-    heat: dict[Shown, np.ndarray | None],
-    largest: float,
-) -> str:
-    cells, caption = [], ""
-    for source in rows:
-        thumbnail = entry.bundle.thumbnail(source, image)
-        caption = caption or (thumbnail.caption if thumbnail else "")
-        side = "natural image" if source == NATURAL else "generated image"
-        cells.append(
-            picture(thumbnail.image if thumbnail else None, heat[source, image], largest, side)
-        )
-    words = escape(caption)
-    return (
-        f"<figure>{''.join(cells)}"
-        f'<figcaption title="{words}">{words or "<i>no caption</i>"}</figcaption></figure>'
     )
 
 

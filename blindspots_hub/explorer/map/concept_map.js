@@ -8,12 +8,15 @@ const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCode
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 const points = webglPoints(canvas) || flatPoints(canvas);
-const drawOver = overlay(above);
+const drawOver = overlay(above, gallery((concepts) => call('map_pictures', [concepts, scene.key]), draw));
 const tip = tooltip(stage, (i) => call('map_hover', [i, scene.key]));
 const scene = {
   bytes: new Uint8Array(0), order: new Uint32Array(0), sizes: new Uint8Array(0), labels: [], key: '',
   selected: -1, cursor: -1, hovered: -1, region: null, lasso: null, blocked: [], ink: '', halo: '',
+  companions: [], around: 0, clusters: [],
 };
+let table = null;           // colours of the theme: fill and outline of every byte
+let ownSizes = null;        // sizes that came with the points
 let view = null;            // null until the first points are there
 let density = 1;            // device pixels a CSS pixel
 let loaded = '';            // the data key that is drawn
@@ -52,12 +55,14 @@ async function refresh() {
       const [got, bytes] = await Promise.all([fresh ? call('map_points', data) : null, fetchColours(key)]);
       if (mine !== asked) return;
       const count = fresh ? unpack(got.size).length : view.count;
-      if (bytes.length !== count && bytes.length !== 2 * count) {
+      if (![1, 2, 3].includes(bytes.length / count)) {
         throw Error(`The colours are of ${bytes.length} concepts, the map of ${count}: reload the page.`);
       }
       if (fresh) take(data, new Int16Array(unpack(got.xy).buffer), unpack(got.size));
       colours = bytes.subarray(0, count);
-      states = bytes.subarray(count);
+      states = bytes.subarray(count, 2 * count);
+      scene.sizes = bytes.length > 2 * count ? bytes.subarray(2 * count) : ownSizes;
+      points.sizes(scene.sizes);
       scene.key = key;
     }
     part('fault').hidden = true;
@@ -76,7 +81,8 @@ function take(data, xy, sizes) {
   ring(-1);
   loaded = data;
   view = new View(xy);
-  Object.assign(scene, { sizes, labels: [], cursor: -1, hovered: -1, region: null });
+  ownSizes = sizes;
+  Object.assign(scene, { sizes, labels: [], clusters: [], cursor: -1, hovered: -1, region: null });
   points.points(xy, sizes);
   resize();
 }
@@ -85,8 +91,8 @@ function take(data, xy, sizes) {
 async function takeLabels(data) {
   try {
     named = data;
-    const { labels } = await call('map_labels', data);
-    if (data === loaded) scene.labels = labels;
+    const { labels, clusters } = await call('map_labels', data);
+    if (data === loaded) Object.assign(scene, { labels, clusters: clusters || [] });
     draw();
   } catch (error) {
     if (data !== loaded) return;
@@ -156,7 +162,8 @@ function resize() {
 
 function theme() {
   const name = document.body.classList.contains('dark') ? 'dark' : 'light';
-  points.theme(unpack(PALETTES[name]));
+  table = unpack(PALETTES[name]);
+  points.theme(table);
   scene.ink = name === 'dark' ? '#f4f4f6' : '#1d1d24';
   scene.halo = getComputedStyle(part('loading').parentElement.parentElement).getPropertyValue('--delta-background');
   draw();
@@ -236,6 +243,8 @@ listen(canvas, () => view, {
     return i >= 0;
   },
   leave() { unpoint(); },
+  inside(entered) { if (entered) hint(''); },
+  scrolledPast() { hint(`${/Mac/.test(navigator.platform) ? '⌘' : 'ctrl'} + scroll to zoom, or click the map first`); },
   click(x, y, reach) { const i = pick(x, y, reach); if (i >= 0) open(i); },
   lasso(polygon) { scene.lasso = polygon; draw(); },
   region(polygon) {
@@ -280,6 +289,29 @@ part('fault').querySelector('button').addEventListener('click', () => {
   refresh();
 });
 
+let fading = 0;
+
+function hint(words) {
+  const box = part('hint');
+  clearTimeout(fading);
+  if (!words) { delete box.dataset.shown; return; }
+  box.textContent = words;
+  box.dataset.shown = '';
+  fading = setTimeout(() => { delete box.dataset.shown; }, 1400);
+}
+
+element.querySelector('.files').addEventListener('click', (event) => {
+  const kind = event.target.closest('button')?.dataset.file;
+  if (!kind || !view) return;
+  if (kind === 'svg') saveFile(new Blob([mapDrawing(view, scene, table)], { type: 'image/svg+xml' }), 'concept-map.svg');
+  else picture().toBlob((blob) => saveFile(blob, 'concept-map.png'));
+});
+
+const picture = () => mapPicture(points, canvas, above, view, scene, density, scene);
+
+addEventListener('beforeprint', () => { if (view?.width) part('paper').src = picture().toDataURL(); });
+addEventListener('afterprint', () => part('paper').removeAttribute('src'));
+
 // ---- the page around the map -------------------------------------------------------------------
 
 canvas.addEventListener('webglcontextlost', (event) => event.preventDefault());
@@ -290,8 +322,16 @@ new MutationObserver(theme).observe(document.body, { attributes: true, attribute
   matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`).addEventListener('change', () => { resize(); onDensity(); }, { once: true });
 })();
 
+function lead() {
+  Object.assign(scene, { companions: props.companions || [], around: props.around || 0 });
+  draw();
+}
+
 watch(['data_key', 'colour_key', 'show', 'selected', 'unjudged'], refresh);
+watch(['companions', 'around'], lead);
 // Where concept i stands, in CSS pixels of the canvas; null where it has no place.
+canvas.shown = () => [...scene.order].filter((i) => isShown(i));
 canvas.project = (i) => (view.placed(i) ? view.project(i) : null);
 theme();
+lead();
 refresh();

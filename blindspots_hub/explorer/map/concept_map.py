@@ -36,17 +36,32 @@ HERE = Path(__file__).parent
 SCRIPTS = (
     "map_view.js",
     "map_draw.js",
+    "map_curves.js",
     "map_overlay.js",
     "map_tip.js",
     "map_input.js",
+    "map_export.js",
     "concept_map.js",
 )
 REGION_LIMIT = 500
 """A selected region reports at most this many concepts, those farthest from δ = 0.5 first."""
 
+MOST_PICTURES = 40
+"""Concepts whose pictures the map asks for at once."""
+
 ROUND = 32_767
 NOWHERE = -32_768
 """Both coordinates, as the scripts read them, of a concept that is not on the map."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A name that stands over a part of the map: its middle in the units of `MapData.xy`."""
+
+    x: float
+    y: float
+    name: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -55,12 +70,14 @@ class MapData:
 
     `xy` (N, 2), any unit, y upwards, NaN for a concept that is not on the map; `size` (N,) uint8,
     how often a concept fires from 0 (never) to 255 (most often), best on a logarithmic scale;
-    `labels` (N,) short names, "" where a concept has none.
+    `labels` (N,) short names, "" where a concept has none; `clusters` the names of parts of the
+    map, the largest first.
     """
 
     xy: np.ndarray
     size: np.ndarray
     labels: Sequence[str]
+    clusters: Sequence[Cluster] = ()
 
     def __post_init__(self) -> None:
         n = len(self.xy)
@@ -92,6 +109,9 @@ def concept_map(
     colours: Callable[[str], bytes],
     hover: Callable[[int, str], Hover],
     *,
+    pictures: Callable[[list[int], str], dict[int, str]] = lambda concepts, key: {},
+    companions: Sequence[tuple[int, float]] = (),
+    around: int = 0,
     data_key: str = "",
     colour_key: str = "",
     show: Collection[int] | None = None,
@@ -106,12 +126,16 @@ def concept_map(
 
     `data(data_key)` gives the points, `colours(colour_key)` their bytes (see `colour_bytes`), and
     `hover(concept, colour_key)` the tooltip; all three are called outside the queue and should
-    answer within milliseconds. An empty `data_key` shows the loading face until a key arrives.
+    answer within milliseconds. `pictures(concepts, colour_key)` gives addresses of small pictures
+    on this server, which are drawn where few concepts are in sight. An empty `data_key` shows the
+    loading face until a key arrives.
 
     `show` lists the state bytes to keep, others fade (None keeps all); `selected` is the concept to
-    ring; without `unjudged` the concepts without a δ fade too, and neither pointer, region nor keys
-    meet them; `height` is in CSS pixels (less on a phone); `search` is the CSS selector of the box
-    that "/" focuses; `link` the query parameter kept at the selected concept ("" for none).
+    ring, `companions` (concept, weight from 0 to 1) those that curves lead to from it, `around` the
+    radius of a circle about it in percent of the map's width; without `unjudged` the concepts
+    without a δ fade too, and neither pointer, region nor keys meet them; `height` is in CSS pixels
+    (less on a phone); `search` is the CSS selector of the box that "/" focuses; `link` the query
+    parameter kept at the selected concept ("" for none).
 
     Put it into a `gr.Column`, which gives it its width (a `gr.HTML` ignores `scale`).
 
@@ -124,7 +148,7 @@ def concept_map(
         return _told(lambda: _points(data(_key(key))))
 
     def map_labels(key: str) -> dict[str, Any]:
-        return _told(lambda: {"labels": list(data(_key(key)).labels)})
+        return _told(lambda: _names(data(_key(key))))
 
     def map_colours(key: str) -> dict[str, Any]:
         return _told(lambda: {"bytes": _text(colours(_key(key)))})
@@ -133,17 +157,23 @@ def concept_map(
         concept, key = int(asked[0]), _key(asked[1])
         return _told(lambda: dict(hover(concept, key)))
 
+    def map_pictures(asked: list[Any]) -> dict[str, Any]:
+        concepts, key = [int(k) for k in asked[0]][:MOST_PICTURES], _key(asked[1])
+        return _told(lambda: {str(k): url for k, url in pictures(concepts, key).items()})
+
     return gr.HTML(
         value="",
         html_template=_html(height),
         css_template=_css(),
         js_on_load=_script(),
         apply_default_css=False,
-        server_functions=[map_points, map_labels, map_colours, map_hover],
+        server_functions=[map_points, map_labels, map_colours, map_hover, map_pictures],
         elem_id=elem_id,
         search=search,
         link=link,
         unjudged=unjudged,
+        companions=_weighted(companions),
+        around=around,
         **_props(data_key=data_key, colour_key=colour_key, show=show, selected=selected),
     )
 
@@ -158,6 +188,8 @@ def update_map(
     show: Any = _SAME,
     selected: Any = _SAME,
     unjudged: Any = _SAME,
+    companions: Any = _SAME,
+    around: Any = _SAME,
     anew: bool = True,
 ) -> gr.HTML:
     """An update of the map for an event's return; what is not named stays as it is.
@@ -173,21 +205,27 @@ def update_map(
         "show": show,
         "selected": selected,
         "unjudged": unjudged,
+        "companions": companions,
+        "around": around,
     }
     given = {name: value for name, value in named.items() if value is not _SAME}
     return gr.HTML(**_props(anew, **given))
 
 
-def colour_bytes(delta: np.ndarray, state: np.ndarray | None = None) -> bytes:
-    """The bytes of one colouring: N of colour, then N of state.
+def colour_bytes(
+    delta: np.ndarray, state: np.ndarray | None = None, size: np.ndarray | None = None
+) -> bytes:
+    """The bytes of one colouring: N of colour, then N of state, then N of size where it is given.
 
     `delta` (N,) in [0, 1], NaN where a concept is dead or undetermined; `state` (N,) uint8, in
-    whatever code the page filters by with `show` (all 0 where it is None).
+    whatever code the page filters by with `show` (all 0 where it is None); `size` (N,) uint8 takes
+    the place of that of `MapData`.
     """
     states = np.zeros(len(delta), np.uint8) if state is None else np.asarray(state, np.uint8)
     if states.shape != delta.shape:
         raise ValueError(f"δ {delta.shape} and state {states.shape} differ in length")
-    return palette.delta_bytes(delta).tobytes() + states.tobytes()
+    sizes = b"" if size is None else np.asarray(size, np.uint8).tobytes()
+    return palette.delta_bytes(delta).tobytes() + states.tobytes() + sizes
 
 
 def _props(anew: bool = True, **named: Any) -> dict[str, Any]:
@@ -197,10 +235,26 @@ def _props(anew: bool = True, **named: Any) -> dict[str, Any]:
     """
     if "show" in named and named["show"] is not None:
         named["show"] = sorted(int(state) for state in named["show"])
+    if "companions" in named:
+        named["companions"] = _weighted(named["companions"])
     if "selected" in named:
         concept = -1 if named["selected"] is None else int(named["selected"])
         named["selected"] = [concept, time.monotonic_ns() // (1000 if anew else -1000)]
     return named
+
+
+def _weighted(companions: Sequence[tuple[int, float]]) -> list[list[float]]:
+    return [[int(concept), round(float(weight), 3)] for concept, weight in companions]
+
+
+def _names(points: MapData) -> dict[str, Any]:
+    """Names of concepts and of parts of the map, the latter where the scripts have their points."""
+    middle, factor = _frame(points.xy)
+    clusters = [
+        [round((one.x - middle[0]) * factor), round((one.y - middle[1]) * factor), one.name]
+        for one in points.clusters
+    ]
+    return {"labels": list(points.labels), "clusters": clusters}
 
 
 def _points(points: MapData) -> dict[str, Any]:
@@ -210,14 +264,21 @@ def _points(points: MapData) -> dict[str, Any]:
 def _quantised(xy: np.ndarray) -> np.ndarray:
     """Coordinates as little-endian int16 (N, 2), centred, one factor for both; or `NOWHERE`."""
     placed = np.isfinite(xy).all(1)
+    middle, factor = _frame(xy)
+    whole = np.full(xy.shape, NOWHERE, "<i2")
+    whole[placed] = np.round((xy[placed] - middle) * factor)
+    return whole
+
+
+def _frame(xy: np.ndarray) -> tuple[np.ndarray, float]:
+    """Middle of the points that are placed, and what brings them within `ROUND` of it."""
+    placed = np.isfinite(xy).all(1)
     low, high = (
         (xy[placed].min(0), xy[placed].max(0)) if placed.any() else (np.zeros(2), np.ones(2))
     )
     middle = low / 2.0 + high / 2.0
     reach = float(np.abs(xy[placed] - middle).max(initial=0)) or 1.0
-    whole = np.full(xy.shape, NOWHERE, "<i2")
-    whole[placed] = np.round((xy[placed] - middle) * (ROUND / reach))
-    return whole
+    return middle, ROUND / reach
 
 
 def _text(content: bytes) -> str:

@@ -7,7 +7,9 @@ from functools import lru_cache
 import gradio as gr
 import numpy as np
 
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.map.cluster_names import cluster_names
 from blindspots_hub.explorer.map.concept_map import MapData, update_map
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes
 
@@ -46,16 +48,22 @@ def lay_out(catalog: Catalog, layout: str, concept: int | None) -> gr.HTML:
     return update_map(data_key=map_key(catalog, chosen), selected=concept)
 
 
+def place(bundle: Bundle, layout: str) -> np.ndarray:
+    """Where concepts lie in one layout, (n, 2) in its units; NaN where one is not on the map."""
+    return np.stack([bundle.concepts[name].to_numpy() for name in LAYOUTS[layout]], axis=1)
+
+
 @lru_cache(maxsize=8)
 def points(catalog: Catalog, key: str) -> MapData:
     """The points of `map_key`; a concept that never fires is on neither map.
 
     A key that was never given out is a `BlindspotsError`.
     """
-    columns = LAYOUTS.get(key.rpartition("/")[2])
-    if columns is None:
+    if key.rpartition("/")[2] not in LAYOUTS:
         raise BlindspotsError("The page asked for a map that does not exist: reload it.")
     concepts = catalog.home.concepts
-    xy = np.stack([concepts[name].to_numpy() for name in columns], axis=1)
+    xy = place(catalog.home, key.rpartition("/")[2])
     size = frequency_bytes(concepts["frequency"].to_numpy())
-    return MapData(xy, size, [label or "" for label in concepts["label"].to_pylist()])
+    labels = catalog.home.labels
+    named = cluster_names(xy, concepts["cluster"].to_numpy(), labels)
+    return MapData(xy, size, labels, named)

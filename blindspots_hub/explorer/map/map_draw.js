@@ -1,5 +1,6 @@
 // Two ways to draw the points, with one interface:
 //   points(xy, sizes)        Int16Array (2N), Uint8Array (N): once for a bundle
+//   sizes(sizes)             Uint8Array (N): others than those of the bundle
 //   colour(bytes, order)     Uint8Array (N), Uint32Array (N, first to be drawn first)
 //   theme(table)             Uint8Array (2, 256, 4): fill and outline of every byte
 //   draw(view, density)      device pixels a CSS pixel
@@ -17,7 +18,7 @@ flat out vec4 fill; flat out vec4 rim; flat out float radius; flat out float spr
 void main() {
   gl_Position = vec4(place * view.xy + view.zw, 0., 1.);
   shape = level < ${SUPPRESSED_UNDER}u ? -1. : level > ${EXAGGERATED_OVER}u && level <= ${LEVELS}u ? 1. : 0.;
-  radius = base * (.72 + .7 * float(size) / 255.) * (shape == 0. ? 1. : ${TRIANGLE});
+  radius = base * (.55 + 1.05 * float(size) / 255.) * (shape == 0. ? 1. : ${TRIANGLE});
   sprite = 2.8 * radius + 3.;
   gl_PointSize = sprite;
   fill = texelFetch(palette, ivec2(level, 0), 0);
@@ -97,6 +98,7 @@ function webglPoints(canvas) {
     kind: 'webgl2',
     rebuild: build,
     points(xy, sizes) { Object.assign(held, { xy, sizes, bytes: null }); fill('place', xy); fill('size', sizes); },
+    sizes(sizes) { held.sizes = sizes; fill('size', sizes); },
     colour(bytes, order) { Object.assign(held, { bytes, order }); fill('level', bytes); fill('order', order); },
     theme(table) {
       held.table = table;
@@ -141,6 +143,7 @@ function flatPoints(canvas) {
     kind: '2d',
     rebuild() {},
     points(xy, sizes) { Object.assign(held, { xy, sizes, bytes: null }); },
+    sizes(sizes) { held.sizes = sizes; },
     colour(bytes, order) { Object.assign(held, { bytes, order }); },
     theme(table) {
       const css = (row, byte) => {

@@ -1,5 +1,8 @@
 // Mouse, pen, fingers and keys, turned into what the visitor means by them.
 //
+// The page scrolls as it would without the map: the wheel zooms with ctrl, by a pinch of a touchpad,
+// or once the map was clicked, until the pointer leaves it; one finger scrolls past it.
+//
 // act: hover(x, y), leave(), click(x, y, reach), look(at) (a new view), all() (show everything),
 // lasso(polygon or null), region(polygon), walk([dx, dy]), enter(), close(), search().
 
@@ -8,7 +11,7 @@ const REACH = { mouse: 12, pen: 16, touch: 24 };
 
 function listen(canvas, getView, act) {
   const down = new Map();
-  let press = null, pinch = null, lasso = null;
+  let press = null, pinch = null, lasso = null, wheels = false;
 
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -20,6 +23,7 @@ function listen(canvas, getView, act) {
   canvas.addEventListener('pointerdown', (event) => {
     if (!getView() || event.button > 0) return;
     const at = place(event);
+    if (event.pointerType !== 'touch') { wheels = true; act.inside(true); }
     canvas.setPointerCapture(event.pointerId);
     down.set(event.pointerId, at);
     act.leave();
@@ -54,6 +58,7 @@ function listen(canvas, getView, act) {
       act.lasso(lasso);
     } else if (press) {
       press.far = Math.max(press.far, Math.hypot(at[0] - press.from[0], at[1] - press.from[1]));
+      if (event.pointerType === 'touch') return;  // one finger scrolls the page, two move the map
       if (press.far > (event.pointerType === 'touch' ? 9 : 4)) {
         cursor('drag');
         act.look(view.moved(at[0] - press.last[0], at[1] - press.last[1]));
@@ -78,15 +83,17 @@ function listen(canvas, getView, act) {
   }
   canvas.addEventListener('pointerup', up);
   canvas.addEventListener('pointercancel', up);
+  canvas.addEventListener('pointerleave', () => { wheels = false; act.inside(false); });
   canvas.addEventListener('pointerleave', () => { if (!down.size) { cursor(''); act.leave(); } });
   canvas.addEventListener('dblclick', () => act.all());
 
   canvas.addEventListener('wheel', (event) => {
     if (!getView()) return;
+    if (!wheels && !event.ctrlKey && !event.metaKey) { act.scrolledPast(); return; }
     event.preventDefault();
     const lines = event.deltaMode === 1 ? 18 : 1;
-    const turn = clamp(event.deltaY * lines, -240, 240);
-    act.look(getView().zoomed(...place(event), Math.exp(-turn * (event.ctrlKey ? 0.008 : 0.0016))));
+    const turn = event.deltaY * lines;  // a pinch of a touchpad comes with ctrl, in small steps
+    act.look(getView().zoomed(...place(event), Math.exp(-(event.ctrlKey ? 0.008 * clamp(turn, -45, 45) : 0.0016 * clamp(turn, -240, 240)))));
   }, { passive: false });
 
   canvas.addEventListener('keydown', (event) => {

@@ -2,7 +2,8 @@
 
 const NAMES_AT_REST = 14, ROOM_OF_A_NAME = 11000, LOOKED_AT = 6000;
 
-function overlay(canvas) {
+// gallery draws pictures of concepts where few are in sight (see map_curves.js).
+function overlay(canvas, pictures) {
   const pen = canvas.getContext('2d');
   const font = `500 11.5px ${getComputedStyle(canvas.parentElement).fontFamily}`;
   const widths = new Map();
@@ -54,6 +55,26 @@ function overlay(canvas) {
     }
   }
 
+  // Names of parts of the map while much of it is in sight, the largest part first.
+  function parts(view, scene, taken) {
+    if (view.zoom > 6) return;
+    pen.font = font.replace('500 11.5px', '600 13px');
+    pen.globalAlpha = clamp(1.1 - view.zoom / 6, 0.3, 0.62);
+    let written = 0;
+    for (const [mx, my, name] of scene.clusters) {
+      if (written >= (view.width < 560 ? 6 : 16)) break;
+      const [x, y] = view.toScreen([mx, my]), width = pen.measureText(name).width + 8;
+      const box = { left: x - width / 2, right: x + width / 2, top: y - 10, bottom: y + 10 };
+      if (box.left < 2 || box.right > view.width - 2 || box.top < 2 || box.bottom > view.height - 2) continue;
+      if (taken.some((b) => box.left < b.right && box.right > b.left && box.top < b.bottom && box.bottom > b.top)) continue;
+      taken.push(box);
+      write(name, box.left + 4, y + 5, scene.ink, scene.halo);
+      written++;
+    }
+    pen.globalAlpha = 1;
+    pen.font = font;
+  }
+
   // Where the name of a point at (x, y) may stand: right of it, else left, else nowhere (null).
   function room(text, x, y, r, view, taken) {
     const width = widthOf(text) + 6;
@@ -82,7 +103,7 @@ function overlay(canvas) {
   }
 
   // scene: bytes, order, sizes, labels, selected, cursor, hovered (concepts or -1), region (map coordinates
-  // or null), lasso (screen coordinates or null), blocked (boxes no name may cover), ink, halo.
+  // or null), companions ([concept, weight]), around (percent), clusters ([x, y, name]), lasso (screen coordinates or null), blocked (boxes no name may cover), ink, halo.
   return function draw(view, scene, density) {
     pen.setTransform(density, 0, 0, density, 0, 0);
     pen.clearRect(0, 0, view.width, view.height);
@@ -98,6 +119,10 @@ function overlay(canvas) {
     const place = marked.includes(scene.selected) && scene.labels[scene.selected]
       && room(scene.labels[scene.selected], ...view.project(scene.selected), 9, view, scene.blocked);
     if (place) taken.push(place);
+    circle(pen, view, scene);
+    curves(pen, view, scene);
+    pictures(pen, view, scene, taken);
+    parts(view, scene, taken);
     names(view, scene, taken);
     for (const i of marked) {
       const [x, y] = view.project(i);

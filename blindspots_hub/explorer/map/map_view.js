@@ -77,7 +77,7 @@ class View {
   }
 
   // Radius of a point in CSS pixels: by how often it fires, and growing slowly with zoom.
-  radius(size, base = this.base) { return base * (0.72 + 0.7 * size / 255); }
+  radius(size, base = this.base) { return base * (0.55 + 1.05 * size / 255); }
 
   get base() {
     const room = Math.sqrt(this.width * this.height / Math.max(1, this.shown));

@@ -21,6 +21,8 @@ TEMPLATE = """
         </svg>
       </button>
     </div>
+    <div class="hint" aria-hidden="true"></div>
+    <img class="paper" alt="Map of concepts">
     <div class="tip" hidden>
       <img class="tip-image" alt="" hidden>
       <div class="tip-words">
@@ -52,8 +54,12 @@ TEMPLATE = """
     <span class="rare" title="Dead, or seen in too few images for a judgement">
       <i></i>too rare to tell
     </span>
+    <span class="files">
+      <button type="button" data-file="png" title="What is in sight as a picture">PNG</button>
+      <button type="button" data-file="svg" title="What is in sight as a drawing">SVG</button>
+    </span>
     <span class="hints">
-      drag to move · wheel to zoom · shift-drag to select · <kbd>/</kbd> to search
+      drag to move · ctrl + wheel to zoom · shift-drag to select · <kbd>/</kbd> to search
     </span>
   </div>
 </div>

@@ -92,7 +92,7 @@ class Catalog:
 
         A faulty bundle, or one whose concepts are not those of the page, is a `BlindspotsError`.
         """
-        bundle = load_bundle(root)
+        bundle = load_bundle(root, contents=False)
         if bundle.concept_space != self.home.concept_space:
             raise BlindspotsError(
                 f"{root} was measured in another concept space than {self.home.name}: evaluate "
@@ -133,7 +133,7 @@ class Catalog:
             if root is None:
                 return None
             try:
-                bundle = load_bundle(root)
+                bundle = load_bundle(root, contents=False)
             except BlindspotsError:  # it went, or became another
                 bundle = None
             if bundle is None or bundle_id(bundle) != identity:
@@ -196,11 +196,15 @@ def menu(entries: Sequence[Entry]) -> list[tuple[str, str]]:
 
 
 def frequency_bytes(frequency: np.ndarray) -> np.ndarray:
-    """Share of images (n,) on a logarithmic scale as uint8: 0 never, 255 the most frequent."""
+    """Share of images (n,), or another amount, on a logarithmic scale as uint8: 0 never, 255 most.
+
+    The scale begins at the lowest twentieth of what is seen, so that few rare ones do not make all
+    others alike.
+    """
     seen = frequency[frequency > 0]
     if not len(seen):
         return np.zeros(len(frequency), np.uint8)
-    low, high = np.log(seen.min()), np.log(seen.max())
+    low, high = np.log(np.quantile(seen, 0.05)), np.log(seen.max())
     logs = np.log(np.maximum(frequency, seen.min()))
-    scaled = 1 + 254 * (logs - low) / max(high - low, 1e-9)
+    scaled = 1 + 254 * np.clip((logs - low) / max(high - low, 1e-9), 0, 1)
     return np.where(frequency > 0, scaled.round(), 0).astype(np.uint8)

@@ -23,6 +23,8 @@ TERMS = {
     "absolute": "Absolute δ compares by difference of energies: common concepts weigh more.",
     "sampler": "Another image of the same caption would differ by chance. This part of the "
     "variance shrinks with more images a caption, the rest with more pairs only.",
+    "label": "A short name for what the concept’s images share, given by a person or by the method "
+    "that is named. It is a hint: the images are the proof.",
     "cosine": "1 is the same direction or the same images, 0 has nothing in common.",
 }
 """The words that need one line of explanation; `term` puts it on hover."""

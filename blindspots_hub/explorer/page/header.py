@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 import gradio as gr
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.page.catalog import bundle_id
+from blindspots_hub.explorer.page.help_panel import help_panel
+
+LIGHTBOX = Path(__file__).with_name("lightbox.js")
 
 SCRIPT = """
+const help = element.querySelector(".help");
+element.querySelector("[data-help]").onclick = () => help.showModal();
+help.onclick = event => {
+  if (event.target === help || event.target.closest("[data-close]")) help.close();
+};
 const button = element.querySelector("[data-theme]");
 button.onclick = () => {
   const dark = document.body.classList.toggle("dark");
@@ -36,8 +45,10 @@ def header(bundle: Bundle, note: str = "") -> gr.HTML:
         f'<div class="bundle" title="The bundle of results on this page; the hex digits are the '
         f'start of its sha256"><b>{escape(bundle.name)}</b> {escape(bundle.version)} '
         f"<code>{bundle_id(bundle)[:8]}</code></div>"
+        '<button type="button" data-help aria-haspopup="dialog" title="What this page shows">?'
+        '<span class="sr"> Help</span></button>'
         '<button type="button" data-theme aria-label="Switch between light and dark" '
-        f'title="Light or dark">◐</button></header>{told}',
-        js_on_load=SCRIPT,
+        f'title="Light or dark">◐</button></header>{told}{help_panel(bundle)}',
+        js_on_load=SCRIPT + LIGHTBOX.read_text(encoding="utf-8"),
         elem_id="top",
     )

@@ -14,6 +14,18 @@ from blindspots_hub.explorer.map.layout_switch import FIRST, LAYOUTS
 ALL = next(iter(SHOW))
 """The filter that shows everything."""
 
+SIZES = ("frequency", "energy", "|δ|")
+"""What the size of a point can stand for; the first is the one shown first."""
+
+ROWS = (10, 20, 50, 100, 300)
+"""Rows that a ranking can have; few at first, so that another model or δ arrives at once."""
+
+HEAT = 50
+"""Opacity of where a concept fires, in percent, as the page opens: a blank image stays blank."""
+
+WIDEST = 30
+"""Percent of the map's width: the widest radius around a concept."""
+
 FIRST_TAB = "explore"
 """Id of the tab that the page opens with."""
 
@@ -31,7 +43,10 @@ class View:
     `bundle` is a bundle's id (`catalog.bundle_id`) and `model` one of its models, "" where a link
     leaves it open. `kind` is the δ, `concept` the open card, `pair` the id of the open pair of
     images. `show` is the map's filter, `layout` by what the map is laid out, `unjudged` whether
-    concepts that could not be judged can be met on the map. `tab` is a tab's id.
+    concepts that could not be judged can be met on the map. `size` is what the size of a point
+    stands for, `companions` whether curves lead to the concepts that fire in the same images,
+    `around` the radius of the open concept's neighbours in percent of the map's width (0: none),
+    `rows` the rows of a ranking, `heat` the opacity of overlays in percent. `tab` is a tab's id.
     """
 
     bundle: str = ""
@@ -42,6 +57,11 @@ class View:
     show: str = ALL
     layout: str = FIRST
     unjudged: bool = False
+    size: str = SIZES[0]
+    companions: bool = True
+    around: int = 0
+    rows: int = ROWS[0]
+    heat: int = HEAT
     tab: str = FIRST_TAB
 
     @classmethod
@@ -61,6 +81,11 @@ class View:
             show=_one_of("filter", said.get("show", ALL), tuple(SHOW)),
             layout=_one_of("layout of the map", said.get("layout", FIRST), tuple(LAYOUTS)),
             unjudged=_one_of("switch", said.get("unjudged", "0"), ("0", "1")) == "1",
+            size=_one_of("size", said.get("size", SIZES[0]), SIZES),
+            companions=_one_of("switch", said.get("companions", "1"), ("0", "1")) == "1",
+            around=_whole("around", said.get("around", "0"), 0, WIDEST),
+            rows=int(_one_of("number of rows", said.get("rows", str(ROWS[0])), _ROWS)),
+            heat=_whole("heat", said.get("heat", str(HEAT)), 0, 100),
             tab=said.get("tab") or FIRST_TAB,
         )
 
@@ -75,6 +100,11 @@ class View:
             "show": self.show if self.show != ALL else "",
             "layout": self.layout if self.layout != FIRST else "",
             "unjudged": "1" if self.unjudged else "",
+            "size": self.size if self.size != SIZES[0] else "",
+            "companions": "" if self.companions else "0",
+            "around": str(self.around) if self.around else "",
+            "rows": str(self.rows) if self.rows != ROWS[0] else "",
+            "heat": str(self.heat) if self.heat != HEAT else "",
             "tab": self.tab if self.tab != FIRST_TAB else "",
         }
         return {name: value for name, value in said.items() if value}
@@ -95,7 +125,10 @@ class View:
         return replace(self, bundle=bundle, model=model)
 
 
-NAMES = ("bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "tab")
+NAMES = (
+    "bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "size",
+    "companions", "around", "rows", "heat", "tab",
+)  # fmt: skip
 """Names of a link's query."""
 
 PLACES = ("bundle", "model", "concept", "pair", "tab")
@@ -120,10 +153,22 @@ def nearest(said: str, known: Sequence[str]) -> str | None:
     return None
 
 
+_ROWS = tuple(str(rows) for rows in ROWS)
+
+
 def _one_of(what: str, said: str, known: Sequence[str]) -> str:
     if said not in known:
         raise unknown(what, said, known)
     return said
+
+
+def _whole(what: str, said: str, low: int, high: int) -> int:
+    """A whole number from `low` to `high`."""
+    if said.isascii() and said.isdigit() and len(said) <= 4 and low <= int(said) <= high:
+        return int(said)
+    raise BlindspotsError(
+        f"The link’s {what} {said[:20]!r} is no whole number from {low} to {high}."
+    )
 
 
 def _concept(said: str) -> int:

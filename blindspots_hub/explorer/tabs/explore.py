@@ -20,10 +20,10 @@ from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.counts import counts_line, verdict_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
-from blindspots_hub.explorer.page.view import View
+from blindspots_hub.explorer.page.view import ROWS, SIZES, WIDEST, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
-from blindspots_hub.explorer.tabs.explore_parts.rankings import MORE_ROWS, rankings
+from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search_box import search_box
 
 if TYPE_CHECKING:
@@ -48,14 +48,19 @@ class ExploreTab(Tab):
         self._answers = MapServer(page.catalog)
         view = page.first
         entry = page.entry(view) if view.model else None
-        key = colour_key(entry, view.kind) if entry else ""
+        key = colour_key(entry, view.kind, view.size) if entry else ""
         self.finding = gr.HTML(self._finding(view) if entry else "", elem_id="finding")
         with gr.Row(elem_id="controls"):
             self.layout = layout_switch(page.catalog)
             self.show = gr.Radio(list(SHOW), value=view.show, label="Show", elem_id="show")
-            self.unjudged = gr.Checkbox(
-                view.unjudged, label="show what was not judged", elem_id="unjudged"
-            )
+            self.size = gr.Radio(list(SIZES), value=view.size, label="Size", elem_id="size")
+            with gr.Column(elem_id="switches", min_width=0):
+                self.unjudged = gr.Checkbox(
+                    view.unjudged, label="show what was not judged", elem_id="unjudged"
+                )
+                self.companions = gr.Checkbox(
+                    view.companions, label="curves to companions", elem_id="companions"
+                )
             self.search = search_box(self._answers.find, view.key if entry else "")
         with gr.Row(elem_id="screen"):
             with gr.Column(scale=6, min_width=320, elem_id="left"):
@@ -63,6 +68,9 @@ class ExploreTab(Tab):
                     self._answers.points,
                     self._answers.colours,
                     self._answers.hover,
+                    pictures=self._answers.pictures,
+                    companions=self._companions(view) if entry else (),
+                    around=view.around,
                     data_key=map_key(page.catalog),
                     colour_key=key,
                     selected=view.concept,
@@ -76,12 +84,14 @@ class ExploreTab(Tab):
                 self.card = gr.HTML(
                     self._card(view, [], opened=False) if entry else "",
                     js_on_load=(HERE.parent / "card/card.js").read_text(encoding="utf-8"),
+                    server_functions=self._card_functions(),
                     elem_id="card",
+                    colour_key=key,
                 )
         self.rankings = gr.HTML(
-            rankings(entry, view.kind, view.show) if entry else "",
+            rankings(entry, view.kind, view.show, view.rows) if entry else "",
             js_on_load=(HERE / "explore_parts/rankings.js").read_text(encoding="utf-8"),
-            server_functions=[self._csv()],
+            server_functions=[self._ranking_function()],
             elem_id="rankings",
             colour_key=key,
             show=view.show,
@@ -91,19 +101,21 @@ class ExploreTab(Tab):
     def outputs(self) -> Sequence[Any]:
         """All of the tab."""
         return [
-            self.finding, self.layout, self.show, self.unjudged, self.search, self.map, self.counts,
-            self.card, self.rankings,
+            self.finding, self.layout, self.show, self.size, self.unjudged, self.companions,
+            self.search, self.map, self.counts, self.card, self.rankings,
         ]  # fmt: skip
 
     def render(self, view: View, own: Sequence[str]) -> Updates:
         """Everything that depends on the view; map and card keep their place."""
         entry, kind = self._page.entry(view), view.kind
-        key = colour_key(entry, kind)
+        key = colour_key(entry, kind, view.size)
         return {
             self.finding: self._finding(view),
             self.layout: view.layout,
             self.show: view.show,
+            self.size: view.size,
             self.unjudged: view.unjudged,
+            self.companions: view.companions,
             self.search: gr.HTML(key_of_model=entry.key),
             self.map: update_map(
                 data_key=map_key(self._catalog, view.layout),
@@ -111,12 +123,16 @@ class ExploreTab(Tab):
                 show=SHOW[view.show],
                 unjudged=view.unjudged,
                 selected=view.concept,
+                companions=self._companions(view),
+                around=view.around,
                 anew=False,
             ),
             self.counts: counts_line(entry, kind),
-            self.card: self._card(view, own, opened=view.concept is not None),
+            self.card: gr.HTML(
+                self._card(view, own, opened=view.concept is not None), colour_key=key
+            ),
             self.rankings: gr.HTML(
-                rankings(entry, kind, view.show), colour_key=key, show=view.show
+                rankings(entry, kind, view.show, view.rows), colour_key=key, show=view.show
             ),
         }
 
@@ -134,8 +150,21 @@ class ExploreTab(Tab):
         for event in (self.map.close, self.card.close):
             event(page.told(self._close), seen, [self.card, self.map, *page.noted], **AT_ONCE)
         self.map.region(page.told(self._region), seen, [self.card, *page.noted], **AT_ONCE)
-        self.rankings.more(
+        self.rankings.rows(
             page.told(self._more), page.view, [self.rankings, *page.noted], **AT_ONCE
+        )
+        self.card.around(
+            page.told(self._around), seen, [self.card, self.map, *page.noted], **AT_ONCE
+        )
+        self.card.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
+        self.size.input(
+            page.told(self._resize),
+            [page.view, self.size],
+            [self.map, self.card, self.rankings, *page.noted],
+            **AT_ONCE,
+        )
+        self.companions.input(
+            page.told(self._lead), [page.view, self.companions], [self.map, *page.noted], **AT_ONCE
         )
         self.layout.input(
             page.told(self._lay_out), [page.view, self.layout], [self.map, *page.noted], **AT_ONCE
@@ -159,11 +188,33 @@ class ExploreTab(Tab):
         entry = self._page.entry(view)
         return verdict_line(entry) + result_notice(entry.bundle, entry.model)
 
-    def _csv(self) -> Callable[[list[str]], dict[str, str]]:
-        def csv(asked: list[str]) -> dict[str, str]:
-            return self._answers.csv(asked)
+    def _ranking_function(self) -> Callable[[list[str]], dict[str, str]]:
+        def ranking(asked: list[str]) -> dict[str, str]:
+            return self._answers.ranking(asked)
 
-        return csv
+        return ranking
+
+    def _card_functions(self) -> list[Callable[..., Any]]:
+        """What parts of the card are asked for by, outside the queue."""
+
+        def histogram(asked: list[Any]) -> str:
+            return self._answers.histogram(asked)
+
+        def images(asked: list[Any]) -> str:
+            return self._answers.images(asked)
+
+        def region(asked: list[Any]) -> dict[str, str]:
+            return self._answers.region(asked)
+
+        return [histogram, images, region]
+
+    def _companions(self, view: View) -> list[tuple[int, float]]:
+        """The concepts that fire in the same images as the open one, with their cosines."""
+        if view.concept is None or not view.companions:
+            return []
+        row = self._catalog.bundle(view.bundle).concepts.slice(view.concept, 1)
+        both = (row[name][0].as_py() for name in ("often_with", "often_with_cosine"))
+        return list(zip(*both, strict=True))
 
     def _card(self, view: View, own: Sequence[str], opened: bool = True) -> str:
         entry = self._page.entry(view)
@@ -172,14 +223,19 @@ class ExploreTab(Tab):
         others = self._catalog.entries(own)
         if entry not in others:  # opened by a link of someone else's evaluation
             others = [*others, entry]
-        return concept_card(entry, view.kind, view.concept, others, opened)
+        return concept_card(entry, view.kind, view.concept, others, opened, view)
 
     def _opener(self, on_map: bool) -> Callable[..., Updates]:
         def open_concept(event: gr.EventData, view: View, own: list[str]) -> Updates:
             concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
             view = replace(view, concept=concept)
-            updates = {self.card: self._card(view, own), **self._page.at(view)}
-            return updates if on_map else {**updates, self.map: update_map(selected=concept)}
+            led = self._companions(view)
+            told = (
+                update_map(companions=led)
+                if on_map
+                else update_map(selected=concept, companions=led)
+            )
+            return {self.card: self._card(view, own), self.map: told, **self._page.at(view)}
 
         return open_concept
 
@@ -187,7 +243,7 @@ class ExploreTab(Tab):
         view = replace(view, concept=None)
         return {
             self.card: self._card(view, own),
-            self.map: update_map(selected=None),
+            self.map: update_map(selected=None, companions=[]),
             **self._page.at(view),
         }
 
@@ -197,8 +253,39 @@ class ExploreTab(Tab):
         html = region_card(entry, view.kind, chosen, int(event.total))
         return {self.card: html, **self._page.at(view)}
 
-    def _more(self, view: View) -> Updates:
-        return {self.rankings: rankings(self._page.entry(view), view.kind, view.show, MORE_ROWS)}
+    def _more(self, event: gr.EventData, view: View) -> Updates:
+        if event.rows not in ROWS:
+            raise BlindspotsError("The page asked for rows that it does not offer: reload it.")
+        view = replace(view, rows=int(event.rows))
+        shown = rankings(self._page.entry(view), view.kind, view.show, view.rows)
+        return {self.rankings: shown, **self._page.at(view)}
+
+    def _around(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        view = replace(view, around=min(max(int(event.percent), 0), WIDEST))
+        return {
+            self.card: self._card(view, own),
+            self.map: update_map(around=view.around),
+            **self._page.at(view),
+        }
+
+    def _heat(self, event: gr.EventData, view: View) -> Updates:
+        return self._page.at(replace(view, heat=min(max(int(event.percent), 0), 100)))
+
+    def _resize(self, view: View, size: str) -> Updates:
+        if size not in SIZES:
+            raise BlindspotsError("The page asked for a size that does not exist: reload it.")
+        view = replace(view, size=size)
+        key = colour_key(self._page.entry(view), view.kind, size)
+        return {
+            self.map: update_map(colour_key=key),
+            self.card: gr.HTML(colour_key=key),
+            self.rankings: gr.HTML(colour_key=key),
+            **self._page.at(view),
+        }
+
+    def _lead(self, view: View, companions: bool) -> Updates:
+        view = replace(view, companions=companions)
+        return {self.map: update_map(companions=self._companions(view)), **self._page.at(view)}
 
     def _lay_out(self, view: View, layout: str) -> Updates:
         view = replace(view, layout=layout)
@@ -211,7 +298,7 @@ class ExploreTab(Tab):
         if show not in SHOW:
             raise BlindspotsError("The page asked for a filter that does not exist: reload it.")
         view = replace(view, show=show)
-        shown = rankings(self._page.entry(view), view.kind, show)
+        shown = rankings(self._page.entry(view), view.kind, show, view.rows)
         return {
             self.map: update_map(show=SHOW[show]),
             self.rankings: gr.HTML(shown, show=show),

@@ -1,25 +1,22 @@
-// Rows open concepts; the CSV is made by the server and saved by the browser.
+// Rows open concepts; tables are made by the server and saved by the browser.
 const open = row => row && trigger("open", { i: Number(row.dataset.open) });
 
 const save = async button => {
-  const answer = await server.csv([props.colour_key, button.dataset.csv, props.show]);
+  const { side, file } = button.dataset;
+  const answer = await server.ranking([props.colour_key, side, props.show, file]);
   if (answer.error) { button.textContent = answer.error; return; }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([answer.text], { type: "text/csv" }));
-  link.download = answer.name;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  window.blindspots.save(answer);
 };
 
 element.addEventListener("click", event => {
-  const button = event.target.closest("[data-csv]");
-  if (button) save(button);
-  else if (event.target.closest("[data-more]")) trigger("more", {});
+  const button = event.target.closest("button");
+  if (button?.dataset.file) save(button);
+  else if (button?.dataset.rows) trigger("rows", { rows: Number(button.dataset.rows) });
   else open(event.target.closest("tr[data-open]"));
 });
 element.addEventListener("keydown", event => {
   const row = event.target.closest("tr[data-open]");
-  if (!row) return;
+  if (!row || event.target !== row) return;
   const next = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
   if (event.key === "Enter") open(row);
   else if (next) row[next]?.focus();

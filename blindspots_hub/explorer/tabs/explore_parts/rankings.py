@@ -1,9 +1,7 @@
-"""The two rankings: what the model suppresses and what it exaggerates, and both as CSV."""
+"""The two rankings: what the model suppresses and what it exaggerates."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from html import escape
 
@@ -11,27 +9,19 @@ import numpy as np
 
 from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.analysis.words import SIGNS, times
+from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.concept_table import FORMATS
 from blindspots_hub.explorer.page.format import count, interval, number, term
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, bare_track, delta_words, state_name
+from blindspots_hub.explorer.page.pictures import thumbnail_url
+from blindspots_hub.explorer.page.view import ROWS
 from blindspots_hub.measure.delta import fold
-
-ROWS = 12
-"""Rows of a ranking at first: few, so that another model or δ arrives at once."""
-
-MORE_ROWS = 300
-"""Rows of a ranking for whoever asks for more; the CSV has all."""
 
 SIDES = {"suppressed": "Most suppressed", "exaggerated": "Most exaggerated"}
 
-CSV_COLUMNS = (
-    "rank", "concept", "label", "state", "certain", "fold", "delta", "delta_low", "delta_high",
-    "delta_selected_low", "delta_selected_high", "q", "support", "images_natural",
-    "images_generated", "energy_natural", "energy_generated",
-)  # fmt: skip
 
-
-def rankings(entry: Entry, kind: str, show: str, limit: int = ROWS) -> str:
+def rankings(entry: Entry, kind: str, show: str, limit: int = ROWS[0]) -> str:
     """Both rankings as HTML; `show` = "certain" leaves only the certain blindspots."""
     certain_only = show == "certain"
     both = "".join(_ranking(entry, kind, side, certain_only, limit) for side in SIDES)
@@ -50,24 +40,37 @@ def _ranking(entry: Entry, kind: str, side: str, certain_only: bool, limit: int)
     rows = _rows(entry, kind, shown)
     if not (reading.state[shown] == CODE[side]).any():
         rows.insert(0, _note(nothing_found(entry, kind, side, certain_only)))
-    more = f"first {limit} of {count(len(ranked))}" if len(ranked) > limit else ""
-    if more and limit < MORE_ROWS:
-        more += ' <button type="button" class="quiet" data-more>show more</button>'
-    export = (
-        f'<button type="button" data-csv="{side}" title="All {count(len(ranked))} rows as a table">'
-        "CSV</button>"
-        if len(ranked)
-        else ""
+    told = f"{min(limit, len(ranked))} of {count(len(ranked))}" if len(ranked) else ""
+    export = "".join(
+        f'<button type="button" data-file="{ending}" data-side="{side}" '
+        f'title="All {count(len(ranked))} rows as a table">{ending.upper()}</button>'
+        for ending in (FORMATS if len(ranked) else ())
     )
     return (
         f'<section class="ranking"><header><h3 class="is-{side}">{SIGNS[side]} {SIDES[side]}</h3>'
-        f"<span>{more}</span>{export}</header>{_table(rows)}</section>"
+        f"<span>{told}</span>{_row_choice(limit, len(ranked))}{export}</header>"
+        f"{_table(rows)}</section>"
     )
+
+
+def _row_choice(limit: int, there: int) -> str:
+    """The numbers of rows that can be asked for; none where all are shown at the least."""
+    if there <= ROWS[0]:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-rows="{rows}" aria-pressed="{str(rows == limit).lower()}">'
+        f"{rows}</button>"
+        for before, rows in zip((0, *ROWS), ROWS, strict=False)
+        if before < there
+    )
+    return f'<span class="rows" role="group" aria-label="Rows shown">{buttons}</span>'
 
 
 def _table(rows: list[str]) -> str:
     return (
-        '<div class="scroll" tabindex="0"><table><thead><tr><th>#</th><th>label</th><th>drawn</th>'
+        '<div class="scroll" tabindex="0"><table><thead><tr>'
+        '<th title="Strongest natural image, strongest generated image">images</th>'
+        "<th>concept</th><th>drawn</th>"
         f"<th>{term('selected', 'interval')}</th><th>state</th>"
         '<th title="Natural / generated images in which it fires">seen</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -81,10 +84,10 @@ def _note(text: str) -> str:
 def _rows(entry: Entry, kind: str, concepts: Sequence[int]) -> list[str]:
     labels = entry.bundle.labels
     reading = entry.reading(kind)
-    return [_row(reading, k, labels[k]) for k in concepts]
+    return [_row(entry, reading, k, labels[k]) for k in concepts]
 
 
-def _row(reading: ModelDeltas, concept: int, label: str) -> str:
+def _row(entry: Entry, reading: ModelDeltas, concept: int, label: str) -> str:
     state = state_name(reading, concept)
     sure = "certain" if reading.certain[concept] else state
     ends, drawn = NOT_JUDGED, NOT_JUDGED
@@ -93,13 +96,31 @@ def _row(reading: ModelDeltas, concept: int, label: str) -> str:
         ends = f"δ {delta_words(reading, concept)}, picked {interval(float(low), float(high))}"
         drawn = f"{times(float(fold(reading.r[concept])))} ×"
     return (
-        f'<tr data-open="{concept}" tabindex="0"><td>{concept}<td>{escape(label)}'
+        f'<tr data-open="{concept}" tabindex="0"><td>{_pictures(entry, concept)}'
+        f"<td><small>#{concept}</small> {escape(label)}"
         f"<td>{drawn}"
         f'<td title="{escape(ends)}">{bare_track(reading, concept, selected=True)}'
         f'<td class="is-{state}">{SIGNS.get(state, "")} {sure}'
         f"<td>{count(round(reading.images_natural[concept]))} / "
         f"{count(round(reading.images_generated[concept]))}</tr>"
     )
+
+
+def _pictures(entry: Entry, concept: int) -> str:
+    """The strongest natural and the strongest generated image, small; a gap where there is none."""
+    row = entry.bundle.deltas(entry.model).slice(concept, 1)
+    cells = []
+    for source, column in ((NATURAL, "top_natural"), (entry.model, "top_generated")):
+        tops = row[column][0].as_py()
+        image = next((one for one in tops if entry.bundle.has_thumbnail(source, one)), None)
+        side = "natural" if source == NATURAL else "generated"
+        cells.append(
+            f'<i class="gap" title="no {side} image"></i>'
+            if image is None
+            else f'<img alt="{side} image" loading="lazy" '
+            f'src="{escape(thumbnail_url(entry.bundle, source, image))}">'
+        )
+    return f'<span class="two">{"".join(cells)}</span>'
 
 
 def nothing_found(entry: Entry, kind: str, side: str, certain_only: bool) -> str:
@@ -120,45 +141,3 @@ def nothing_found(entry: Entry, kind: str, side: str, certain_only: bool) -> str
         f"to ±{number(width)}, {count(more)} would tell it to "
         f"±{number(width * float(np.sqrt(entry.pairs / more)))}."
     )
-
-
-def csv_text(entry: Entry, kind: str, side: str, show: str) -> str:
-    """One ranking in full as CSV, numbers unrounded."""
-    reading = entry.reading(kind)
-    labels = entry.bundle.labels
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for rank, concept in enumerate(reading.ranking(side, show == "certain"), start=1):
-        writer.writerow(
-            [
-                rank,
-                int(concept),
-                _cell(labels[int(concept)]),
-                state_name(reading, concept),
-                bool(reading.certain[concept]),
-                float(fold(reading.r[concept])),
-                *(
-                    float(part[concept])
-                    for part in (
-                        reading.delta,
-                        reading.low,
-                        reading.high,
-                        reading.selected_low,
-                        reading.selected_high,
-                    )
-                ),
-                float(reading.q[concept]),
-                float(reading.support[concept]),
-                float(reading.images_natural[concept]),
-                float(reading.images_generated[concept]),
-                float(reading.energy_natural[concept]),
-                float(reading.energy_generated[concept]),
-            ]
-        )
-    return buffer.getvalue()
-
-
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -16,7 +16,7 @@ const choose = hit => {
 
 const mark = at => {
   active = hits.length ? (at + hits.length) % hits.length : -1;
-  [...list.children].forEach((row, i) => row.setAttribute("aria-selected", i === active));
+  [...list.children].slice(0, hits.length).forEach((row, i) => row.setAttribute("aria-selected", i === active));
   list.children[active]?.scrollIntoView({ block: "nearest" });
 };
 
@@ -27,18 +27,28 @@ const line = (tag, text, parent) => {
 };
 
 const show = found => {
-  hits = found;
+  hits = found.filter(hit => hit.i !== undefined);
+  const searched = found.find(hit => hit.searched)?.searched || "";
   list.replaceChildren();
   for (const hit of hits) {
     const row = document.createElement("li");
     row.setAttribute("role", "option");
+    if (hit.image) Object.assign(row.appendChild(document.createElement("img")), { src: hit.image, alt: "" });
+    else row.append(document.createElement("i"));
     line("b", `#${hit.i}`, row);
     line("span", hit.label, row);
     line("small", hit.reason, row);
+    line("em", `${hit.sign} ${hit.state}`, row);
+    row.querySelector("em").className = `is-${hit.state}`;
     row.onpointerdown = event => { event.preventDefault(); choose(hit); };
     list.append(row);
   }
-  if (!hits.length) line("li", "No concept has this number, label or caption.", list);
+  if (!hits.length) line("li", "No concept has this number or name, and no caption these words.", list);
+  if (searched) {
+    line("li", searched, list);
+    list.lastElementChild.className = "searched";
+    list.lastElementChild.setAttribute("role", "presentation");
+  }
   list.hidden = false;
   box.setAttribute("aria-expanded", "true");
   mark(0);

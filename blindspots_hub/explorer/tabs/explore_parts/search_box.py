@@ -15,7 +15,7 @@ TEMPLATE = """
   <label for="concept-search">Search</label>
   <input id="concept-search" type="search" autocomplete="off" spellcheck="false"
     aria-autocomplete="list" aria-controls="search-hits"
-    placeholder="Concept, number or a word of a caption…">
+    placeholder="Name, number, words of a caption…">
   <ul id="search-hits" role="listbox" hidden></ul>
 </div>
 """
@@ -24,7 +24,8 @@ TEMPLATE = """
 def search_box(
     find: Callable[[str, str], list[dict[str, Any]]], key: str, elem_id: str = "search"
 ) -> gr.HTML:
-    """Build the box; `find(text, key)` answers with `i`, `label`, `reason` a suggestion.
+    """Build the box; `find(text, key)` answers with `i`, `label`, `reason`, `state`, its
+    `sign` and the address of an `image` a suggestion, and last what was `searched`.
 
     `key` says to the server which model is searched; keep it up to date as a property. Choosing a
     suggestion raises `.found` with `i`.

@@ -1,0 +1,113 @@
+// Pictures of every tab open large: a figure.pair with its images, overlays and caption. Nothing is
+// asked of the server but the images themselves.
+
+window.blindspots = window.blindspots || {};
+
+// Saves a file that the server made: { name, type, content } with the content in base64.
+window.blindspots.save = ({ name, type, content }) => {
+  const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
+  window.blindspots.download(new Blob([bytes], { type }), name);
+};
+window.blindspots.download = (blob, name) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+};
+
+const large = document.createElement("dialog");
+large.className = "lightbox";
+large.setAttribute("aria-label", "Images of one caption");
+document.body.append(large);
+
+const node = (tag, name, text, parent) => {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text) made.textContent = text;
+  parent?.append(made);
+  return made;
+};
+
+// A picture, with its overlay where `over`, as a PNG.
+const drawn = (frame, over) => new Promise(done => {
+  const [image, heat] = frame.querySelectorAll("img");
+  const sheet = document.createElement("canvas"), pen = sheet.getContext("2d");
+  sheet.width = image.naturalWidth;
+  sheet.height = image.naturalHeight;
+  pen.drawImage(image, 0, 0);
+  if (over && heat) {
+    const side = Math.min(sheet.width, sheet.height);  // the square that the model of concepts looks at
+    pen.globalAlpha = Number(getComputedStyle(heat).opacity);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(heat, (sheet.width - side) / 2, (sheet.height - side) / 2, side, side);
+  }
+  sheet.toBlob(done, "image/png");
+});
+
+const tool = (words, parent, act) => {
+  const button = node("button", "", words, parent);
+  button.type = "button";
+  button.onclick = async () => {
+    try { await act(); button.textContent = "Done"; }
+    catch { button.textContent = "The browser refuses it"; }
+    setTimeout(() => { button.textContent = words; }, 1500);
+  };
+};
+
+function show(figure) {
+  large.replaceChildren();
+  const head = node("header", "", "", large);
+  node("p", "", figure.dataset.caption || figure.querySelector("figcaption")?.textContent || "", head);
+  const close = node("button", "", "×", head);
+  close.type = "button";
+  close.setAttribute("aria-label", "Close");
+  close.onclick = () => large.close();
+  const sides = node("div", "sides", "", large);
+  for (const picture of figure.querySelectorAll(".picture")) {
+    const [image, heat] = picture.querySelectorAll("img");
+    const box = node("section", "", "", sides);
+    const side = image?.alt.startsWith("generated") ? "generated" : "natural";
+    node("h3", "", image ? side : "", box);
+    if (!image) { box.append(picture.cloneNode(true)); continue; }
+    const frame = node("div", "picture", "", box);
+    const full = node("img", "", "", frame);
+    full.alt = image.alt;
+    full.src = image.src.replace("/thumbnail/", "/full/");
+    if (heat) frame.append(heat.cloneNode());
+    const tools = node("div", "tools", "", box), name = `${side}-${figure.dataset.pair}`;
+    const files = [["", false], ...(heat ? [[" with overlay", true]] : [])];
+    for (const [words, over] of files) {
+      tool(`Copy${words}`, tools, () => navigator.clipboard.write([new ClipboardItem({ "image/png": drawn(frame, over) })]));
+      tool(`Download${words}`, tools, async () => window.blindspots.download(await drawn(frame, over), `${name}${over ? "-overlay" : ""}.png`));
+    }
+  }
+  if (figure.querySelector(".heat")) {
+    const label = node("label", "heat-switch", "where it fires ", large), range = node("input", "", "", label);
+    Object.assign(range, { type: "range", min: 0, max: 100, value: heatNow() });
+    range.oninput = () => heatTo(range.value);
+  }
+  large.showModal();
+}
+
+// The opacity of overlays is one for the whole page.
+const heatNow = () => Math.round(100 * Number(getComputedStyle(document.documentElement).getPropertyValue("--heat-opacity") || 0.5));
+const heatTo = percent => {
+  document.documentElement.style.setProperty("--heat-opacity", percent / 100);
+  for (const range of document.querySelectorAll("[data-heat]")) range.value = percent;
+};
+document.addEventListener("input", event => { if (event.target.matches?.("[data-heat]")) heatTo(event.target.value); });
+new MutationObserver(() => {
+  const range = document.querySelector("[data-heat]");
+  if (range && !range.dataset.known) { range.dataset.known = ""; heatTo(range.getAttribute("value")); }
+}).observe(document.body, { childList: true, subtree: true });
+
+document.addEventListener("click", event => {
+  if (event.target === large) { large.close(); return; }
+  const figure = event.target.closest?.("figure.pair");
+  if (figure && !event.target.closest("a, button")) show(figure);
+});
+document.addEventListener("keydown", event => {
+  if (event.key === "Escape" && large.open) { event.preventDefault(); event.stopPropagation(); large.close(); return; }
+  if ((event.key === "Enter" || event.key === " ") && event.target.matches?.("figure.pair")) { event.preventDefault(); show(event.target); }
+}, true);
