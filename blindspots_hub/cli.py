@@ -70,6 +70,7 @@ benchmark.command("planted")(planted.benchmark_planted)
 benchmark.command("metrics")(planted.benchmark_metrics)
 benchmark.command("sae")(benchmarks.benchmark_sae)
 benchmark.command("measure")(benchmarks.benchmark_measure)
+benchmark.command("fetch")(benchmarks.benchmark_fetch)
 benchmark.command("analyses")(benchmarks.benchmark_analyses)
 app.add_typer(benchmark, name="benchmark")
 
