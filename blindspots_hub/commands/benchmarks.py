@@ -86,6 +86,25 @@ def benchmark_measure(
     _tell(run(measure.running(sizes), quiet), out)
 
 
+def benchmark_fetch(
+    quick: Annotated[
+        bool, typer.Option(help="400 small images in seconds; speed and memory are not judged.")
+    ] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="JSON file for the report."),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Images a second, fetched on loopback and decoded, and memory over 20,000 addresses.
+
+    Exits with 1 where a criterion does not hold.
+    """
+    from blindspots_hub.benchmarks import fetch
+
+    _tell(run(fetch.running(fetch.QUICK if quick else fetch.FULL), quiet), out)
+
+
 def _tell(report: Report, out: Path | None) -> None:
     """Show the report, write it to `out`, and end with 1 where a judged criterion was missed."""
     from blindspots_hub.utils.files import write_json

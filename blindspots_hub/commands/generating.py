@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from blindspots_hub.commands.hub import tell_published
 from blindspots_hub.commands.model_options import (
     MODEL,
     AllCaptionsOption,
@@ -52,6 +53,7 @@ from blindspots_hub.commands.pairs_options import (
     SplitOption,
     source_options,
 )
+from blindspots_hub.commands.publishing import PrivateOption, PushOption, publish, publishing_to
 
 
 def generate(
@@ -195,6 +197,8 @@ def evaluate(
     bundle: BundleOption = None,
     device: DeviceOption = None,
     tokens: TokensOption = "patches",
+    push: PushOption = None,
+    private: PrivateOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Draw captions with MODEL and tell which concepts it suppresses or exaggerates.
@@ -206,6 +210,7 @@ def evaluate(
     from blindspots_hub.measure.table import MeasureSettings
     from blindspots_hub.runs.evaluate import evaluate
 
+    reference = publishing_to(push)
     needed = (SAE, BACKBONE) if pairs_from else (SAE, BACKBONE, PAIRS_PART)
     work = evaluate.stream(
         model,
@@ -245,4 +250,7 @@ def evaluate(
         embed_images=embed_images,
         previews=False,
     )
-    tell(share(work, quiet))
+    bundle_made = share(work, quiet)
+    tell(bundle_made)
+    if published := publish(bundle_made, reference, private, quiet):
+        tell_published(published)

@@ -77,7 +77,7 @@ def push(
         dry_run=dry_run,
         space=None if no_space else partial(space_files, private=private),
     )
-    _tell(run(work, quiet))
+    tell_published(run(work, quiet))
 
 
 def pull(
@@ -125,7 +125,8 @@ def versions(reference: ReferenceArgument, quiet: QuietOption = False) -> None:
         raise typer.Exit(1)
 
 
-def _tell(published: Published) -> None:
+def tell_published(published: Published) -> None:
+    """Say what became of a push."""
     reference = published.reference
     nothing = published.lock is None and not published.pull_requests
     for plan in published.plans:

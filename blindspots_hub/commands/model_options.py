@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
-
-if TYPE_CHECKING:
-    from blindspots_hub.generation.additions import Additions, Memory
 
 MODEL = (
     "planted/NAME, a known name such as sd15, a diffusers folder, a .safetensors checkpoint, or "
@@ -131,7 +128,7 @@ def model_changes(
     offload: str | None,
     attention_slicing: bool,
     **more: Any,
-) -> dict[str, Additions | Memory | None]:
+) -> dict[str, Any]:
     """These options as `generate` and `evaluate` take them; None where all are unset."""
     from blindspots_hub.generation.additions import Additions, Lora, Memory
 

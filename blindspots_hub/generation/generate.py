@@ -13,8 +13,9 @@ from blindspots_hub.data.identity import pair_seed
 from blindspots_hub.data.images import bare, is_blank
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel
-from blindspots_hub.generation.pipelines import LoadedPipeline, call_options, load
+from blindspots_hub.generation.pipelines import LoadedPipeline, load
 from blindspots_hub.generation.settings import GenerationSettings
+from blindspots_hub.generation.text_to_image import call_options
 from blindspots_hub.utils.files import fingerprint, public_name
 from blindspots_hub.utils.memory import out_of_memory, release
 

@@ -68,20 +68,22 @@ def evaluate(
     """Evaluate a text-to-image model and return the bundle written to `output_dir`.
 
     `model` is a known name (`planted/alder-1`, `sd15`), a diffusers folder, a checkpoint in one
-    .safetensors file, or a Hub id `org/name[@revision]`. `pairs` (200) pairs are drawn by `seed` from those of `bundle` (the
-    embedded default) or of `pairs_from` (another bundle, a folder of captioned images, a table, a
-    Hub dataset). The concepts are those of `bundle`.
+    .safetensors file, or a Hub id `org/name[@revision]`. `pairs` (200) pairs are drawn by `seed`
+    from those of `bundle` (the embedded default) or of `pairs_from` (another bundle, a folder of
+    captioned images, a table, a Hub dataset; `data.pairs` has all). The concepts are those of
+    `bundle`.
 
     Each caption is drawn `num_images_per_prompt` times, the first as with one; a pair's generated
     energy is then their mean, and the tables tell how much of a difference's spread is the
     sampler's noise. `num_inference_steps`, `guidance_scale`, `height` and `width` (pixels) take the
     place of the model's usual ones, and `dtype` ("float32", "float16", "bfloat16") that of the
-    weights' own number format (on CUDA; of float32 elsewhere). `unet` and `additions` (LoRA weights,
-    textual inversions, another VAE, transformer or scheduler, a negative prompt) change the model,
-    and are part of what its images are known by; `memory` makes it fit. Of an image with a list of captions
-    `seed` chooses one, or with `all_captions` each is a pair. `batch_size` captions are drawn at
-    once, which changes no seed: a GPU draws several faster, and images then differ by rounding
-    only. Where `output_dir` holds a bundle of the same concepts, the model is added to it.
+    weights' own number format (on CUDA; of float32 elsewhere). `unet` and `additions` (LoRA
+    weights, textual inversions, another VAE, transformer or scheduler, a negative prompt) change
+    the model, and are part of what its images are known by; `memory` makes it fit. Of an image with
+    a list of captions `seed` chooses one, or with `all_captions` each is a pair. `batch_size`
+    captions are drawn at once, which changes no seed: a GPU draws several faster, and images then
+    differ by rounding only. Where `output_dir` holds a bundle of the same concepts, the model is
+    added to it.
 
     The images stay in `output_dir`/images/NAME, a store as `generate` writes it; the bundle's own
     table holds them too unless `embed_images` is false. `generations` is the folder of such a
