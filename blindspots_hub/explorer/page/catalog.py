@@ -13,6 +13,7 @@ import numpy as np
 
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.errors import BlindspotsError
 
 ID_DIGITS = 16
@@ -104,6 +105,26 @@ class Catalog:
                 self._added[identity] = bundle.root
                 self._keep(identity, bundle)
         return identity
+
+    def kept_in(self, folder: Path) -> list[str]:
+        """Ids of the bundles that lie directly in `folder` and can be shown, the newest last.
+
+        Of many the newest `OPEN` are looked at.
+        """
+        try:
+            there = [one for one in folder.iterdir() if (one / MANIFEST).is_file()]
+            there.sort(key=lambda one: (one / MANIFEST).stat().st_mtime)
+        except OSError:
+            return []
+        found = []
+        for root in there[-OPEN:]:
+            try:
+                identity = self.add(root)
+            except BlindspotsError:  # of another concept space, or not whole
+                continue
+            if identity not in self._own and self.bundle(identity).models:
+                found.append(identity)
+        return found
 
     def forget(self, root: Path) -> None:
         """Know nothing any more of the bundles at or below `root`, which is about to go."""

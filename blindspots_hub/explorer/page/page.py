@@ -105,6 +105,10 @@ class Page:
             self._travel, self.own, self.outputs, trigger_mode="multiple", **AT_ONCE
         )
 
+    def on_load(self, handler: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> Any:
+        """Attach a listener of the page's being opened."""
+        return gr.context.Context.root_block.load(handler, inputs, outputs, **how)
+
     # ---- what tabs use -----------------------------------------------------------------------
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
     GenerationChoice,
     GenerationForm,
 )
+from blindspots_hub.explorer.tabs.evaluate_parts.job import Job
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import PlanningAid
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel, log_in
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
@@ -76,6 +78,7 @@ class EvaluateTab(Tab):
         self._specs = [spec for _, spec in self._known]
         self._site = page.options.site
         self._busy = threading.Lock()
+        self._job: Job | None = None
         most = self._site.most_pairs(len(page.catalog.home.image_ids(NATURAL)))
         least = min(20, most)
         folder = "" if self._site.public else "a diffusers folder on this machine, "
@@ -154,9 +157,17 @@ class EvaluateTab(Tab):
         )
         # What is refused before it reaches the tab (a value that no field can hold, a full queue).
         running.failure(self._refused, None, [self.run, self.cancel], **AT_ONCE)
+        stopped = [running]
+        if not self._site.public:
+            attached = page.on_load(
+                self._attached, page.own, progress,
+                api_visibility="private", show_progress="hidden", concurrency_limit=None,
+            )  # fmt: skip
+            page.on_load(self._list_finished, page.own, page.own, **AT_ONCE)
+            stopped.append(attached)
         self.cancel.click(
             self._stopped, self.finished, [self.status, self.run, self.cancel],
-            cancels=[running], **AT_ONCE,
+            cancels=stopped, **AT_ONCE,
         )  # fmt: skip
         asked = [self.model, self.pairs, *self.advanced.fields]
         for event in (
@@ -212,9 +223,40 @@ class EvaluateTab(Tab):
         own: list[str],
         *fields: Any,
     ) -> Iterator[Updates]:
-        """`_run` for a session that somebody listens to."""
-        if self._heard(request):
-            yield from self._run(model, pairs, seed, own, *fields)
+        """`_run` for a session that somebody listens to; on one's own machine it needs nobody."""
+        if self._site.public:
+            if self._heard(request):
+                yield from self._run(model, pairs, seed, own, *fields)
+            return
+        asked = (model, pairs, seed, *fields)
+        while self._job is not None and self._job.under_way and self._job.request != asked:
+            yield {self.status: notice("idle", "Waiting.", "One model is evaluated at a time.")}
+            time.sleep(INTERVAL)
+        if self._job is None or not self._job.under_way:
+            self._job = Job(asked, self._run(model, pairs, seed, own, *fields))
+        yield from self._watched(self._job, own)
+
+    def _watched(self, job: Job, own: list[str]) -> Iterator[Updates]:
+        """A job as this session sees it, which may have evaluated more than the one that began."""
+        for updates in job.watch():
+            if self._page.own in updates:
+                added = [one for one in updates[self._page.own] if one not in own]
+                updates = {**updates, self._page.own: [*own, *added]}
+            yield updates
+
+    def _attached(self, own: list[str]) -> Iterator[Updates]:
+        """On load: back to the run that is under way."""
+        job = self._job
+        if job is None or not job.under_way:
+            yield {self.status: gr.skip()}
+            return
+        yield self._waiting()
+        yield from self._watched(job, own)
+
+    def _list_finished(self, own: list[str]) -> list[str]:
+        """On load: what was evaluated on this machine before, the newest last, joins the menu."""
+        kept = self._catalog.kept_in(self._page.options.evaluations)
+        return [*(one for one in kept if one not in own), *own]
 
     def _for_visitor(
         self,
@@ -371,6 +413,8 @@ class EvaluateTab(Tab):
         return self._at_rest()
 
     def _stopped(self, finished: str) -> Updates:
+        if self._job is not None:
+            self._job.stop()
         if finished:  # it ended before the click arrived
             return self._at_rest()
         return {

@@ -95,9 +95,7 @@ def test_recolouring_is_quick_small_and_keeps_the_view(
 ) -> None:
     visit = Visit(request.getfixturevalue(kind), address)
     visit.page.mouse.move(visit.left + 300, visit.top + 200)
-    for _ in range(4):
-        visit.page.mouse.wheel(0, -200)
-    visit.settle()
+    zoom(visit, 4)
     before, first = visit.where(11), visit.canvas.screenshot()
     sizes: list[int] = []
 
@@ -113,6 +111,50 @@ def test_recolouring_is_quick_small_and_keeps_the_view(
     print(f"{kind}: recoloured in {waits} ms with {sum(sizes) / 2:.0f} bytes each")
     assert max(waits) < 300
     assert sum(sizes) / 2 < 100_000
+    visit.page.close()
+
+
+def zoom(visit: Visit, steps: int) -> None:
+    """With ctrl, as the page scrolls without."""
+    visit.page.keyboard.down("Control")
+    for _ in range(steps):
+        visit.page.mouse.wheel(0, -200)
+    visit.page.keyboard.up("Control")
+    visit.settle()
+
+
+def test_the_wheel_scrolls_the_page_until_the_map_was_clicked(visit: Visit) -> None:
+    start = visit.where(3)
+    visit.page.mouse.move(visit.left + 60, visit.top + 200)
+    visit.page.mouse.wheel(0, -200)
+    visit.settle()
+    assert visit.where(3) == start
+    assert "ctrl" in visit.page.locator("#map .hint").inner_text()
+    visit.page.mouse.click(visit.left + 6, visit.top + visit.height - 6)
+    visit.page.mouse.wheel(0, -200)
+    visit.settle()
+    assert visit.where(3) != start, "the map was clicked"
+    zoomed = visit.where(3)
+    visit.page.mouse.move(5, 5)
+    visit.page.mouse.move(visit.left + 60, visit.top + 200)
+    visit.page.mouse.wheel(0, -200)
+    visit.settle()
+    assert visit.where(3) == zoomed, "the pointer had left it"
+
+
+def test_one_finger_scrolls_past_the_map(lit_browser: Any, address: str) -> None:
+    visit = Visit(lit_browser, address, has_touch=True)
+    before = visit.where(0)
+    assert visit.canvas.evaluate("c => getComputedStyle(c).touchAction") == "pan-y"
+    fingers = visit.page.context.new_cdp_session(visit.page)
+    for kind, y in (("touchStart", 300), ("touchMove", 240), ("touchMove", 180), ("touchEnd", 0)):
+        at = [{"x": visit.left + 250, "y": visit.top + y, "id": 0}] if y else []
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+    visit.settle()
+    box = visit.canvas.bounding_box()
+    x, y = visit.canvas.evaluate("canvas => canvas.project(0)")
+    assert (x + visit.left, y + visit.top) == pytest.approx(before, abs=0.6), "the map stays"
+    assert box is not None
     visit.page.close()
 
 
@@ -172,8 +214,7 @@ def test_drag_zoom_and_double_click(visit: Visit) -> None:
     assert visit.where(3) == pytest.approx((start[0] + 60, start[1] - 30), abs=0.6)
     under = visit.where(3)
     visit.page.mouse.move(*under)
-    visit.page.mouse.wheel(0, -200)
-    visit.settle()
+    zoom(visit, 1)
     assert visit.where(3) == pytest.approx(under, abs=0.6)  # zoom is about the pointer
     visit.page.mouse.dblclick(visit.left + 4, visit.top + visit.height - 4)
     visit.settle()
@@ -221,9 +262,7 @@ def test_filter_fades_and_python_selects_out_of_sight(visit: Visit) -> None:
     states = np.frombuffer(sample_colours(N, "A"), np.uint8)[N:]
     assert visit.page.inner_text("#map .count") == f"{(states == 4).sum():,} of {N:,} concepts"
     visit.page.mouse.move(visit.left + 10, visit.top + 10)
-    for _ in range(6):
-        visit.page.mouse.wheel(0, -200)
-    visit.settle()
+    zoom(visit, 6)
     places = visit.all_places()
     hidden = int(np.argmax(places[:, 0]))
     assert places[hidden, 0] > visit.width
