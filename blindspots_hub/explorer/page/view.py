@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.layout_switch import FIRST, LAYOUTS
+from blindspots_hub.explorer.page.view_parts import ConceptsView, PairsView
 
 ALL = next(iter(SHOW))
 """The filter that shows everything."""
@@ -31,7 +32,8 @@ class View:
     `bundle` is a bundle's id (`catalog.bundle_id`) and `model` one of its models, "" where a link
     leaves it open. `kind` is the δ, `concept` the open card, `pair` the id of the open pair of
     images. `show` is the map's filter, `layout` by what the map is laid out, `unjudged` whether
-    concepts that could not be judged can be met on the map. `tab` is a tab's id.
+    concepts that could not be judged can be met on the map. `concepts` and `pairs` are what the
+    tables of these tabs show. `tab` is a tab's id.
     """
 
     bundle: str = ""
@@ -42,6 +44,8 @@ class View:
     show: str = ALL
     layout: str = FIRST
     unjudged: bool = False
+    concepts: ConceptsView = field(default_factory=ConceptsView)
+    pairs: PairsView = field(default_factory=PairsView)
     tab: str = FIRST_TAB
 
     @classmethod
@@ -61,6 +65,8 @@ class View:
             show=_one_of("filter", said.get("show", ALL), tuple(SHOW)),
             layout=_one_of("layout of the map", said.get("layout", FIRST), tuple(LAYOUTS)),
             unjudged=_one_of("switch", said.get("unjudged", "0"), ("0", "1")) == "1",
+            concepts=ConceptsView.from_query(said),
+            pairs=PairsView.from_query(said),
             tab=said.get("tab") or FIRST_TAB,
         )
 
@@ -75,6 +81,8 @@ class View:
             "show": self.show if self.show != ALL else "",
             "layout": self.layout if self.layout != FIRST else "",
             "unjudged": "1" if self.unjudged else "",
+            **self.concepts.query(),
+            **self.pairs.query(),
             "tab": self.tab if self.tab != FIRST_TAB else "",
         }
         return {name: value for name, value in said.items() if value}
@@ -95,10 +103,13 @@ class View:
         return replace(self, bundle=bundle, model=model)
 
 
-NAMES = ("bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "tab")
+NAMES = (
+    "bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged",
+    *ConceptsView.names(), *PairsView.names(), "tab",
+)  # fmt: skip
 """Names of a link's query."""
 
-PLACES = ("bundle", "model", "concept", "pair", "tab")
+PLACES = ("bundle", "model", "concept", "pair", "concepts-page", "pairs-page", "tab")
 """Those of them that say what is open: a visitor goes back to what was open before."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from blindspots_hub.explorer.tabs.base import Tab
+from blindspots_hub.explorer.tabs.concepts import ConceptsTab
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.findings import FindingsTab
 
-TABS: tuple[type[Tab], ...] = (ExploreTab, FindingsTab, EvaluateTab)
+TABS: tuple[type[Tab], ...] = (ExploreTab, ConceptsTab, FindingsTab, EvaluateTab)
 """In the order of their buttons."""
