@@ -14,6 +14,9 @@ from blindspots_hub.explorer.page.view import LONGEST
 LONGEST_LINK = 4_000
 """Characters of a link that a table is exported by."""
 
+NOTHING_LEFT = "Widen a filter above, or clear them all."
+"""What fills a table that the filters have emptied."""
+
 LOADING = (
     '<div class="table-loading" role="status" aria-live="polite"><i></i><i></i><i></i>'
     "<p>Loading…</p></div>"

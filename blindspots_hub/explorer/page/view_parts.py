@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
 
+from blindspots_hub.analysis.notable_pairs import CAUSES
 from blindspots_hub.analysis.words import ORDER
 from blindspots_hub.errors import BlindspotsError
 
@@ -30,7 +31,7 @@ SORT_OF_MODEL = "delta:"
 PAIRS_SHOWN = ("all", "memorised", "trivial", "incongruent", "noise")
 """Kinds of pairs, as `analysis.notable_pairs` tells them apart."""
 
-CAUSES = ("any", "other captions", "other seeds", "another image")
+WHY_SHOWN = ("any", *CAUSES)
 """Why a pair is called memorised; "any" of them."""
 
 PAIR_ORDERS = ("telling", "near", "far")
@@ -160,7 +161,7 @@ class PairsView(Part):
     """The list of pairs: their kind, why they are memorised, words of the caption, order, page."""
 
     which: str = PAIRS_SHOWN[0]
-    why: str = CAUSES[0]
+    why: str = WHY_SHOWN[0]
     words: str = ""
     order: str = PAIR_ORDERS[0]
     page: int = 1
@@ -168,7 +169,7 @@ class PairsView(Part):
     prefix: ClassVar[str] = "pairs"
     readers: ClassVar[Readers] = {
         "which": one_of("kind of pair", PAIRS_SHOWN),
-        "why": one_of("cause", CAUSES),
+        "why": one_of("cause", WHY_SHOWN),
         "words": _text,
         "order": one_of("order", PAIR_ORDERS),
         "page": whole("page", 1, LAST_PAGE),

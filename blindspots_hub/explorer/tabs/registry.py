@@ -7,6 +7,7 @@ from blindspots_hub.explorer.tabs.concepts import ConceptsTab
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.findings import FindingsTab
+from blindspots_hub.explorer.tabs.pairs import PairsTab
 
-TABS: tuple[type[Tab], ...] = (ExploreTab, ConceptsTab, FindingsTab, EvaluateTab)
+TABS: tuple[type[Tab], ...] = (ExploreTab, ConceptsTab, PairsTab, FindingsTab, EvaluateTab)
 """In the order of their buttons."""

@@ -15,6 +15,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.concept_table import FORMATS
 from blindspots_hub.explorer.page.controls import (
+    NOTHING_LEFT,
     entry_field,
     exports,
     form,
@@ -31,6 +32,7 @@ from blindspots_hub.explorer.page.format import (
     term,
 )
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, badge, bare_track, state_name
+from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import picture
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import (
@@ -127,8 +129,8 @@ def concepts_table(
     )
     if not shown:
         return (
-            f'{bar}<div class="notice is-idle" role="status"><b>No concept is like that.</b>'
-            "<p>Widen a filter above, or clear them all.</p></div>"
+            f'<div class="table-body">{bar}'
+            f"{notice('idle', 'No concept is like that.', NOTHING_LEFT)}</div>"
         )
     others = others[:MOST_MODELS]
     heads = "".join(_heads(entry, kind, asked, others, clusters(entry.bundle) is not None))
@@ -136,9 +138,10 @@ def concepts_table(
     rows = "".join(_rows(entry, view, shown, list(zip(others, readings, strict=True))))
     below = pager(asked.page, len(concepts), ROWS, "concepts") if len(concepts) > ROWS else ""
     return (
-        f'{bar}<div class="wide-table" tabindex="0" role="region" aria-label="Concepts">'
+        f'<div class="table-body">{bar}'
+        '<div class="wide-table" tabindex="0" role="region" aria-label="Concepts">'
         f'<table role="table"><thead role="rowgroup"><tr role="row">{heads}</tr></thead>'
-        f'<tbody role="rowgroup">{rows}</tbody></table></div>{below}'
+        f'<tbody role="rowgroup">{rows}</tbody></table></div>{below}</div>'
     )
 
 
