@@ -74,6 +74,21 @@ def pairs(bundle: Bundle, model: str) -> Pairs:
     )
 
 
+CAUSES = ("other captions", "other seeds", "another image")
+"""Why a near pair is memorised: it answers other captions or other seeds too, or is as near to a
+natural image that is not its own."""
+
+
+def causes(bundle: Bundle, model: str, memorised: np.ndarray) -> dict[str, np.ndarray]:
+    """Why each of the pairs `memorised` (N,) is, as bool (N,) by cause.
+
+    The nearest other image is compared with in `pairs` only: it is the cause where no other is.
+    """
+    copied = memorised & (bundle.distances(model)["duplicates"].to_numpy() > 0)
+    again = memorised & _same_for_other_seeds(bundle, model)
+    return dict(zip(CAUSES, (copied, again, memorised & ~copied & ~again), strict=True))
+
+
 def _near_in_codes(bundle: Bundle, model: str, distance: np.ndarray) -> np.ndarray:
     """Whether a pair is nearer than all but `CHANCE` of pairs with another pair's natural image.
 

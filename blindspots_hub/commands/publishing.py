@@ -36,9 +36,9 @@ def publishing_to(push: str | None) -> Reference | None:
     """
     if push is None:
         return None
+    from blindspots_hub.artifacts.hub.checks import check_rights
     from blindspots_hub.artifacts.hub.client import Hub
     from blindspots_hub.artifacts.hub.repos import Reference
-    from blindspots_hub.artifacts.hub.rights import check_rights
 
     reference = Reference.parse(push)
     if reference.version is None:

@@ -30,6 +30,10 @@ TERMS = {
 """The words that need one line of explanation; `term` puts it on hover."""
 
 
+SHOWN_BELOW, SHOWN_ABOVE = 0.001, 0.99
+"""Ends of δ beyond which no digits are shown."""
+
+
 def term(word: str, shown: str | None = None, **facts: str) -> str:
     """`shown` (or `word`) as HTML that explains itself on hover and on focus.
 
@@ -61,10 +65,10 @@ def probability(value: float) -> str:
     """δ: two significant digits, or two decimals above 0.1; its ends as `<0.001` and `>0.99`."""
     if not math.isfinite(value):
         return "–"
-    if value < 0.001:
-        return "<0.001"
-    if value > 0.99:
-        return ">0.99"
+    if value < SHOWN_BELOW:
+        return f"<{SHOWN_BELOW}"
+    if value > SHOWN_ABOVE:
+        return f">{SHOWN_ABOVE}"
     return f"{value:.2f}" if value >= 0.0995 else number(value)
 
 

@@ -142,6 +142,12 @@ class Page:
         """The model of a view."""
         return self.catalog.entry(view.key)
 
+    def other_model(self, view: View, key: str) -> View:
+        """`view` of another model, by its entry's key; a pair that it did not draw is closed."""
+        view, entry = view.of_model(key), self.catalog.entry(key)
+        known = view.pair is None or view.pair in entry.bundle.image_ids(entry.model)
+        return view if known else replace(view, pair=None)
+
     def told(self, handler: Callable[..., Updates]) -> Callable[..., Updates]:
         """`handler` with a `BlindspotsError` shown on the page, as one sentence."""
 
@@ -206,7 +212,7 @@ class Page:
         return self.at(view) if is_drawn else self._shown(view, own, arrived=False)
 
     def _other_model(self, view: View, own: list[str], key: str) -> Updates:
-        return self.go(view.of_model(key), own)
+        return self.go(self.other_model(view, key), own)
 
     def _other_kind(self, view: View, own: list[str], kind: str) -> Updates:
         return self.go(replace(view, kind=kind), own)

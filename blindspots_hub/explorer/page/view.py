@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.layout_switch import FIRST, LAYOUTS
+from blindspots_hub.explorer.page.view_parts import ConceptsView, PairsView
 
 ALL = next(iter(SHOW))
 """The filter that shows everything."""
@@ -46,7 +47,8 @@ class View:
     concepts that could not be judged can be met on the map. `size` is what the size of a point
     stands for, `companions` whether curves lead to the concepts that fire in the same images,
     `around` the radius of the open concept's neighbours in percent of the map's width (0: none),
-    `rows` the rows of a ranking, `heat` the opacity of overlays in percent. `tab` is a tab's id.
+    `rows` the rows of a ranking, `heat` the opacity of overlays in percent. `concepts` and `pairs`
+    are what the tables of these tabs show. `tab` is a tab's id.
     """
 
     bundle: str = ""
@@ -62,6 +64,8 @@ class View:
     around: int = 0
     rows: int = ROWS[0]
     heat: int = HEAT
+    concepts: ConceptsView = field(default_factory=ConceptsView)
+    pairs: PairsView = field(default_factory=PairsView)
     tab: str = FIRST_TAB
 
     @classmethod
@@ -86,6 +90,8 @@ class View:
             around=_whole("around", said.get("around", "0"), 0, WIDEST),
             rows=int(_one_of("number of rows", said.get("rows", str(ROWS[0])), _ROWS)),
             heat=_whole("heat", said.get("heat", str(HEAT)), 0, 100),
+            concepts=ConceptsView.from_query(said),
+            pairs=PairsView.from_query(said),
             tab=said.get("tab") or FIRST_TAB,
         )
 
@@ -105,6 +111,8 @@ class View:
             "around": str(self.around) if self.around else "",
             "rows": str(self.rows) if self.rows != ROWS[0] else "",
             "heat": str(self.heat) if self.heat != HEAT else "",
+            **self.concepts.query(),
+            **self.pairs.query(),
             "tab": self.tab if self.tab != FIRST_TAB else "",
         }
         return {name: value for name, value in said.items() if value}
@@ -127,11 +135,11 @@ class View:
 
 NAMES = (
     "bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "size",
-    "companions", "around", "rows", "heat", "tab",
+    "companions", "around", "rows", "heat", *ConceptsView.names(), *PairsView.names(), "tab",
 )  # fmt: skip
 """Names of a link's query."""
 
-PLACES = ("bundle", "model", "concept", "pair", "tab")
+PLACES = ("bundle", "model", "concept", "pair", "concepts-page", "pairs-page", "tab")
 """Those of them that say what is open: a visitor goes back to what was open before."""
 
 

@@ -310,4 +310,4 @@ class ExploreTab(Tab):
         return {self.map: update_map(unjudged=unjudged), **self._page.at(view)}
 
     def _switch(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        return self._page.go(view.of_model(str(event.key)), own)
+        return self._page.go(self._page.other_model(view, str(event.key)), own)

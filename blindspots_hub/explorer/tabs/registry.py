@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from blindspots_hub.explorer.tabs.base import Tab
+from blindspots_hub.explorer.tabs.concepts import ConceptsTab
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.findings import FindingsTab
+from blindspots_hub.explorer.tabs.pairs import PairsTab
 
-TABS: tuple[type[Tab], ...] = (ExploreTab, FindingsTab, EvaluateTab)
+TABS: tuple[type[Tab], ...] = (ExploreTab, ConceptsTab, PairsTab, FindingsTab, EvaluateTab)
 """In the order of their buttons."""

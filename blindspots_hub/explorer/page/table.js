@@ -1,0 +1,58 @@
+// A table that the server filters, sorts and pages: rows open, heads sort, files are saved.
+const plain = event =>
+  event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+const PATIENCE = 3000;  // ms after which a table that was asked for is no longer waited for
+let again = "", timer = 0;
+
+const busy = selector => {
+  again = selector;
+  element.setAttribute("aria-busy", "true");
+  clearTimeout(timer);
+  timer = setTimeout(() => element.removeAttribute("aria-busy"), PATIENCE);
+};
+
+const save = async button => {
+  const words = button.textContent;
+  button.textContent = "…";
+  let answer;
+  try {
+    answer = await server.file([props.link, button.dataset.file]);
+  } catch {
+    answer = { error: "The file could not be made: try again." };
+  }
+  button.textContent = words;
+  const told = element.querySelector("[data-told]");
+  if (told) told.textContent = answer.error ?? "";
+  if (answer.error) return;
+  const bytes = Uint8Array.from(atob(answer.content), letter => letter.charCodeAt(0));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes], { type: answer.type }));
+  link.download = answer.name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+};
+
+element.addEventListener("click", event => {
+  const target = event.target.closest("[data-open], [data-sort], [data-page], [data-file], [data-pair], [data-close]");
+  if (!target) return;
+  if (target.matches("a") && !plain(event)) return;
+  const { open, sort, page, file, pair } = target.dataset;
+  if (target.matches("tr") && String(getSelection())) return;   // somebody copies words of a row
+  event.preventDefault();
+  if (file) save(target);
+  else if (sort) { busy(`[data-column="${CSS.escape(target.dataset.column)}"]`); trigger("sort", { by: sort }); }
+  else if (page) { busy(".pager button:not(:disabled)"); trigger("turn", { to: Number(page) }); }
+  else if (pair !== undefined) { busy("[data-close]"); trigger("pair", { id: pair }); }
+  else if ("close" in target.dataset) { busy(""); trigger("pair", { id: "" }); }
+  else trigger("open", { i: Number(open) });
+});
+
+// The keyboard stays where it was, and a new page is read from its top.
+watch("value", () => {
+  element.removeAttribute("aria-busy");
+  const wanted = again && element.querySelector(again);
+  if (!wanted) { again = ""; return; }
+  wanted.focus({ preventScroll: true });
+  if (element.getBoundingClientRect().top < 0) element.scrollIntoView({ block: "start" });
+  again = "";
+});
