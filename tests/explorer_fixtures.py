@@ -137,3 +137,21 @@ class Watched:
 def shown_concept(page: BrowserPage) -> str | None:
     """The concept whose card is open."""
     return page.locator(".card").get_attribute("data-concept")
+
+
+def axe_findings(page: BrowserPage) -> list[str]:
+    """What axe calls serious or critical on what the page shows now: rule, element, why.
+
+    The rules are a file of the package axe-playwright-python: no network is asked.
+    """
+    from importlib.resources import files
+
+    rules = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    page.evaluate(rules)
+    found: list[str] = page.evaluate(
+        """async () => (await axe.run(document, { resultTypes: ["violations"] })).violations
+          .filter(rule => ["serious", "critical"].includes(rule.impact))
+          .flatMap(rule => rule.nodes.map(node =>
+            `${rule.id}: ${node.html.slice(0, 200)}: ${node.failureSummary}`))"""
+    )
+    return found
