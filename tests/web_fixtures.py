@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -47,8 +48,8 @@ class LoopbackWeb:
     `asked` counts requests by path; `at_once` is the most that were open together, by Host.
     """
 
-    def __init__(self, site: Site) -> None:
-        self.site = site
+    def __init__(self, site: Site, tls: ssl.SSLContext | None = None) -> None:
+        self.site, self._tls = site, tls
         self.asked: Counter[str] = Counter()
         self.requests: list[bytes] = []
         self.at_once: Counter[str] = Counter()
@@ -75,7 +76,7 @@ class LoopbackWeb:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
+            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024, ssl=self._tls)
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()

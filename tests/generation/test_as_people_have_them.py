@@ -139,7 +139,7 @@ def test_a_lora_on_one_file_is_evaluated(sd: Path, tmp_path: Path) -> None:
         str(path), tmp_path / "out", pairs=3, num_inference_steps=2, height=32, width=32,
         additions=additions,
     )  # fmt: skip
-    run = bundle.manifest.models["mine"].run
+    run = bundle.model("mine").run
     assert run["additions"]["loras"][0][0] == "style.safetensors"
     assert str(tmp_path) not in json.dumps(run)
 

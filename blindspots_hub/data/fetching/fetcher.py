@@ -7,12 +7,11 @@ import random
 import ssl
 from dataclasses import dataclass
 
-import anyio
 import certifi
-import httpcore
 
 from blindspots_hub.data.fetching.body import read_body
 from blindspots_hub.data.fetching.causes import NoFetch, NotFetched
+from blindspots_hub.data.fetching.connection import Connection, Response
 from blindspots_hub.data.fetching.hosts import Hosts, retry_after
 from blindspots_hub.data.fetching.limits import FetchLimits
 from blindspots_hub.data.fetching.network import CheckedNetwork, Reach, Resolver, SystemResolver
@@ -57,13 +56,6 @@ class Fetcher:
         self._network = CheckedNetwork(resolver or SystemResolver(), reach or Reach())
         self._hosts = Hosts(self.limits.connections, self.limits.per_host)
         self._tls = ssl.create_default_context(cafile=certifi.where())
-        limits_ = self.limits
-        self._timeout = {
-            "connect": limits_.connect_seconds,
-            "read": limits_.read_seconds,
-            "write": limits_.read_seconds,
-            "pool": limits_.total_seconds,
-        }
 
     async def fetch(self, url: object) -> Fetched | NotFetched:
         """The file at `url`, or why there is none; never raises for what a server does."""
@@ -100,52 +92,33 @@ class Fetcher:
 
     async def _bounded(self, target: Target) -> bytes | Target:
         try:
-            with anyio.fail_after(self.limits.total_seconds):
-                return await self._request(target)
+            return await asyncio.wait_for(self._request(target), self.limits.total_seconds)
         except NoFetch as error:
             if error.retry_after is not None:
                 self._hosts.pause(target.origin, min(error.retry_after, self.limits.longest_wait))
             raise
-        except (TimeoutError, httpcore.TimeoutException) as error:
+        except (asyncio.TimeoutError, TimeoutError) as error:
             raise NoFetch("timed_out", "no answer in time", passing=True) from error
-        except (ssl.SSLError, httpcore.ConnectError) as error:
-            if isinstance(error, ssl.SSLError) or "SSL" in str(error) or "cert" in str(error):
-                raise NoFetch("tls_failed", str(error)) from error
-            raise NoFetch("connection_failed", str(error), passing=True) from error
-        except (httpcore.RemoteProtocolError, httpcore.LocalProtocolError) as error:
-            raise _broken(str(error)) from error
-        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+        except ssl.SSLError as error:
+            raise NoFetch("tls_failed", str(error)) from error
+        except (OSError, asyncio.IncompleteReadError) as error:
             raise NoFetch("connection_failed", str(error), passing=True) from error
 
     async def _request(self, target: Target) -> bytes | Target:
-        origin = httpcore.Origin(target.scheme.encode(), target.host.encode(), target.port)
-        request = httpcore.Request(
-            b"GET",
-            httpcore.URL(
-                scheme=origin.scheme, host=origin.host, port=origin.port, target=target.path
-            ),
-            headers=[(b"Host", target.authority.encode()), *_HEADERS],
-            extensions={"timeout": self._timeout},
-        )
-        async with httpcore.AsyncHTTPConnection(
-            origin, ssl_context=self._tls, network_backend=self._network
+        limits = self.limits
+        async with Connection(
+            target, self._network, self._tls, limits.connect_seconds, limits.read_seconds
         ) as connection:
-            response = await connection.handle_async_request(request)
-            try:
-                self._check(response)
-                if response.status in _REDIRECTS:
-                    location = _header(response, b"location")
-                    if not location:
-                        raise NoFetch("bad_redirect", "no Location", status=response.status)
-                    return redirected(target, location.decode("utf-8", "replace"))
-                return await read_body(
-                    response.aiter_stream(), response.headers, self.limits.max_bytes
-                )
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await response.aclose()
+            response = await connection.get(_HEADERS)
+            self._check(response)
+            if response.status in _REDIRECTS:
+                location = response.header(b"location")
+                if not location:
+                    raise NoFetch("bad_redirect", "no Location", status=response.status)
+                return redirected(target, location.decode("utf-8", "replace"))
+            return await read_body(response.body(), response.headers, limits.max_bytes)
 
-    def _check(self, response: httpcore.Response) -> None:
+    def _check(self, response: Response) -> None:
         """Refuse an answer by its status and headers."""
         if len(response.headers) > self.limits.headers:
             raise NoFetch("bad_response", f"{len(response.headers)} headers")
@@ -160,17 +133,5 @@ class Fetcher:
                 f"HTTP {status}",
                 status=status,
                 passing=status in _PASSING,
-                retry_after=retry_after(_header(response, b"retry-after")),
+                retry_after=retry_after(response.header(b"retry-after")),
             )
-
-
-def _broken(told: str) -> NoFetch:
-    """What a violation of the protocol is: a connection that ended early, or no HTTP."""
-    if "disconnected" in told:
-        return NoFetch("connection_failed", told, passing=True)
-    cut = "closed" in told or "complete" in told
-    return NoFetch("cut_short" if cut else "bad_response", told, passing=cut)
-
-
-def _header(response: httpcore.Response, name: bytes) -> bytes | None:
-    return next((value for key, value in response.headers if key.lower() == name), None)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
-
-import httpcore
+from typing import Protocol
 
 from blindspots_hub.data.fetching.addresses import is_public, plain
 from blindspots_hub.data.fetching.causes import NoFetch
@@ -22,6 +21,7 @@ REMEMBERED = 60.0
 """Seconds that the addresses of a name are remembered."""
 
 _NAMES = 10_000
+_BUFFER = 256 * 1024
 _ADDRESSES = 4
 """Addresses of a name that are tried."""
 
@@ -83,8 +83,8 @@ class Reach:
         return (address, port) in self._also or (web and is_public(address))
 
 
-class CheckedNetwork(httpcore.AsyncNetworkBackend):
-    """A backend of httpcore that looks names up itself and connects to what it has checked.
+class CheckedNetwork:
+    """Looks names up itself and connects to what it has checked.
 
     A name is looked up once a connection and the connection is made to the numbers, so that a name
     that changes meanwhile leads nowhere else; where one of a name's addresses is not public the
@@ -93,53 +93,48 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
     def __init__(self, resolver: Resolver, reach: Reach) -> None:
         self._resolver, self._reach = resolver, reach
-        self._below = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Connect, or raise `NoFetch`: forbidden_address, name_unknown."""
+    async def connect(
+        self, host: str, port: int, tls: ssl.SSLContext | None, seconds: float
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection, within `seconds` each for looking up and connecting, TLS included.
+
+        Raises `NoFetch` (forbidden_address, name_unknown), or the system's `OSError`.
+        """
         try:
-            found = await asyncio.wait_for(self._resolver.addresses(host, port), timeout)
+            found = await asyncio.wait_for(self._resolver.addresses(host, port), seconds)
         except socket.gaierror as error:
             passing = error.errno == socket.EAI_AGAIN
             raise NoFetch("name_unknown", f"{host} is not known", passing=passing) from error
         except (asyncio.TimeoutError, UnicodeError) as error:
             raise NoFetch("name_unknown", f"{host} was not found in time") from error
-        # `plain` again in allows' own terms: ::ffff:127.0.0.1 is 127.0.0.1.
         for address in found:
             if not self._reach.allows(_plain(address), port):
                 raise NoFetch("forbidden_address", f"{host} is {address}, port {port}")
         last: Exception | None = None
         for address in found[:_ADDRESSES]:
             try:
-                stream = await self._below.connect_tcp(
-                    _plain(address), port, timeout, local_address, socket_options
+                reader, writer = await asyncio.wait_for(
+                    asyncio.open_connection(
+                        _plain(address),
+                        port,
+                        ssl=tls,
+                        server_hostname=host if tls is not None else None,
+                        limit=_BUFFER,
+                    ),
+                    seconds,
                 )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            except ssl.SSLError:
+                raise
+            except (OSError, asyncio.TimeoutError) as error:
                 last = error
                 continue
-            peer = stream.get_extra_info("server_addr")
+            peer = writer.get_extra_info("peername")
             if not peer or not self._reach.allows(_plain(str(peer[0])), int(peer[1])):
-                await stream.aclose()
+                writer.transport.abort()
                 raise NoFetch("forbidden_address", f"{host} led to {peer}")
-            return stream
+            return reader, writer
         raise last or NoFetch("name_unknown", f"{host} has no address")
-
-    async def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.AsyncNetworkStream:
-        """Never."""
-        raise NoFetch("forbidden_address", "a socket of this machine")
-
-    async def sleep(self, seconds: float) -> None:
-        """As backends do."""
-        await asyncio.sleep(seconds)
 
 
 def _plain(address: str) -> str:

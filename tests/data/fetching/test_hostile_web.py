@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+import shutil
+import ssl
 import struct
+import subprocess
 import time
 import tracemalloc
 import zlib
 from collections import Counter
 from itertools import repeat
+from pathlib import Path
 
 import pytest
 from data_fixtures import encoded, plain
@@ -153,7 +157,7 @@ EXPECTED = {
     "svg": "not_an_image", "html": "not_an_image", "tiff": "not_an_image", "empty": "empty",
     "torn": "image_damaged", "partial": "partial_content", "none": "http_error",
     "gone": "http_error", "odd": "http_error", "not-modified": "http_error",
-    "flood": "bad_response", "flood-endless": "bad_response", "informed": "timed_out",
+    "flood": "bad_response", "flood-endless": "bad_response", "informed": "bad_response",
     "garbage": "bad_response", "http09": "bad_response", "switching": "bad_response",
     "noai": "opted_out", "noimageai": "opted_out", "later": "http_error",
 }  # fmt: skip
@@ -302,3 +306,21 @@ def test_whoever_stops_listening_stops_the_fetching(hosts: LoopbackWeb) -> None:
     assert asked < 500
     time.sleep(0.2)
     assert sum(hosts.asked.values()) <= asked + 16
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
+def test_certificates_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out",
+         certificate, "-days", "2", "-subj", "/CN=a.test", "-addext", "subjectAltName=DNS:a.test"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with LoopbackWeb(lambda path, before: http(GOOD), context) as hosts:
+        urls = [hosts.url("/x", name).replace("http", "https", 1) for name in ("a.test", "b.test")]
+        assert {cause(one) for one in outcomes(urls, hosts.web()).values()} == {"tls_failed"}
+        monkeypatch.setattr("certifi.where", lambda: str(certificate))
+        found = outcomes(urls, hosts.web())
+        assert [cause(found[url]) for url in urls] == [None, "tls_failed"], "the name counts"
