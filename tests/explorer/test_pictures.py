@@ -100,7 +100,7 @@ def test_heat_is_a_clear_png_with_an_outline(bundle: Bundle, served: PictureServ
     largest = float(grid.max())
     status, _, body = get(served, pictures.heat_url(bundle, NATURAL, pair_id, concept, largest))
     assert status == 200
-    drawn = np.asarray(Image.open(io.BytesIO(body)))
+    drawn = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA"))
     side = pictures.PATCH_PIXELS
     assert pictures.seen_share(bundle) == 224 / 256
     margin = (drawn.shape[0] - bundle.grid[0] * side) // 2

@@ -98,6 +98,10 @@ const heatTo = percent => {
 };
 document.addEventListener("input", event => { if (event.target.matches?.("[data-heat]")) heatTo(event.target.value); });
 new MutationObserver(() => {
+  for (const figure of document.querySelectorAll("figure.pair:not([tabindex])")) {
+    figure.tabIndex = 0;
+    figure.setAttribute("role", "button");
+  }
   const range = document.querySelector("[data-heat]");
   if (range && !range.dataset.known) { range.dataset.known = ""; heatTo(range.getAttribute("value")); }
 }).observe(document.body, { childList: true, subtree: true });

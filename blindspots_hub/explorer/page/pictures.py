@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 
@@ -37,7 +38,7 @@ OUTLINED_FROM = 0.2
 PATCH_PIXELS = 8
 """Side of a patch in the overlay: enough for an outline that is thin."""
 
-CAPTION_SPOKEN = 60
+CAPTION_SPOKEN = 48
 """Characters of a caption that name a picture beside the caption itself."""
 
 CAPTION_SHOWN = 140
@@ -56,12 +57,16 @@ def full_url(bundle: Bundle, source: str, pair_id: str) -> str:
 
 def heat_url(bundle: Bundle, source: str, pair_id: str, concept: int, largest: float) -> str:
     """Address of the overlay of a concept; `largest` is the code drawn strongest."""
-    return _address(bundle, HEAT, source, pair_id, str(concept), f"{largest:.4g}")
+    return _address(bundle, HEAT, source, pair_id, str(concept), f"{largest:.3g}")
 
 
 def _address(bundle: Bundle, *parts: str) -> str:
-    named = (ROUTE, bundle_id(bundle), *parts)
-    return "/".join(quote(part, safe="") for part in named)
+    return "/".join((ROUTE, bundle_id(bundle), *map(_quoted, parts)))
+
+
+@lru_cache(maxsize=20_000)
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
 
 
 def concept_picture(entry: Entry, concept: int) -> str | None:
@@ -98,7 +103,7 @@ def picture(
         grid = bundle.heatmap(source, concept, pair_id)
         if grid is not None:
             address = heat_url(bundle, source, pair_id, concept, largest)
-            over = f'<img class="heat" alt="" loading="lazy" src="{escape(address)}">'
+            over = f'<img class="heat" alt="" src="{escape(address)}">'
     shown = escape(thumbnail_url(bundle, source, pair_id))
     return (
         f'<div class="picture"><img alt="{escape(named)}" loading="lazy" src="{shown}">{over}</div>'
@@ -120,7 +125,7 @@ def pair_figure(
     words = escape(short_caption(caption))
     rest = f' data-caption="{escape(caption)}"' if len(caption) > CAPTION_SHOWN else ""
     return (
-        f'<figure class="pair" data-pair="{escape(pair_id)}"{rest} tabindex="0" role="button">'
+        f'<figure class="pair" data-pair="{escape(pair_id)}"{rest}>'
         f"{cells}"
         f"<figcaption>{words or '<i>no caption</i>'}</figcaption></figure>"
     )
@@ -179,13 +184,12 @@ def heat_png(grid: np.ndarray, largest: float, seen: float = 1.0) -> bytes:
     inside = np.pad(wide >= OUTLINED_FROM, 1)
     middle = inside[1:-1, 1:-1]
     surrounded = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    pixels = np.empty((*wide.shape, 4), np.uint8)
-    pixels[..., :3] = HEAT_COLOUR
-    pixels[..., 3] = np.where(middle & ~surrounded, 255, np.round(255 * HEAT_ALPHA * wide))
+    drawn = np.where(middle & ~surrounded, 255, np.round(255 * HEAT_ALPHA * wide))
     margin = [round(side * (1 / seen - 1) / 2) for side in wide.shape]
-    pixels = np.pad(pixels, [*((one, one) for one in margin), (0, 0)])
+    image = Image.fromarray(np.pad(drawn.astype(np.uint8), [(one, one) for one in margin]), "P")
+    image.putpalette(list(HEAT_COLOUR) * 256)  # one colour in 256 opacities
     buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
+    image.save(buffer, "PNG", transparency=bytes(range(256)), compress_level=3)
     return buffer.getvalue()
 
 
