@@ -103,7 +103,7 @@ def picture(
         grid = bundle.heatmap(source, concept, pair_id)
         if grid is not None:
             address = heat_url(bundle, source, pair_id, concept, largest)
-            over = f'<img class="heat" alt="" src="{escape(address)}">'
+            over = f'<i class="heat" style="background-image:url({escape(address)})"></i>'
     shown = escape(thumbnail_url(bundle, source, pair_id))
     return (
         f'<div class="picture"><img alt="{escape(named)}" loading="lazy" src="{shown}">{over}</div>'
@@ -173,20 +173,22 @@ def seen_share(bundle: Bundle) -> float:
 
 
 def heat_png(grid: np.ndarray, largest: float, seen: float = 1.0) -> bytes:
-    """Patch codes (rows, columns) as a transparent PNG with an outline around what fires strongly.
+    """Patch codes (rows, columns) as a transparent PNG of two drawings side by side.
 
-    `largest` is the code drawn at `HEAT_ALPHA`; where no patch carries the concept it is clear. The
-    patches are `seen` of the PNG's sides, in its middle: it lies over an image that the backbone
-    saw so much of.
+    On the left each patch is as opaque as its code, `largest` at `HEAT_ALPHA`; on the right is the
+    outline of what fires strongly. A page shows more or less of each: an outline alone leaves a
+    blank image blank. The patches are `seen` of a drawing's sides, in its middle: it
+    lies over an image that the backbone saw so much of.
     """
     share = np.clip(grid / largest, 0, 1) if largest > 0 else np.zeros_like(grid)
     wide = np.kron(share, np.ones((PATCH_PIXELS, PATCH_PIXELS), share.dtype))
     inside = np.pad(wide >= OUTLINED_FROM, 1)
     middle = inside[1:-1, 1:-1]
     surrounded = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    drawn = np.where(middle & ~surrounded, 255, np.round(255 * HEAT_ALPHA * wide))
-    margin = [round(side * (1 / seen - 1) / 2) for side in wide.shape]
-    image = Image.fromarray(np.pad(drawn.astype(np.uint8), [(one, one) for one in margin]), "P")
+    margin = [(pad, pad) for pad in (round(side * (1 / seen - 1) / 2) for side in wide.shape)]
+    both = (255 * HEAT_ALPHA * wide, 255 * (middle & ~surrounded))
+    drawn = np.hstack([np.pad(np.round(one).astype(np.uint8), margin) for one in both])
+    image = Image.fromarray(drawn, "P")
     image.putpalette(list(HEAT_COLOUR) * 256)  # one colour in 256 opacities
     buffer = io.BytesIO()
     image.save(buffer, "PNG", transparency=bytes(range(256)), compress_level=3)
