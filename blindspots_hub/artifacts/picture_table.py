@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 KEPT_BYTES = 24 * 1024**2
-"""Bytes of row groups that stay in memory, of the latest that were looked at."""
+"""Bytes of rows that stay in memory where nothing can be kept on the disk."""
 
 LARGEST_GROUP = 64 * 1024**2
 """Bytes beyond which a row group is read some rows at a time; bundles of earlier versions hold
@@ -26,13 +32,16 @@ ROWS_AT_ONCE = 256
 class PictureTable:
     """The column `image` of a parquet table, by the values of the columns `keys`.
 
-    Opening reads the keys only. Several threads may ask at once.
+    Opening reads the keys only. A row group is unpacked once: its pictures go to a temporary file,
+    from where each is read by itself. Several threads may ask at once.
     """
 
     def __init__(self, path: Path, keys: tuple[str, ...], captions: str | None = None) -> None:
         self._path, self._names, self._caption_column = path, keys, captions
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
+        self._spool: IO[bytes] | None = None
+        self._spooled: dict[int, list[int]] = {}
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._rows
@@ -47,6 +56,10 @@ class PictureTable:
         row = self._rows.get(key)
         if row is None:
             return None
+        group = bisect_right(self._starts, row) - 1
+        if self._file.metadata.row_group(group).total_byte_size <= LARGEST_GROUP:
+            with suppress(OSError):  # no room on the disk
+                return self._from_spool(group, row - self._starts[group])
         with self._lock:
             cells, first = self._cells(row)
         cell = cells[row - first].as_py()
@@ -94,9 +107,29 @@ class PictureTable:
         table = self._file.read(columns=names, use_threads=False)
         return {name: _encoded(table[name]) for name in names}
 
+    def _from_spool(self, group: int, place: int) -> bytes | None:
+        """A picture by its place in a row group, which is unpacked when it is first asked for."""
+        with self._lock:
+            if self._spool is None:
+                self._spool = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115 - as long as this lives
+            if group not in self._spooled:
+                found = self._file.read_row_group(group, columns=["image"], use_threads=False)
+                files = found["image"].combine_chunks().field("bytes")
+                at = self._spool.seek(0, os.SEEK_END)
+                sizes = pc.fill_null(pc.binary_length(files), 0).to_numpy(zero_copy_only=False)
+                content = b"".join(file for file in files.to_pylist() if file)
+                if self._spool.write(content) != len(content):
+                    raise OSError(errno.ENOSPC, "no room for pictures")
+                ends = at + np.cumsum(sizes)
+                self._spooled[group] = np.concatenate([[at], ends]).tolist()
+                pa.default_memory_pool().release_unused()
+            start, end = self._spooled[group][place : place + 2]
+            handle = self._spool.fileno()
+        return os.pread(handle, end - start, start) if end > start else None
+
     def _cells(self, row: int) -> tuple[pa.Array, int]:
         """The cells of some rows with `row` among them, and the number of the first."""
-        group = next(g for g, end in enumerate(self._starts[1:]) if row < end)
+        group = bisect_right(self._starts, row) - 1
         start = self._starts[group]
         size = self._file.metadata.row_group(group).total_byte_size
         if size <= LARGEST_GROUP:

@@ -75,7 +75,25 @@ def test_a_table_of_one_large_row_group_is_read_some_rows_at_a_time(
     assert len(table._kept) == 1
 
 
-def test_what_stays_in_memory_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_row_group_is_unpacked_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = opened(path)
+    read, unpack = [], table._file.read_row_group
+    monkeypatch.setattr(
+        table._file, "read_row_group", lambda g, **how: read.append(g) or unpack(g, **how)
+    )
+    for row in [*range(0, ROWS, 10), *range(0, ROWS, 10)]:
+        assert table.image("plain", f"{row // 2:04d}") == picture_of(row)
+    assert sorted(read) == [0, 1, 2]
+    assert table._kept == {}, "nothing stays in memory"
+
+
+def test_without_room_on_the_disk_what_stays_in_memory_is_bounded(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> object:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(picture_table.tempfile, "TemporaryFile", full)
     monkeypatch.setattr(picture_table, "KEPT_BYTES", 30_000)
     table = opened(path)
     for row in range(0, ROWS, 10):

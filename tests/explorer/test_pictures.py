@@ -100,19 +100,18 @@ def test_heat_is_a_clear_png_with_an_outline(bundle: Bundle, served: PictureServ
     largest = float(grid.max())
     status, _, body = get(served, pictures.heat_url(bundle, NATURAL, pair_id, concept, largest))
     assert status == 200
-    drawn = np.asarray(Image.open(io.BytesIO(body)))
+    drawn = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA"))
+    fill, line = np.split(drawn, 2, axis=1)
     side = pictures.PATCH_PIXELS
     assert pictures.seen_share(bundle) == 224 / 256
-    margin = (drawn.shape[0] - bundle.grid[0] * side) // 2
-    assert drawn.shape[0] * 224 / 256 == pytest.approx(bundle.grid[0] * side, abs=1)
-    drawn = drawn[margin:-margin, margin:-margin]
-    assert drawn.shape == (bundle.grid[0] * side, bundle.grid[1] * side, 4)
-    row, column = np.unravel_index(grid.argmax(), grid.shape)
-    patch = drawn[row * side : (row + 1) * side, column * side : (column + 1) * side, 3]
-    assert patch.min() >= round(255 * pictures.HEAT_ALPHA) - 1
-    silent = drawn[np.kron(grid, np.ones((side, side))) == 0]
-    assert silent[:, 3].max() == 0
-    assert (drawn[..., 3] == 255).any(), "the outline"
+    assert fill.shape == line.shape == (146, 146, 4), "128 of the patches, 224/256 of the image"
+    patches = np.kron(grid, np.ones((side, side)))
+    inner = fill[9:-9, 9:-9, 3]
+    assert inner[patches == largest].min() >= round(255 * pictures.HEAT_ALPHA) - 1
+    assert inner[patches == 0].max() == 0
+    assert fill[:9].max(axis=(0, 1))[3] == 0, "what the backbone does not see"
+    assert set(np.unique(line[..., 3])) == {0, 255}
+    assert line[9:-9, 9:-9, 3][patches < pictures.OUTLINED_FROM * largest].max() == 0
 
 
 @pytest.mark.parametrize(

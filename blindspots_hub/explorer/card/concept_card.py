@@ -241,7 +241,7 @@ def _concept_link(entry: Entry, kind: str, concept: int, cosine: float) -> str:
     state = state_name(entry.reading(kind), concept)
     return (
         f'<a href="{escape(link(entry, kind, concept))}" data-open="{concept}" '
-        f'class="is-{state}" title="cosine {number(cosine)}">'
+        f'class="is-{state}">'
         f"{name(concept, _label(entry, concept))} <small>{number(cosine)}</small></a>"
     )
 

@@ -40,7 +40,8 @@ function circle(pen, view, scene) {
   if (!scene.around || scene.selected < 0 || !view.placed(scene.selected)) return;
   const [x, y] = view.project(scene.selected);
   pen.beginPath();
-  pen.arc(x, y, scene.around / 100 * (view.bounds.right - view.bounds.left) * view.at.scale, 0, 6.2832);
+  const radius = scene.around / 100 * (view.bounds.right - view.bounds.left) * view.at.scale;
+  pen.arc(x, y, Math.max(radius, 0), 0, 6.2832);
   pen.globalAlpha = 0.07;
   pen.fillStyle = scene.ink;
   pen.fill();

@@ -30,8 +30,8 @@ class View {
     const { left, right, low, high } = this.bounds;
     const margin = clamp(0.05 * Math.min(width, height), 14, 36);
     const top = width < 560 ? 40 : 0;  // on a phone the buttons have a strip to themselves
-    const scale = Math.min((width - 2 * margin) / Math.max(right - left, 1),
-                           (height - top - 2 * margin) / Math.max(high - low, 1));
+    const scale = Math.min(Math.max(width - 2 * margin, 1) / Math.max(right - left, 1),
+                           Math.max(height - top - 2 * margin, 1) / Math.max(high - low, 1));
     this.home = { scale, x: width / 2 - scale * (left + right) / 2, y: (height + top) / 2 + scale * (low + high) / 2 };
     if (first || atHome) { this.at = { ...this.home }; return; }
     const kept = before.scale * scale / was.scale;

@@ -31,18 +31,25 @@ const node = (tag, name, text, parent) => {
 
 // A picture, with its overlay where `over`, as a PNG.
 const drawn = (frame, over) => new Promise(done => {
-  const [image, heat] = frame.querySelectorAll("img");
+  const image = frame.querySelector("img"), heat = over && frame.querySelector(".heat");
   const sheet = document.createElement("canvas"), pen = sheet.getContext("2d");
   sheet.width = image.naturalWidth;
   sheet.height = image.naturalHeight;
   pen.drawImage(image, 0, 0);
-  if (over && heat) {
-    const side = Math.min(sheet.width, sheet.height);  // the square that the model of concepts looks at
-    pen.globalAlpha = Number(getComputedStyle(heat).opacity);
+  const finish = () => sheet.toBlob(done, "image/png");
+  if (!heat) { finish(); return; }
+  const both = new Image();  // fill on the left, outline on the right
+  both.onload = () => {
+    const side = Math.min(sheet.width, sheet.height), wide = both.naturalWidth / 2;
     pen.imageSmoothingEnabled = false;
-    pen.drawImage(heat, (sheet.width - side) / 2, (sheet.height - side) / 2, side, side);
-  }
-  sheet.toBlob(done, "image/png");
+    for (const [at, alpha] of [[0, fillOf(heatNow())], [wide, lineOf(heatNow())]]) {
+      pen.globalAlpha = alpha;
+      pen.drawImage(both, at, 0, wide, both.naturalHeight, (sheet.width - side) / 2, (sheet.height - side) / 2, side, side);
+    }
+    finish();
+  };
+  both.onerror = finish;
+  both.src = heat.style.backgroundImage.slice(5, -2);
 });
 
 const tool = (words, parent, act) => {
@@ -65,7 +72,7 @@ function show(figure) {
   close.onclick = () => large.close();
   const sides = node("div", "sides", "", large);
   for (const picture of figure.querySelectorAll(".picture")) {
-    const [image, heat] = picture.querySelectorAll("img");
+    const image = picture.querySelector("img"), heat = picture.querySelector(".heat");
     const box = node("section", "", "", sides);
     const side = image?.alt.startsWith("generated") ? "generated" : "natural";
     node("h3", "", image ? side : "", box);
@@ -90,14 +97,24 @@ function show(figure) {
   large.showModal();
 }
 
-// The opacity of overlays is one for the whole page.
-const heatNow = () => Math.round(100 * Number(getComputedStyle(document.documentElement).getPropertyValue("--heat-opacity") || 0.5));
+// How much of overlays is shown is one for the whole page: first their outlines, then what is inside.
+const OUTLINE = 30;
+let heatPercent = OUTLINE;
+const heatNow = () => heatPercent;
+const lineOf = percent => Math.min(percent / OUTLINE, 1);
+const fillOf = percent => Math.max(percent - OUTLINE, 0) / (100 - OUTLINE);
 const heatTo = percent => {
-  document.documentElement.style.setProperty("--heat-opacity", percent / 100);
+  heatPercent = Number(percent);
+  document.documentElement.style.setProperty("--heat-line", lineOf(heatPercent));
+  document.documentElement.style.setProperty("--heat-fill", fillOf(heatPercent));
   for (const range of document.querySelectorAll("[data-heat]")) range.value = percent;
 };
 document.addEventListener("input", event => { if (event.target.matches?.("[data-heat]")) heatTo(event.target.value); });
 new MutationObserver(() => {
+  for (const figure of document.querySelectorAll("figure.pair:not([tabindex])")) {
+    figure.tabIndex = 0;
+    figure.setAttribute("role", "button");
+  }
   const range = document.querySelector("[data-heat]");
   if (range && !range.dataset.known) { range.dataset.known = ""; heatTo(range.getAttribute("value")); }
 }).observe(document.body, { childList: true, subtree: true });

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 
@@ -37,7 +38,7 @@ OUTLINED_FROM = 0.2
 PATCH_PIXELS = 8
 """Side of a patch in the overlay: enough for an outline that is thin."""
 
-CAPTION_SPOKEN = 60
+CAPTION_SPOKEN = 48
 """Characters of a caption that name a picture beside the caption itself."""
 
 CAPTION_SHOWN = 140
@@ -56,12 +57,16 @@ def full_url(bundle: Bundle, source: str, pair_id: str) -> str:
 
 def heat_url(bundle: Bundle, source: str, pair_id: str, concept: int, largest: float) -> str:
     """Address of the overlay of a concept; `largest` is the code drawn strongest."""
-    return _address(bundle, HEAT, source, pair_id, str(concept), f"{largest:.4g}")
+    return _address(bundle, HEAT, source, pair_id, str(concept), f"{largest:.3g}")
 
 
 def _address(bundle: Bundle, *parts: str) -> str:
-    named = (ROUTE, bundle_id(bundle), *parts)
-    return "/".join(quote(part, safe="") for part in named)
+    return "/".join((ROUTE, bundle_id(bundle), *map(_quoted, parts)))
+
+
+@lru_cache(maxsize=20_000)
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
 
 
 def concept_picture(entry: Entry, concept: int) -> str | None:
@@ -98,7 +103,7 @@ def picture(
         grid = bundle.heatmap(source, concept, pair_id)
         if grid is not None:
             address = heat_url(bundle, source, pair_id, concept, largest)
-            over = f'<img class="heat" alt="" loading="lazy" src="{escape(address)}">'
+            over = f'<i class="heat" style="background-image:url({escape(address)})"></i>'
     shown = escape(thumbnail_url(bundle, source, pair_id))
     return (
         f'<div class="picture"><img alt="{escape(named)}" loading="lazy" src="{shown}">{over}</div>'
@@ -120,7 +125,7 @@ def pair_figure(
     words = escape(short_caption(caption))
     rest = f' data-caption="{escape(caption)}"' if len(caption) > CAPTION_SHOWN else ""
     return (
-        f'<figure class="pair" data-pair="{escape(pair_id)}"{rest} tabindex="0" role="button">'
+        f'<figure class="pair" data-pair="{escape(pair_id)}"{rest}>'
         f"{cells}"
         f"<figcaption>{words or '<i>no caption</i>'}</figcaption></figure>"
     )
@@ -168,24 +173,25 @@ def seen_share(bundle: Bundle) -> float:
 
 
 def heat_png(grid: np.ndarray, largest: float, seen: float = 1.0) -> bytes:
-    """Patch codes (rows, columns) as a transparent PNG with an outline around what fires strongly.
+    """Patch codes (rows, columns) as a transparent PNG of two drawings side by side.
 
-    `largest` is the code drawn at `HEAT_ALPHA`; where no patch carries the concept it is clear. The
-    patches are `seen` of the PNG's sides, in its middle: it lies over an image that the backbone
-    saw so much of.
+    On the left each patch is as opaque as its code, `largest` at `HEAT_ALPHA`; on the right is the
+    outline of what fires strongly. A page shows more or less of each: an outline alone leaves a
+    blank image blank. The patches are `seen` of a drawing's sides, in its middle: it
+    lies over an image that the backbone saw so much of.
     """
     share = np.clip(grid / largest, 0, 1) if largest > 0 else np.zeros_like(grid)
     wide = np.kron(share, np.ones((PATCH_PIXELS, PATCH_PIXELS), share.dtype))
     inside = np.pad(wide >= OUTLINED_FROM, 1)
     middle = inside[1:-1, 1:-1]
     surrounded = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-    pixels = np.empty((*wide.shape, 4), np.uint8)
-    pixels[..., :3] = HEAT_COLOUR
-    pixels[..., 3] = np.where(middle & ~surrounded, 255, np.round(255 * HEAT_ALPHA * wide))
-    margin = [round(side * (1 / seen - 1) / 2) for side in wide.shape]
-    pixels = np.pad(pixels, [*((one, one) for one in margin), (0, 0)])
+    margin = [(pad, pad) for pad in (round(side * (1 / seen - 1) / 2) for side in wide.shape)]
+    both = (255 * HEAT_ALPHA * wide, 255 * (middle & ~surrounded))
+    drawn = np.hstack([np.pad(np.round(one).astype(np.uint8), margin) for one in both])
+    image = Image.fromarray(drawn, "P")
+    image.putpalette(list(HEAT_COLOUR) * 256)  # one colour in 256 opacities
     buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGBA").save(buffer, "PNG")
+    image.save(buffer, "PNG", transparency=bytes(range(256)), compress_level=3)
     return buffer.getvalue()
 
 

@@ -21,8 +21,9 @@ SIZES = ("frequency", "energy", "|δ|")
 ROWS = (10, 20, 50, 100, 300)
 """Rows that a ranking can have; few at first, so that another model or δ arrives at once."""
 
-HEAT = 50
-"""Opacity of where a concept fires, in percent, as the page opens: a blank image stays blank."""
+HEAT = 30
+"""How much is shown of where a concept fires, in percent: so much is its outline alone, which
+leaves a blank image blank; more fills it."""
 
 WIDEST = 30
 """Percent of the map's width: the widest radius around a concept."""

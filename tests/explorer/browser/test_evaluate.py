@@ -74,6 +74,30 @@ def test_a_cancelled_evaluation_goes_on_when_run_again(site: str, visit: Watched
     assert visit.faults == []
 
 
+def test_a_reload_comes_back_to_the_run_and_a_fresh_page_lists_what_is_done(
+    site: str, visit: Watched
+) -> None:
+    page = visit.open(site).page
+    page.get_by_role("tab", name="Evaluate my model").click()
+    page.locator("#eval-pairs input[type=number]").fill("157")
+    page.locator("#eval-pairs input[type=number]").blur()
+    page.locator("#run").click()
+    page.locator("#status img").first.wait_for(timeout=60_000)
+    page.wait_for_function("location.search.includes('tab=evaluate')")
+    page.reload()
+    page.locator("#status .running").wait_for(timeout=20_000)
+    assert "157 pairs" in page.locator("#status .running h3").inner_text()
+    assert page.locator("#run").is_disabled()
+    assert page.locator("#cancel").is_enabled()
+    page.locator("#explore-it").wait_for(timeout=120_000)
+    again = visit.open(site).page
+    again.locator("#model").click()
+    options = again.get_by_role("option")
+    again.wait_for_function("document.querySelectorAll('[role=option]').length > 5")
+    assert any("157" in one for one in options.all_inner_texts())
+    assert visit.faults == []
+
+
 def test_a_plan_sets_the_pairs_and_several_drawings_tell_the_samplers_part(
     site: str, visit: Watched
 ) -> None:
