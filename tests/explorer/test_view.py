@@ -18,6 +18,17 @@ from blindspots_hub.explorer.map.layout_switch import LAYOUTS
 from blindspots_hub.explorer.page.arrival import settled
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id
 from blindspots_hub.explorer.page.view import NAMES, View, nearest
+from blindspots_hub.explorer.page.view_parts import (
+    CONCEPTS_SHOWN,
+    LAST_PAGE,
+    PAIR_ORDERS,
+    PAIRS_SHOWN,
+    SIZES_SHOWN,
+    SORTS,
+    WHY_SHOWN,
+    ConceptsView,
+    PairsView,
+)
 
 TABS = ["explore", "findings", "evaluate"]
 TEXT = st.text(min_size=1, max_size=40)
@@ -39,6 +50,25 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         show=st.sampled_from(list(SHOW)),
         layout=st.sampled_from(list(LAYOUTS)),
         unjudged=st.booleans(),
+        concepts=st.builds(
+            ConceptsView,
+            state=st.sampled_from(CONCEPTS_SHOWN),
+            q=st.floats(0, 1, exclude_min=True),
+            support=st.integers(0, 10**9 - 1),
+            size=st.sampled_from(SIZES_SHOWN),
+            label=TEXT,
+            cluster=st.none() | st.integers(-1, 10**9 - 1),
+            sort=st.sampled_from(SORTS) | st.sampled_from([f"-{sort}" for sort in SORTS]),
+            page=st.integers(1, LAST_PAGE),
+        ),
+        pairs=st.builds(
+            PairsView,
+            which=st.sampled_from(PAIRS_SHOWN),
+            why=st.sampled_from(WHY_SHOWN),
+            words=TEXT,
+            order=st.sampled_from(PAIR_ORDERS),
+            page=st.integers(1, LAST_PAGE),
+        ),
         tab=TEXT,
     )
 )
@@ -76,6 +106,14 @@ def test_links_are_filled_in_from_the_page(bundle: Bundle) -> None:
         ({"concept": "20.5"}, "'20.5' is not the number of a concept"),
         ({"concept": "٣"}, "is not the number of a concept"),
         ({"concept": "300"}, "has 300, counted from 0"),
+        ({"concepts-q": "x"}, "The largest q 'x' is no number above 0"),
+        ({"concepts-q": "nan"}, "is no number above 0"),
+        ({"concepts-support": "-1"}, "least support '-1' is no whole number from 0"),
+        ({"concepts-page": "0"}, "page '0' is no whole number from 1"),
+        ({"concepts-state": "drawn"}, "no state 'drawn' in this table: there is all, judged"),
+        ({"concepts-sort": "-age"}, "no order 'age'"),
+        ({"pairs-which": "lost"}, "no kind of pair 'lost'"),
+        ({"pairs-why": "luck"}, "no cause 'luck'"),
         ({"delta": "relativ"}, "no δ 'relativ': did you mean relative?"),
         ({"delta": "x"}, "no δ 'x': there is relative, absolute"),
         ({"show": "certian"}, "did you mean certain?"),

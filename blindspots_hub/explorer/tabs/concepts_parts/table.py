@@ -266,7 +266,7 @@ def _pictures(bundle: Bundle, model: str, natural: list[str], generated: list[st
     shown = [
         picture(bundle, source, images[0], alt=f"strongest {side} image")
         if images
-        else f'<div class="picture missing"><span>in no {side} image</span></div>'
+        else f'<div class="picture missing" title="in no {side} image"><span>in none</span></div>'
         for source, side, images in ((NATURAL, "natural", natural), (model, "generated", generated))
     ]
     return f'<span class="both">{"".join(shown)}</span>'

@@ -242,8 +242,10 @@ def _table(entry: Entry, view: View, parts: Sequence[Difference]) -> str:
         f'<tr data-open="{one.concept}"><td class="label">'
         f'<a href="{escape(_address(view, one.concept))}" data-open="{one.concept}">'
         f"{name(one.concept, entry.bundle.labels[one.concept])}</a></td>"
-        f"<td>{_bar(one.natural, largest)}</td><td>{_bar(one.generated, largest)}</td>"
-        f'<td class="is-{state_name(reading, one.concept)}">'
+        f'<td data-name="natural">{_bar(one.natural, largest)}</td>'
+        f'<td data-name="generated">{_bar(one.generated, largest)}</td>'
+        f'<td data-name="change">{_signed(one.change)}</td>'
+        f'<td data-name="over all pairs" class="is-{state_name(reading, one.concept)}">'
         f"{state_name(reading, one.concept)}</td></tr>"
         for one in parts
     )
@@ -251,10 +253,14 @@ def _table(entry: Entry, view: View, parts: Sequence[Difference]) -> str:
         '<div class="wide-table plain" tabindex="0" role="region" aria-label="What differs">'
         "<table><thead><tr>"
         '<th scope="col">what differs most</th><th scope="col">energy, natural</th>'
-        '<th scope="col">energy, generated</th>'
+        '<th scope="col">energy, generated</th><th scope="col">change</th>'
         '<th scope="col"><abbr title="What the model does with the concept over all pairs" '
         f'tabindex="0">over all pairs</abbr></th></tr></thead><tbody>{rows}</tbody></table></div>'
     )
+
+
+def _signed(change: float) -> str:
+    return f"{'−' if change < 0 else '+'}{number(abs(change))}"
 
 
 def _bar(energy: float, largest: float) -> str:
