@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.frames import blindspots, frame
 from blindspots_hub.artifacts.heatmaps import Heatmaps
@@ -31,6 +31,8 @@ from blindspots_hub.artifacts.layout import (
 )
 from blindspots_hub.artifacts.manifest import Manifest, ModelEntry
 from blindspots_hub.artifacts.optional import read_optional
+from blindspots_hub.artifacts.parquet import read_table
+from blindspots_hub.artifacts.picture_table import PictureTable
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
     DELTAS,
@@ -43,7 +45,7 @@ from blindspots_hub.artifacts.schema import (
     THUMBNAILS,
     TableSpec,
 )
-from blindspots_hub.artifacts.validate import faults
+from blindspots_hub.artifacts.validate import faults, file_faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
@@ -92,8 +94,12 @@ class Bundle:
     Everything is read-only. `sources` are "natural" and the models' names.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, unread: bool = False) -> None:
+        """Open what was validated; where it is `unread`, a file is when it is first asked for."""
         self.root = root
+        self._unread = unread
+        self._sure: set[str] = set()
+        self._checking = RLock()
         self.manifest = Manifest.read(root)
         self.sha256 = sha256_file(root / MANIFEST)
         """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
@@ -117,6 +123,24 @@ class Bundle:
         """
         return blindspots(self, model, two_fold)
 
+    def check(self) -> None:
+        """Validate all that is here and was not read yet; `BlindspotsError` with every fault."""
+        with self._checking:
+            if self._unread:
+                _refuse(self.root, faults(self.root, _present(self.root, ())))
+                self._unread = False
+
+    def _checked(self, path: Path) -> Path:
+        """`path`, once its content was found to be what the manifest says."""
+        name = path.relative_to(self.root).as_posix()
+        if not self._unread or name in self._sure:
+            return path
+        with self._checking:
+            if name not in self._sure:
+                _refuse(self.root, list(file_faults(self.root, self.manifest, name)))
+                self._sure.add(name)
+        return path
+
     @property
     def name(self) -> str:
         """The bundle's name."""
@@ -134,6 +158,9 @@ class Bundle:
 
     def optional(self, spec: TableSpec, model: str | None = None) -> pa.Table | None:
         """A table that a bundle may have, or None where this one has not."""
+        path = table_path(self.root, spec, model)
+        if path.relative_to(self.root).as_posix() in self.manifest.files:
+            self._checked(path)
         return read_optional(self.root, self.manifest, spec, model)
 
     @property
@@ -238,7 +265,7 @@ class Bundle:
     @_kept
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
-        return ImageEnergies.load(energies_path(self.root, source))
+        return ImageEnergies.load(self._checked(energies_path(self.root, source)))
 
     @_kept
     def features(self, source: str) -> ImageFeatures | None:
@@ -248,7 +275,7 @@ class Bundle:
         holds neither features nor natural images.
         """
         path = features_path(self.root, source)
-        return ImageFeatures.load(path) if path.is_file() else None
+        return ImageFeatures.load(self._checked(path)) if path.is_file() else None
 
     @_kept
     def token_codes(self, source: str) -> TokenCodes | None:
@@ -290,7 +317,9 @@ class Bundle:
         Bundles of the first schema keep none.
         """
         path = generation_energies_path(self.root, model)
-        return GenerationEnergies.load(path, len(self.image_ids(model))) if path.is_file() else None
+        if not path.is_file():
+            return None
+        return GenerationEnergies.load(self._checked(path), len(self.image_ids(model)))
 
     def image_ids(self, source: str) -> list[str]:
         """Ids of the images of a source, in the order of its energies."""
@@ -307,15 +336,40 @@ class Bundle:
 
     def thumbnail(self, source: str, pair_id: str) -> Thumbnail | None:
         """Small image of a source, or None where the bundle does not hold it."""
-        row = self._thumbnail_rows.get((source, pair_id))
-        if row is None:
+        image = self._thumbnails.image(source, pair_id)
+        return None if image is None else Thumbnail(image, self.caption(source, pair_id))
+
+    def has_thumbnail(self, source: str, pair_id: str) -> bool:
+        """Whether the bundle holds a small image; none is read."""
+        return (source, pair_id) in self._thumbnails
+
+    def caption(self, source: str, pair_id: str) -> str:
+        """Caption of an image of a source; "" where it has none. No image is read."""
+        if (source, pair_id) in self._thumbnails:
+            return self._thumbnails.caption(source, pair_id)
+        paired = source == NATURAL or self.model(source).paired
+        return self._natural_captions.get(pair_id, "") if paired else ""
+
+    def image(self, source: str, pair_id: str) -> bytes | None:
+        """An image as large as it was measured, or None where it is not redistributed.
+
+        Only parts that are here are looked into; of several generations it is the first.
+        """
+        spec, keys, model = (
+            (PAIRS, ("pair_id",), None)
+            if source == NATURAL
+            else (GENERATIONS, ("pair_id", "draw"), source)
+        )
+        if model is not None:
+            self.model(model)
+        if not table_path(self.root, spec, model).is_file():
             return None
-        image, caption = self._thumbnails["image"][row], self._thumbnails["caption"][row]
-        return Thumbnail(image["bytes"].as_py(), caption.as_py())
+        table = self._pictures(spec, keys, model)
+        return table.image(pair_id) if model is None else table.image(pair_id, 0)
 
     @_kept
     def _heatmaps(self, source: str) -> Heatmaps:
-        return Heatmaps.load(heatmaps_path(self.root, source))
+        return Heatmaps.load(self._checked(heatmaps_path(self.root, source)))
 
     @_kept
     def _rows(self, source: str) -> dict[str, int]:
@@ -324,24 +378,29 @@ class Bundle:
         else:
             self.model(source)
             path = table_path(self.root, PAIR_DISTANCES, source)
-        ids = pq.read_table(path, columns=["pair_id"])["pair_id"].to_pylist()
+        ids = read_table(self._checked(path), ["pair_id"])["pair_id"].to_pylist()
         return {pair_id: row for row, pair_id in enumerate(ids)}
 
     @cached_property
-    def _thumbnails(self) -> pa.Table:
-        return self._read(THUMBNAILS)
+    def _thumbnails(self) -> PictureTable:
+        return PictureTable(
+            self._checked(table_path(self.root, THUMBNAILS)),
+            ("source", "pair_id"),
+            captions="caption",
+        )
+
+    @_kept
+    def _pictures(self, spec: TableSpec, keys: tuple[str, ...], model: str | None) -> PictureTable:
+        return PictureTable(self._checked(table_path(self.root, spec, model)), keys)
 
     @cached_property
-    def _thumbnail_rows(self) -> dict[tuple[str, str], int]:
-        keys = zip(
-            self._thumbnails["source"].to_pylist(),
-            self._thumbnails["pair_id"].to_pylist(),
-            strict=True,
-        )
-        return {key: row for row, key in enumerate(keys)}
+    def _natural_captions(self) -> dict[str, str]:
+        path = self._checked(table_path(self.root, NATURAL_IMAGES))
+        table = read_table(path, ["pair_id", "caption"])
+        return dict(zip(table["pair_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
 
     def _read(self, spec: TableSpec, model: str | None = None) -> pa.Table:
-        table = pq.read_table(table_path(self.root, spec, model)).combine_chunks()
+        table = read_table(self._checked(table_path(self.root, spec, model))).combine_chunks()
         for column in spec.columns:
             if column.optional and column.name not in table.column_names:
                 table = table.append_column(column.name, pa.nulls(len(table), column.type))
@@ -349,7 +408,7 @@ class Bundle:
 
     def captions(self, pair_ids: list[str]) -> list[str]:
         """Captions of pairs, in the order asked."""
-        table = pq.read_table(table_path(self.root, NATURAL_IMAGES))
+        table = read_table(self._checked(table_path(self.root, NATURAL_IMAGES)))
         index = pc.index_in(pa.array(pair_ids, pa.string()), value_set=table["pair_id"])
         captions: list[str] = table["caption"].take(index).to_pylist()
         return captions
@@ -359,6 +418,7 @@ def load_bundle(
     source: str | Path,
     parts: Collection[str] = (),
     show: Callable[[Event], None] | None = None,
+    contents: bool = True,
 ) -> Bundle:
     """Open a bundle after checking every part that is there, and that `parts` are.
 
@@ -367,29 +427,40 @@ def load_bundle(
     or the path of a `bundle.lock.json`, which names one. From the Hub only `deltas` and `parts` are
     fetched, into the Hub client's cache, and the rest when it is asked for; what was fetched before
     asks no network. A string that is both a folder and a reference is the folder; a `Path` is never
-    a reference. `show` receives the events of fetching.
+    a reference. `show` receives the events of fetching. Without `contents` only names, sizes and
+    what files say of themselves is checked at once, and each file's sha256 and content when it is
+    first read.
 
     Raises `BlindspotsError` with every fault found: nothing of a faulty bundle is loaded. Where the
     Hub is needed and cannot be reached it does so within seconds.
     """
     published = _published(source)
+
+    def found_in(root: Path) -> list[str]:
+        return faults(root, _present(root, parts), contents=contents)
+
     if published is None:
         root = Path(source).expanduser()
-        found = faults(root, _present(root, parts))
+        found = found_in(root)
     else:
         from blindspots_hub.artifacts.hub.fetch import opening
 
         root = drive(opening(published, parts), show)
-        found = faults(root, _present(root, parts))
+        found = found_in(root)
         if found:  # the cache was damaged since: mend it
             root = drive(opening(published, _present(root, parts), check=True), show)
-            found = faults(root, _present(root, parts))
+            found = found_in(root)
+    _refuse(root, found)
+    return Bundle(root, unread=not contents)
+
+
+def _refuse(root: Path, found: list[str]) -> None:
+    """`BlindspotsError` where something is wrong."""
     if found:
         shown = "; ".join(found[:20]) + (f"; and {len(found) - 20} more" if found[20:] else "")
         raise BlindspotsError(
             f"{root} is not a whole bundle: {shown}. Fetch it again, or name another folder."
         )
-    return Bundle(root)
 
 
 def _published(source: str | Path) -> Reference | Lock | None:

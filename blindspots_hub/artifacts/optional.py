@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
+from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import TableSpec
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
@@ -57,7 +58,7 @@ def read_optional(
     path = table_path(root, spec, model)
     if path.relative_to(root).as_posix() not in manifest.files:
         return None
-    table = pq.read_table(path)
+    table = read_table(path)
     named = {field.name: field.type for field in table.schema}
     same = all(named.get(column.name) == column.type for column in spec.columns)
     return table.select(list(spec.names)) if same else None

@@ -58,11 +58,18 @@ class Tables:
     ids: dict[tuple[str, str | None], pa.Array] = field(default_factory=dict)
 
     def check(
-        self, spec: TableSpec, model: str | None = None, lenient: bool = False
+        self,
+        spec: TableSpec,
+        model: str | None = None,
+        lenient: bool = False,
+        contents: bool = True,
+        pictures: bool = True,
     ) -> Iterator[str]:
         """What is wrong with one table by itself; its rows and ids are remembered.
 
-        A `lenient` look passes over a table whose columns are those of another version.
+        A `lenient` look passes over a table whose columns are those of another version. Without
+        `contents` only the footer is read: rows and columns; without `pictures` no image is, nor
+        told which rows are there twice.
         """
         path = table_path(self.root, spec, model)
         name = path.relative_to(self.root).as_posix()
@@ -71,14 +78,20 @@ class Tables:
             types = {one.name: one.type for one in table.schema}
             if lenient and any(types.get(c.name) != c.type for c in spec.columns):
                 return
-            yield from self._inside(name, spec, model, table)
+            yield from self._inside(name, spec, model, table, contents, pictures)
         except Unreadable as error:
             yield f"{name} {error}"
         except OSError as error:
             yield f"{name} cannot be read ({error.strerror})"
 
     def _inside(
-        self, name: str, spec: TableSpec, model: str | None, table: BoundedTable
+        self,
+        name: str,
+        spec: TableSpec,
+        model: str | None,
+        table: BoundedTable,
+        contents: bool,
+        pictures: bool,
     ) -> Iterator[str]:
         self.rows[spec.path, model] = table.rows
         if spec.path in (CONCEPTS.path, DELTAS.path) and table.rows != self.n_concepts:
@@ -97,6 +110,8 @@ class Tables:
                 yield f"{name}: column {column.name!r} is {str(kind)[:60]} instead of {column.type}"
             elif column.name in rules:
                 there.append(column.name)
+        if not contents:
+            return
         read = table.read(there)
         sound = []
         for column_name in there:
@@ -114,6 +129,8 @@ class Tables:
         if {"top_natural", "top_generated"} & set(sound) and model is not None:
             self._tops = {n: plain(read[n]).unique() for n in sound if n.startswith("top_")}
             yield from self._top_faults(name, model)
+        if not pictures:
+            return
         both = _KEYS.get(spec.path)
         if both and set(both) <= set(sound):
             yield from (f"{name} has {fault}" for fault in _key_faults(read, both))
@@ -166,6 +183,10 @@ class Tables:
             if natural is not None:
                 yield from self._absent(f"{NATURAL_IMAGES.path}: pair_id", natural, PAIRS, None)
         yield from self._thumbnail_references(models)
+        yield from self.label_faults()
+
+    def label_faults(self) -> Iterator[str]:
+        """Names of concepts that are none, where the table of labels was looked at."""
         labelled = self.ids.get((f"{LABELS.path}#concept", None))
         most = pc.max(labelled).as_py() if labelled is not None and len(labelled) else 0
         if most >= self.n_concepts:

@@ -33,7 +33,7 @@ from blindspots_hub.artifacts.layout import (
     token_codes_path,
 )
 from blindspots_hub.artifacts.limits import FILES, LONGEST_PATH, MANIFEST_BYTES, SMALL_FINDINGS
-from blindspots_hub.artifacts.manifest import manifest_faults
+from blindspots_hub.artifacts.manifest import Manifest, manifest_faults
 from blindspots_hub.artifacts.network_checks import network_faults
 from blindspots_hub.artifacts.parquet_bounds import Unreadable, open_bounded
 from blindspots_hub.artifacts.schema import (
@@ -67,7 +67,12 @@ OF_A_MODEL = (PAIR_DISTANCES, GENERATIONS, DELTAS)
 """Tables of which a bundle has one a model, in that order."""
 
 
-def faults(root: Path, parts: Collection[str] | None = None, strict: bool = False) -> list[str]:
+def faults(
+    root: Path,
+    parts: Collection[str] | None = None,
+    strict: bool = False,
+    contents: bool = True,
+) -> list[str]:
     """Everything that is wrong with the bundle at `root`, a sentence each; empty if it is whole.
 
     `parts` are the parts that must be there, None all that the manifest names; the contents of the
@@ -76,7 +81,9 @@ def faults(root: Path, parts: Collection[str] | None = None, strict: bool = Fals
 
     Checks that there are no links, pipes and unlisted files, the manifest, size and sha256 of every
     file, every column's type, range, nulls and references, and that sparse files, networks'
-    configurations and tables agree with one another.
+    configurations and tables agree with one another. Without `contents` files are looked at from
+    outside only: no hash, and of tables what their footers say; `file_faults` tells the rest of one
+    file when it is read for the first time.
     """
     if not root.is_dir():
         return [f"{root} is not a folder"]
@@ -93,11 +100,54 @@ def faults(root: Path, parts: Collection[str] | None = None, strict: bool = Fals
         return [str(error)]
     if major(read.get("schema_version", "2.0")) is None:
         return list(manifest_faults(read))
-    return list(dict.fromkeys(_faults(root, read, parts, strict)))
+    return list(dict.fromkeys(_faults(root, read, parts, strict, contents)))
+
+
+def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
+    """What is wrong with one file of a bundle by itself: its sha256 and what it holds.
+
+    What it names in other files, and does not find there, is not told, nor what its pictures are:
+    whoever shows one looks at it.
+    """
+    entry = manifest.files.get(name)
+    if entry is None:
+        yield f"{name} is not in the manifest"
+        return
+    if fault := _file_fault(root, name, vars(entry), hashed=True):
+        yield fault
+        return
+    n_concepts = int(manifest.concept_space["n_concepts"])
+    rows, columns = manifest.concept_space["layout"]["grid"]
+    first = major(manifest.schema_version) == 1
+    tables = Tables(root, n_concepts, {one.name: one.paired for one in manifest.models})
+    for spec, model in _places([one.name for one in manifest.models]):
+        if table_path(root, spec, model) == root / name:
+            asked = DELTAS_1 if spec is DELTAS and first else spec
+            lenient = spec in (LABELS, OWN_NATURAL) and of_later_minor(manifest.schema_version)
+            yield from tables.check(asked, model, lenient, pictures=False)
+            yield from tables.label_faults()
+    for source in (NATURAL, *(one.name for one in manifest.models)):
+        if root / name in (energies_path(root, source), generation_energies_path(root, source)):
+            yield from energy_faults(root / name, name, n_concepts, None)
+        elif root / name == heatmaps_path(root, source):
+            yield from heatmap_faults(root / name, name, n_concepts, None, rows * columns)
+        elif root / name == features_path(root, source):
+            yield from (fault for fault, _ in feature_faults(root / name, name, None) if fault)
+
+
+def _places(models: Collection[str]) -> list[tuple[TableSpec, str | None]]:
+    """Every table that is checked, with its model."""
+    needed: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
+    needed += [(t, m) for m in models for t in OF_A_MODEL]
+    return [*needed, (LABELS, None), *((OWN_NATURAL, model) for model in models)]
 
 
 def _faults(
-    root: Path, manifest: Mapping[str, Any], parts: Collection[str] | None, strict: bool
+    root: Path,
+    manifest: Mapping[str, Any],
+    parts: Collection[str] | None,
+    strict: bool,
+    contents: bool,
 ) -> Iterator[str]:
     wrong = list(manifest_faults(manifest))
     yield from wrong
@@ -117,12 +167,12 @@ def _faults(
     asked.add(DELTAS_PART)
     broken = set()
     for name, entry in sorted(listed.items()):
-        if part_of(name) in asked and (fault := _file_fault(root, name, entry)):
+        if part_of(name) in asked and (fault := _file_fault(root, name, entry, contents)):
             broken.add(name)
             yield fault
     if wrong:
         return  # what contents are held against is not known
-    yield from _content_faults(root, manifest, listed, asked, broken)
+    yield from _content_faults(root, manifest, listed, asked, broken, contents)
 
 
 def is_plain_path(name: str) -> bool:
@@ -137,7 +187,7 @@ def is_plain_path(name: str) -> bool:
     )
 
 
-def _file_fault(root: Path, name: str, entry: Mapping[str, Any]) -> str | None:
+def _file_fault(root: Path, name: str, entry: Mapping[str, Any], hashed: bool) -> str | None:
     path = root / name
     if any((root / Path(*path.relative_to(root).parts[:n])).is_symlink() for n in (1, 2)):
         return f"{name} lies behind a link, and a bundle has none"
@@ -147,7 +197,7 @@ def _file_fault(root: Path, name: str, entry: Mapping[str, Any]) -> str | None:
     if size != entry["bytes"]:
         return f"{name} has {size:,} bytes instead of {entry['bytes']:,}"
     try:
-        if sha256_file(path) != entry["sha256"]:
+        if hashed and sha256_file(path) != entry["sha256"]:
             return f"{name} was altered: its sha256 is not the manifest's"
     except OSError as error:
         return f"{name} cannot be read ({error.strerror})"
@@ -160,6 +210,7 @@ def _content_faults(
     listed: Collection[str],
     parts: Collection[str],
     broken: Collection[str],
+    contents: bool,
 ) -> Iterator[str]:
     n_concepts = manifest["concept_space"]["n_concepts"]
     first = major(manifest["schema_version"]) == 1
@@ -175,12 +226,10 @@ def _content_faults(
         name = path.relative_to(root).as_posix()
         return name in listed and name not in broken and regular_size(path) is not None
 
-    needed: list[tuple[TableSpec, str | None]] = [(t, None) for t in SINGLE]
-    needed += [(t, m) for m in models for t in OF_A_MODEL]
     optional = [(LABELS, None), *((OWN_NATURAL, model) for model in models)]
     paired = {name: one["design"] == "paired" for name, one in entries.items()}
     tables = Tables(root, n_concepts, paired)
-    for spec, model in (*needed, *optional):
+    for spec, model in _places(models):
         path = table_path(root, spec, model)
         name = path.relative_to(root).as_posix()
         if name not in listed and (spec, model) not in optional:
@@ -188,10 +237,11 @@ def _content_faults(
             yield f"{name} is not in the manifest{of}"
         elif part_of(name) in parts and whole(path):
             columns = DELTAS_1 if spec is DELTAS and first else spec
-            yield from tables.check(columns, model, (spec, model) in optional and later)
+            lenient = (spec, model) in optional and later
+            yield from tables.check(columns, model, lenient, contents)
     yield from tables.references(models, "pairs" in parts, "generations" in parts)
     yield from _row_faults(entries, tables)
-    yield from _sparse_faults(root, manifest, tables, whole, listed)
+    yield from _sparse_faults(root, manifest, tables, whole, listed, contents)
     if f"{SAE}/config.json" not in listed:
         yield f"{SAE}/config.json is not in the manifest"
     for part in (SAE, BACKBONE):
@@ -219,6 +269,7 @@ def _sparse_faults(
     tables: Tables,
     whole: Any,
     listed: Collection[str],
+    contents: bool,
 ) -> Iterator[str]:
     n_concepts = manifest["concept_space"]["n_concepts"]
     grid = manifest["concept_space"]["layout"]["grid"]
@@ -231,6 +282,8 @@ def _sparse_faults(
             name = path.relative_to(root).as_posix()
             if name not in listed:
                 yield f"{name} is not in the manifest"
+        if not contents:
+            continue
         energies, heatmaps = paths
         if whole(energies):
             name = energies.relative_to(root).as_posix()

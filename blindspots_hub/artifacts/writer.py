@@ -17,7 +17,7 @@ from blindspots_hub.artifacts.cards.templates import write_bundle_card
 from blindspots_hub.artifacts.inventory import regular_size
 from blindspots_hub.artifacts.layout import MANIFEST, PARTS, is_known, of_results, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
-from blindspots_hub.artifacts.schema import SCHEMA_VERSION, TableSpec
+from blindspots_hub.artifacts.schema import SCHEMA_VERSION, THUMBNAILS, TableSpec
 from blindspots_hub.utils.files import atomic, json_bytes, sha256_file, write_json
 from blindspots_hub.utils.sink import sink
 
@@ -43,6 +43,9 @@ PARQUET: dict[str, Any] = {
 }
 """How every table of a bundle is written."""
 
+PICTURES_A_GROUP = 256
+"""Rows of a row group of thumbnails: a reader that wants one picture reads no more than these."""
+
 Columns = Mapping[str, Any]
 """Columns of a table by name."""
 
@@ -66,14 +69,15 @@ def write_table(
     blocks = iter([columns] if isinstance(columns, Mapping) else columns)
     first = next(blocks, None)
     first = pa.Table.from_batches([], spec.schema) if first is None else _table(spec, first)
+    rows = PICTURES_A_GROUP if spec == THUMBNAILS else None
     with (
         atomic(table_path(root, spec, model)) as partial,
         sink(partial) as file,
         pq.ParquetWriter(file, first.schema, **PARQUET) as writer,
     ):
-        writer.write_table(first)
+        writer.write_table(first, rows)
         for block in blocks:
-            writer.write_table(_table(spec, block))
+            writer.write_table(_table(spec, block), rows)
 
 
 def _table(spec: TableSpec, columns: Columns) -> pa.Table:

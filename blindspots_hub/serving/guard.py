@@ -48,7 +48,9 @@ _CONTENT = (
 
 _POLICY = b"content-security-policy"
 
-_NO_DOCUMENT = (b"application/json", b"text/event-stream")
+_NO_DOCUMENT = (
+    b"application/json", b"text/event-stream", b"image/webp", b"image/png", b"image/jpeg",
+)  # fmt: skip
 """Answers that a browser, told not to guess, runs nothing of: most of what a click is answered with
 would be the policy."""
 

@@ -15,6 +15,11 @@ from blindspots_hub.utils.hub_probe import HubUnreachable
 _log = logging.getLogger(__name__)
 
 
+def _opened(source: str | Path) -> Bundle:
+    """A bundle of which only what is looked at is read, and checked then."""
+    return load_bundle(source, contents=False)
+
+
 def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle, str]:
     """The bundle to open, and a sentence for the page where it is not the one that was wanted.
 
@@ -25,9 +30,9 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
     """
     lock = beside / LOCK
     if asked is None and not lock.is_file():
-        return load_bundle(embedded), ""
+        return _opened(embedded), ""
     try:
-        return _with_models(load_bundle(lock if asked is None else asked)), ""
+        return _with_models(_opened(lock if asked is None else asked)), ""
     except HubUnreachable as error:
         why = str(error)
     except BlindspotsError as error:
@@ -41,7 +46,7 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
             raise BlindspotsError(f"{told}: name another bundle.") from error
         why = f"{told}."
     _log.warning("%s The embedded example is shown instead.", why)
-    return load_bundle(embedded), f"You see the embedded example: {why}"
+    return _opened(embedded), f"You see the embedded example: {why}"
 
 
 def open_beside(first: Bundle, asked: Sequence[str]) -> tuple[list[Bundle], str]:
@@ -52,7 +57,7 @@ def open_beside(first: Bundle, asked: Sequence[str]) -> tuple[list[Bundle], str]
     """
     found, left_out = [], []
     for one in asked:
-        bundle = load_bundle(one)
+        bundle = _opened(one)
         if bundle.concept_space != first.concept_space:
             left_out.append(
                 f"{one} is left out: it was measured in another concept space than {first.name}."

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,15 @@ from explorer_fixtures import page_on
 from hostile_bundles import MAKERS
 from synthetic_bundle import Synthetic, write_synthetic
 
-from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.analysis.deltas import KINDS
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.inventory import files_to_copy
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.card.concept_card import concept_card
+from blindspots_hub.explorer.page.picture_server import PictureServer
+from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
+from blindspots_hub.explorer.tabs.explore_parts.search import find
 from blindspots_hub.serving.opening import open_first
 from blindspots_hub.utils.files import read_json, write_json
 
@@ -61,6 +67,61 @@ def test_a_hostile_bundle_is_told_in_words(bundle: Path, name: str) -> None:
     with pytest.raises(BlindspotsError):
         load_bundle(bundle)
     assert peak() - before < 2**30
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_hostile_bundle_that_is_read_as_one_looks_is_told_or_does_no_harm(
+    bundle: Path, name: str
+) -> None:
+    """The page checks a file when it reads it: every card, every picture, every search."""
+    MAKERS[name](bundle)
+    before = forget_peak()
+    with suppress(BlindspotsError):
+        look_at_everything(load_bundle(bundle, contents=False))
+    with pytest.raises(BlindspotsError):
+        load_bundle(bundle, contents=False).check()
+    assert peak() - before < 2**30
+
+
+def look_at_everything(opened: Bundle) -> None:
+    page = page_on(opened)
+    pictures = PictureServer(None, page.catalog)  # type: ignore[arg-type]
+    entries = page.catalog.entries()
+    for entry in entries:
+        for kind in KINDS:
+            rankings(entry, kind, "all")
+            for concept in range(opened.n_concepts):
+                card = concept_card(entry, kind, concept, entries)
+                for address in re.findall(r'src="pictures/([^"]+)"', card):
+                    pictures.find(address)
+        find(entry, "light")
+    for source in ("natural", *opened.models):
+        opened.energies(source)
+        opened.features(source)
+        opened.generation_energies(source) if source != "natural" else None
+
+
+def test_a_file_is_checked_when_it_is_first_read(bundle: Path) -> None:
+    path = bundle / "deltas/heatmaps/natural.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    opened = load_bundle(bundle, contents=False)
+    assert opened.deltas("plain-a").num_rows == SPEC.n_concepts, "which is whole"
+    with pytest.raises(BlindspotsError, match=r"heatmaps/natural\.safetensors was altered"):
+        opened.heatmap("natural", 0, opened.image_ids("natural")[0])
+    with pytest.raises(BlindspotsError, match="was altered"):
+        opened.check()
+
+
+def test_what_can_be_seen_from_outside_is_told_at_once(bundle: Path) -> None:
+    path = bundle / "deltas/energies/natural.safetensors"
+    path.write_bytes(path.read_bytes() + b"0")
+    with pytest.raises(BlindspotsError, match="bytes instead of"):
+        load_bundle(bundle, contents=False)
+    path.unlink()
+    with pytest.raises(BlindspotsError, match="is missing"):
+        load_bundle(bundle, contents=False)
 
 
 def test_all_faults_are_told_in_one_run(bundle: Path) -> None:

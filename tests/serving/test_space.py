@@ -145,7 +145,9 @@ def test_without_a_hub_the_page_opens_within_seconds(
         embedded = load_bundle(planted.BUNDLE)
         found = {Path("embedded"): lambda: embedded}
         monkeypatch.setattr(
-            opening, "load_bundle", lambda source: found.get(source, partial(load_bundle, source))()
+            opening,
+            "load_bundle",
+            lambda source, contents: found.get(source, partial(load_bundle, source))(),
         )
         started = time.monotonic()
         bundle, note = open_first("ana/pans@1.0.0", tmp_path, Path("embedded"))

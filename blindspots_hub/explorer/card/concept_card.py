@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-import numpy as np
-
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry, bundle_id
 from blindspots_hub.explorer.page.format import (
@@ -27,11 +25,8 @@ from blindspots_hub.explorer.page.marks import (
     state_words,
     track,
 )
-from blindspots_hub.explorer.page.pictures import picture
+from blindspots_hub.explorer.page.pictures import picture, short_caption
 from blindspots_hub.explorer.page.view import View
-
-Shown = tuple[str, str]
-"""One image: its source ("natural" or the model) and its id."""
 
 
 def link(entry: Entry, kind: str, concept: int | None) -> str:
@@ -154,12 +149,12 @@ def _proof(entry: Entry, concept: int) -> str:
         for image in images
         for source in (sources if entry.paired else (lead,))
     ]
-    heat = {key: entry.bundle.heatmap(key[0], concept, key[1]) for key in shown}
-    largest = max((float(grid.max()) for grid in heat.values() if grid is not None), default=0.0)
+    heat = (entry.bundle.heatmap(source, concept, image) for source, image in shown)
+    largest = max((float(grid.max()) for grid in heat if grid is not None), default=0.0)
     strips = [
-        _strip(entry, "Strongest in natural images", NATURAL, tops[NATURAL], heat, largest),
+        _strip(entry, "Strongest in natural images", NATURAL, tops[NATURAL], concept, largest),
         _strip(
-            entry, "Strongest in generated images", entry.model, tops[entry.model], heat, largest
+            entry, "Strongest in generated images", entry.model, tops[entry.model], concept, largest
         ),
     ]
     hint = "each column is one caption" if entry.paired and shown else ""
@@ -178,7 +173,7 @@ def _strip(
     heading: str,
     lead: str,
     images: list[str],
-    heat: dict[Shown, np.ndarray | None],
+    concept: int,
     largest: float,
 ) -> str:
     """Columns of one caption each: the natural image above, the generated one below."""
@@ -189,7 +184,7 @@ def _strip(
     sides = "".join(
         f"<span>{'natural' if source == NATURAL else 'generated'}</span>" for source in rows
     )
-    columns = "".join(_column(entry, image, rows, lead, heat, largest) for image in images)
+    columns = "".join(_column(entry, image, rows, concept, largest) for image in images)
     return (
         f'<h3>{heading}</h3><div class="strip rows-{len(rows)}">'
         f'<div class="sides" aria-hidden="true">{sides}</div>{columns}</div>'
@@ -200,22 +195,14 @@ def _column(
     entry: Entry,
     image: str,
     rows: tuple[str, ...],
-    lead: str,
-    heat: dict[Shown, np.ndarray | None],
+    concept: int,
     largest: float,
 ) -> str:
-    cells, caption = [], ""
-    for source in rows:
-        thumbnail = entry.bundle.thumbnail(source, image)
-        caption = caption or (thumbnail.caption if thumbnail else "")
-        side = "natural image" if source == NATURAL else "generated image"
-        cells.append(
-            picture(thumbnail.image if thumbnail else None, heat[source, image], largest, side)
-        )
-    words = escape(caption)
+    bundle = entry.bundle
+    cells = [picture(bundle, source, image, concept, largest) for source in rows]
+    words = escape(short_caption(next(filter(None, (bundle.caption(s, image) for s in rows)), "")))
     return (
-        f"<figure>{''.join(cells)}"
-        f'<figcaption title="{words}">{words or "<i>no caption</i>"}</figcaption></figure>'
+        f"<figure>{''.join(cells)}<figcaption>{words or '<i>no caption</i>'}</figcaption></figure>"
     )
 
 

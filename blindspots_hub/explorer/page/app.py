@@ -15,6 +15,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.listening import AT_ONCE
 from blindspots_hub.explorer.page.page import Page, PageOptions
+from blindspots_hub.explorer.page.picture_server import PictureServer
 from blindspots_hub.explorer.page.theme import css, theme
 from blindspots_hub.explorer.tabs.evaluate import SLOT
 from blindspots_hub.explorer.tabs.registry import TABS
@@ -42,7 +43,7 @@ def build_app(
     site: Deployment = HERE,
     note: str = "",
     beside: Sequence[Bundle] = (),
-) -> gr.Blocks:
+) -> PageBlocks:
     """The app on `bundle`, and on those `beside` it of its concept space.
 
     No network is asked for anything, and no torch is imported.
@@ -52,27 +53,34 @@ def build_app(
     `note` is a sentence at its top.
     """
     options = PageOptions(evaluations_dir, known_models, site, note)
-    with _Blocks(
+    with PageBlocks(
         title="blindspots",
         analytics_enabled=False,
         fill_width=True,
         delete_cache=(CACHE_SECONDS // 24, CACHE_SECONDS),
     ) as blocks:
-        page = Page(Catalog(bundle, beside), options, TABS)
+        blocks.catalog = Catalog(bundle, beside)
+        page = Page(blocks.catalog, options, TABS)
         blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
     return blocks
 
 
-class _Blocks(gr.Blocks):
-    """Blocks whose login is the Hub's: off a Space Gradio plays one, as this machine's owner."""
+class PageBlocks(gr.Blocks):
+    """Blocks whose login is the Hub's: off a Space Gradio plays one, as this machine's owner.
+
+    `catalog` is what the page shows, for whoever serves its pictures.
+    """
+
+    catalog: Catalog
 
     @property
     def expects_oauth(self) -> bool:
+        """Whether somebody can log in."""
         return get_space() is not None and super().expects_oauth
 
 
 def serve(
-    page: gr.Blocks,
+    page: PageBlocks,
     host: str = "127.0.0.1",
     port: int | None = None,
     block: bool = True,
@@ -108,6 +116,7 @@ def serve(
             app_kwargs={
                 "middleware": [
                     Middleware(Guard, door=door),
+                    Middleware(PictureServer, catalog=page.catalog),
                     Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
                 ]
             },

@@ -92,7 +92,7 @@ class Catalog:
 
         A faulty bundle, or one whose concepts are not those of the page, is a `BlindspotsError`.
         """
-        bundle = load_bundle(root)
+        bundle = load_bundle(root, contents=False)
         if bundle.concept_space != self.home.concept_space:
             raise BlindspotsError(
                 f"{root} was measured in another concept space than {self.home.name}: evaluate "
@@ -133,7 +133,7 @@ class Catalog:
             if root is None:
                 return None
             try:
-                bundle = load_bundle(root)
+                bundle = load_bundle(root, contents=False)
             except BlindspotsError:  # it went, or became another
                 bundle = None
             if bundle is None or bundle_id(bundle) != identity:

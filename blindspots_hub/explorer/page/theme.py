@@ -7,7 +7,7 @@ from pathlib import Path
 import gradio as gr
 
 from blindspots_hub.explorer.page.colours import THEMES, css_variables
-from blindspots_hub.explorer.page.pictures import HEAT, HEAT_ALPHA
+from blindspots_hub.explorer.page.pictures import HEAT_ALPHA, HEAT_COLOUR
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "monospace")
@@ -31,7 +31,7 @@ def theme() -> gr.themes.Base:
 
 def css() -> str:
     """The style sheet, with the scale's colours as custom properties of both themes."""
-    red, green, blue = HEAT
+    red, green, blue = HEAT_COLOUR
     heat = (
         f"--heat: linear-gradient(90deg, rgb({red} {green} {blue} / 0), "
         f"rgb({red} {green} {blue} / {HEAT_ALPHA}));"

@@ -262,6 +262,7 @@ class EvaluateTab(Tab):
                 yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
             try:
                 home = self._catalog.home
+                home.check()
                 place = result_folder(folder, home, spec, pairs, seed, choice)
                 self._make_room(
                     place, evaluation_bytes(pairs * choice.num_images_per_prompt, fetched)

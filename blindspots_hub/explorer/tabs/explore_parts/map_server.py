@@ -11,7 +11,7 @@ from blindspots_hub.explorer.map.concept_map import Hover, MapData, colour_bytes
 from blindspots_hub.explorer.map.layout_switch import points
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, check_concept
 from blindspots_hub.explorer.page.marks import delta_words, shown_delta, state_words
-from blindspots_hub.explorer.page.pictures import data_uri, media_type
+from blindspots_hub.explorer.page.pictures import thumbnail_url
 from blindspots_hub.explorer.tabs.explore_parts.rankings import SIDES, csv_text
 from blindspots_hub.explorer.tabs.explore_parts.search import find
 
@@ -57,9 +57,8 @@ class MapServer:
         row = entry.bundle.deltas(entry.model).slice(concept, 1)
         for source, column in ((NATURAL, "top_natural"), (entry.model, "top_generated")):
             for image in row[column][0].as_py():
-                thumbnail = entry.bundle.thumbnail(source, image)
-                if thumbnail is not None:
-                    told["image"] = data_uri(media_type(thumbnail.image), thumbnail.image)
+                if entry.bundle.has_thumbnail(source, image):
+                    told["image"] = thumbnail_url(entry.bundle, source, image)
                     return told
         return told
 

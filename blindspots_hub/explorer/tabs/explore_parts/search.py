@@ -39,12 +39,10 @@ class Words:
         """Gather the words of one model's table."""
         tops = entry.bundle.deltas(entry.model)["top_natural"].combine_chunks()
         ids = pc.list_flatten(tops).dictionary_encode()
-        thumbnails = (
-            entry.bundle.thumbnail(NATURAL, pair_id) for pair_id in ids.dictionary.to_pylist()
-        )
+        captions = (entry.bundle.caption(NATURAL, i) for i in ids.dictionary.to_pylist())
         return cls(
             [label.lower() for label in entry.bundle.labels],
-            [thumbnail.caption.lower() if thumbnail else "" for thumbnail in thumbnails],
+            [caption.lower() for caption in captions],
             pc.list_parent_indices(tops).to_numpy(),
             ids.indices.to_numpy(),
         )

@@ -1,0 +1,83 @@
+"""Pictures of a table are read by row group, and only those that are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from blindspots_hub.artifacts import picture_table
+from blindspots_hub.artifacts.picture_table import PictureTable
+from blindspots_hub.artifacts.schema import THUMBNAILS
+from blindspots_hub.artifacts.writer import PICTURES_A_GROUP, image_cell, write_table
+
+ROWS = 700
+
+
+def picture_of(row: int) -> bytes:
+    return b"RIFF" + row.to_bytes(4, "little") * 20
+
+
+def columns() -> dict[str, list[object]]:
+    return {
+        "source": ["natural" if row % 2 else "plain" for row in range(ROWS)],
+        "pair_id": [f"{row // 2:04d}" for row in range(ROWS)],
+        "caption": [f"caption {row // 2}" if row else "" for row in range(ROWS)],
+        "image": [
+            image_cell(None if row == 9 else picture_of(row), "x.webp") for row in range(ROWS)
+        ],
+    }
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("table")
+    write_table(root, THUMBNAILS, columns())
+    return root / THUMBNAILS.path
+
+
+def opened(path: Path) -> PictureTable:
+    return PictureTable(path, ("source", "pair_id"), captions="caption")
+
+
+def test_thumbnails_are_written_in_small_row_groups(path: Path) -> None:
+    described = pq.read_metadata(path)
+    sizes = [described.row_group(group).num_rows for group in range(described.num_row_groups)]
+    assert max(sizes) == PICTURES_A_GROUP
+    assert sum(sizes) == ROWS
+
+
+def test_every_picture_and_caption_is_found_by_its_key(path: Path) -> None:
+    table = opened(path)
+    for row in (0, 1, 255, 256, 511, 512, 699):
+        key = ("natural" if row % 2 else "plain", f"{row // 2:04d}")
+        assert key in table
+        assert table.image(*key) == picture_of(row)
+        assert table.caption(*key) == (f"caption {row // 2}" if row else "")
+    assert table.image("natural", "0004") is None, "a row without an image"
+    assert table.image("natural", "absent") is None
+    assert ("other", "0000") not in table
+    assert table.caption("natural", "absent") == ""
+
+
+def test_a_table_of_one_large_row_group_is_read_some_rows_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "one.parquet"
+    pq.write_table(pa.table(columns(), THUMBNAILS.schema), whole)
+    monkeypatch.setattr(picture_table, "LARGEST_GROUP", 0)
+    monkeypatch.setattr(picture_table, "KEPT_BYTES", 0)
+    table = opened(whole)
+    for row in (699, 0, 300, 301):
+        assert table.image("natural" if row % 2 else "plain", f"{row // 2:04d}") == picture_of(row)
+    assert len(table._kept) == 1
+
+
+def test_what_stays_in_memory_is_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_table, "KEPT_BYTES", 30_000)
+    table = opened(path)
+    for row in range(0, ROWS, 10):
+        assert table.image("plain", f"{row // 2:04d}") == picture_of(row)
+    assert len(table._kept) == 1
