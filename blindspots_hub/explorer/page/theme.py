@@ -1,4 +1,4 @@
-"""The look of the page: a theme without web fonts, and one style sheet."""
+"""The look of the page: a theme without web fonts, and its style sheets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def theme() -> gr.themes.Base:
 
 
 def css() -> str:
-    """The style sheet, with the scale's colours as custom properties of both themes."""
+    """The style sheets, with the scale's colours as custom properties of both themes."""
     red, green, blue = HEAT_COLOUR
     heat = (
         f"--heat: linear-gradient(90deg, rgb({red} {green} {blue} / 0), "
@@ -41,4 +41,6 @@ def css() -> str:
         for name in ("light", "dark")
     )
     variables = f":root {{ {light}{heat} }}\n.dark {{ {dark} }}\n"
-    return variables + (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    here = Path(__file__).parent
+    sheets = ((here / name).read_text(encoding="utf-8") for name in ("style.css", "answers.css"))
+    return variables + "".join(sheets)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
+from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.layout_switch import FIRST, LAYOUTS
 
@@ -20,6 +21,9 @@ FIRST_TAB = "explore"
 LONGEST = 200
 """Characters of a link's value that are looked at; what is longer is no name."""
 
+ANALYSIS_NAMES = tuple(one.name for one in ANALYSES)
+"""What a link can open in Findings and Structure."""
+
 ALIKE = 0.55
 """`difflib`'s ratio from which on a name was probably meant by another."""
 
@@ -31,7 +35,8 @@ class View:
     `bundle` is a bundle's id (`catalog.bundle_id`) and `model` one of its models, "" where a link
     leaves it open. `kind` is the δ, `concept` the open card, `pair` the id of the open pair of
     images. `show` is the map's filter, `layout` by what the map is laid out, `unjudged` whether
-    concepts that could not be judged can be met on the map. `tab` is a tab's id.
+    concepts that could not be judged can be met on the map. `open` names the analysis whose figure
+    is open, `other` the model that `model` is held against. `tab` is a tab's id.
     """
 
     bundle: str = ""
@@ -42,6 +47,8 @@ class View:
     show: str = ALL
     layout: str = FIRST
     unjudged: bool = False
+    open: str = ""
+    other: str = ""
     tab: str = FIRST_TAB
 
     @classmethod
@@ -61,6 +68,8 @@ class View:
             show=_one_of("filter", said.get("show", ALL), tuple(SHOW)),
             layout=_one_of("layout of the map", said.get("layout", FIRST), tuple(LAYOUTS)),
             unjudged=_one_of("switch", said.get("unjudged", "0"), ("0", "1")) == "1",
+            open=_one_of("analysis", said["open"], ANALYSIS_NAMES) if said.get("open") else "",
+            other=said.get("with", ""),
             tab=said.get("tab") or FIRST_TAB,
         )
 
@@ -75,6 +84,8 @@ class View:
             "show": self.show if self.show != ALL else "",
             "layout": self.layout if self.layout != FIRST else "",
             "unjudged": "1" if self.unjudged else "",
+            "open": self.open,
+            "with": self.other,
             "tab": self.tab if self.tab != FIRST_TAB else "",
         }
         return {name: value for name, value in said.items() if value}
@@ -95,10 +106,13 @@ class View:
         return replace(self, bundle=bundle, model=model)
 
 
-NAMES = ("bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "tab")
+NAMES = (
+    "bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "open", "with",
+    "tab",
+)  # fmt: skip
 """Names of a link's query."""
 
-PLACES = ("bundle", "model", "concept", "pair", "tab")
+PLACES = ("bundle", "model", "concept", "pair", "open", "with", "tab")
 """Those of them that say what is open: a visitor goes back to what was open before."""
 
 

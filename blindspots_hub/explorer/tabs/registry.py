@@ -6,6 +6,7 @@ from blindspots_hub.explorer.tabs.base import Tab
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.findings import FindingsTab
+from blindspots_hub.explorer.tabs.structure import StructureTab
 
-TABS: tuple[type[Tab], ...] = (ExploreTab, FindingsTab, EvaluateTab)
+TABS: tuple[type[Tab], ...] = (ExploreTab, StructureTab, FindingsTab, EvaluateTab)
 """In the order of their buttons."""
