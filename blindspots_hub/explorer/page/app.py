@@ -17,7 +17,7 @@ from blindspots_hub.explorer.page.listening import AT_ONCE
 from blindspots_hub.explorer.page.page import Page, PageOptions
 from blindspots_hub.explorer.page.picture_server import PictureServer
 from blindspots_hub.explorer.page.theme import css, theme
-from blindspots_hub.explorer.tabs.evaluate import SLOT
+from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import SLOT
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.guard import MOST_BODY, Door, Guard

@@ -11,7 +11,7 @@ const ask = () => {
   if (open) trigger("draw", {});
   if (toCome) trigger("tell", {});
   if (open && clicked) {
-    const panel = document.getElementById(props.panel);
+    const panel = document.getElementById(element.closest("[id$=-list]").id.replace("-list", "-open"));
     setTimeout(() => {
       if (panel && panel.getBoundingClientRect().top > innerHeight - 80) panel.scrollIntoView();
     }, 150);

@@ -63,7 +63,6 @@ class AnswerList:
                     elem_id=f"{name}-list",
                     js_on_load=(HERE / "answer_list.js").read_text(encoding="utf-8"),
                     turn=[0, "", False],
-                    panel=f"{name}-open",
                 )
             with gr.Column(
                 scale=6, min_width=320, visible=False, elem_id=f"{name}-open",
@@ -78,7 +77,6 @@ class AnswerList:
                     elem_id=f"{name}-table",
                     js_on_load=(HERE / "answer_panel.js").read_text(encoding="utf-8"),
                     server_functions=[self._table_of()],
-                    figure=f"{name}-figure",
                     asked="",
                     named="table",
                 )

@@ -11,7 +11,7 @@ const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 
 // Plotly draws a figure as layers of SVG: joined they are the figure as one file.
 const figure = () => {
-  const place = document.getElementById(props.figure);
+  const place = document.getElementById(element.closest("[id$=-table]").id.replace("-table", "-figure"));
   const layers = place ? [...place.querySelectorAll("svg.main-svg")] : [];
   if (!layers.length) return null;
   const { width, height } = layers[0].getBoundingClientRect();
