@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
@@ -46,6 +47,12 @@ def arguments() -> argparse.Namespace:
         "may be repeated (or BLINDSPOTS_HOSTS, separated by commas)",
     )
     parser.add_argument(
+        "--mcp",
+        action="store_true",
+        help="be an MCP server too, at /gradio_api/mcp/: the page's questions are its tools "
+        "(always so on a Space)",
+    )
+    parser.add_argument(
         "--evaluations",
         type=Path,
         default=cache / "evaluations",
@@ -78,7 +85,8 @@ def main() -> int:
         note = f"You see the embedded example: {bundle.name} cannot be shown ({error})."
         page = build_app(load_bundle(planted.BUNDLE), asked.evaluations, known, site, note)
     try:
-        serve(page, asked.host, asked.port, hosts=asked.allow_host)
+        mcp = asked.mcp or (site.public and find_spec("mcp") is not None)
+        serve(page, asked.host, asked.port, hosts=asked.allow_host, mcp=mcp)
     except BlindspotsError as error:
         print(error, file=sys.stderr)
         return 2

@@ -43,8 +43,8 @@ KNOW_PLANTED = {
 }
 """The callers that offer the planted world; nothing else knows it."""
 
-SPACE_MAY = {"explorer/tabs/evaluate.py"}
-"""The one page that runs the pipeline itself."""
+SPACE_MAY = {"explorer/tabs/evaluate_parts/evaluations.py"}
+"""The one part of the page that runs the pipeline itself."""
 
 
 def _requirements(path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -36,6 +37,12 @@ def stored_sentences(bundle: Bundle, name: str) -> dict[tuple[str, ...], str] | 
     metadata = pq.read_schema(bundle.root / path).metadata or {}
     groups, sentences = (json.loads(metadata.get(key, b"[]")) for key in (GROUPS, SENTENCES))
     return {tuple(group): str(said) for group, said in zip(groups, sentences, strict=False)}
+
+
+def stored_rows(bundle: Bundle, name: str) -> list[dict[str, Any]] | None:
+    """The rows that a bundle keeps of an analysis, as dicts by column; None where it keeps none."""
+    table = bundle.optional(analysis(name).spec)
+    return None if table is None else table.to_pylist()
 
 
 def left_to_ask(bundle: Bundle, name: str) -> bool:

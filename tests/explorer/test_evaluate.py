@@ -96,7 +96,7 @@ def test_a_stopped_evaluation_closes_its_work(
     next(running)
     running.close()  # type: ignore[attr-defined]
     assert closed == ["known"]
-    assert not tab._busy.locked()
+    assert not tab.evaluations.busy.locked()
 
 
 @pytest.mark.parametrize("model", ["known", "  "])
@@ -149,7 +149,7 @@ def test_a_fault_of_the_program_is_told_and_raised(
         pages.extend(running)
     assert "fault of the program" in pages[-1][tab.status]
     assert pages[-1][tab.run].interactive
-    assert not tab._busy.locked()
+    assert not tab.evaluations.busy.locked()
 
 
 def test_the_same_request_has_the_same_folder(bundle: Bundle, tmp_path: Path) -> None:

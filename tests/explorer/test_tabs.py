@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import types
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.page.view import View
-from blindspots_hub.explorer.tabs.findings import FindingsTab
+from blindspots_hub.explorer.tabs.answer_parts.words import answerable
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.remeasure import remeasure
@@ -130,40 +132,74 @@ def test_back_and_forward_leave_the_address_alone(page_of: Callable[[str], Page]
     assert to[2] is False
 
 
-def test_findings_show_every_analysis_and_make_figures_when_asked(
-    page_of: Callable[[str], Page],
+@pytest.mark.parametrize("tab", ["findings", "structure"])
+@pytest.mark.parametrize("kind", ["whole", "nothing judged", "unpaired"])
+def test_analyses_are_told_and_drawn_when_they_are_open(
+    page_of: Callable[[str], Page], kind: str, tab: str
 ) -> None:
-    for kind in ("whole", "nothing judged", "unpaired"):
-        page = page_of(kind)
-        tab = page.tabs["findings"]
-        assert isinstance(tab, FindingsTab)
-        updates = tab.render(page.first, [])
-        assert [section.analysis for section in tab._sections] == list(ANALYSES)
-        for section in tab._sections:
-            told = updates[section.words]
-            groups = updates[section.which].choices
-            assert section.analysis.title in told
-            assert ("lacking" in told) or groups
-            assert tab._draw(section, page.first, None, False)[section.figure] is None
-            drawn = tab._draw(section, page.first, None, True)[section.figure]
-            assert (drawn is not None) == bool(groups)
-            assert drawn is None or drawn.to_json()
-            assert updates[section.panel].visible is bool(groups)
+    page = page_of(kind)
+    shown: Any = page.tabs[tab]
+    answers = shown.answers
+    view = replace(page.first, tab=tab)
+    updates = answers.render(view)
+    assert updates[answers.panel].visible is False, "nothing is open"
+    told = answers._tell(view)[answers.list].value
+    assert "to-come" not in told
+    for name, analysis in answers._analyses.items():
+        assert analysis.title in told
+        can = bool(answerable(analysis, page.entry(view)))
+        assert (f'data-answer="{name}"' in told) == can
+        opened = replace(view, open=name)
+        coming = answers.render(opened)
+        assert coming[answers.panel].visible is True
+        assert "skeleton" in coming[answers.head]
+        assert coming[answers.figure].value is None, "what is drawn comes after the words"
+        drawn = answers._draw(opened)
+        assert "skeleton" not in drawn[answers.head]
+        assert (drawn[answers.figure].value is not None) == can, name
+        asked = drawn[answers.table].props["asked"]
+        assert bool(asked) == can
+        if can:
+            for form in ("csv", "parquet"):
+                file = answers._table_of()([asked, form])
+                assert base64.b64decode(file["file"])
+    for forged in (["x", "csv"], [f"{view.key}/redundancy/no", "csv"], [], [asked, "exe"], None):
+        assert "error" in answers._table_of()(forged)
 
 
-def test_two_models_choose_whose_figure(tmp_path: Path) -> None:
+def test_findings_are_all_analyses(page_of: Callable[[str], Page]) -> None:
+    findings: Any = page_of("whole").tabs["findings"]
+    assert list(findings.answers._analyses.values()) == list(ANALYSES)
+
+
+def test_the_other_model_chooses_whose_figure(tmp_path: Path) -> None:
     spec = Synthetic(n_concepts=60, pairs=50)
     page = page_on(load_bundle(write_synthetic(tmp_path / "b", spec)))
-    tab = page.tabs["findings"]
-    assert isinstance(tab, FindingsTab)
-    section = next(each for each in tab._sections if each.analysis.about == "two models")
-    view = replace(page.first, model="plain-b")
-    which = tab.render(view, [])[section.which]
-    names = [name for name, _ in which.choices]
-    assert names == ["plain-a · plain-b", "plain-b · plain-c"]
-    figures = [tab._draw(section, view, name, True)[section.figure].to_json() for name in names]
-    assert figures[0] != figures[1]
+    answers = page.tabs["findings"].answers  # type: ignore[attr-defined]
+    view = replace(page.first, model="plain-b", open="model_agreement", tab="findings")
+    which = answers.render(view)[answers.which]
+    assert [name for _, name in which.choices] == ["plain-a", "plain-c"]
     assert which.visible
+    figures = [
+        answers._draw(replace(view, other=name))[answers.figure].value
+        for name in ("plain-a", "plain-c")
+    ]
+    assert figures[0] != figures[1]
+    opened = answers._against(view, "plain-c")
+    assert opened[page.view].other == "plain-c"
+    assert "with=plain-c" in opened[page.view].link
+    assert "open=model_agreement" in opened[page.view].link
+    assert View.from_query({"open": "model_agreement", "with": "plain-c"}).other == "plain-c"
+    with pytest.raises(BlindspotsError, match="did you mean redundancy"):
+        View.from_query({"open": "redundency"})
+    with pytest.raises(BlindspotsError, match="no model 'gone'"):
+        page.go(replace(view, other="gone"), [])
+
+
+def test_a_page_listener_names_few_outputs_of_each_tab(page_of: Callable[[str], Page]) -> None:
+    """Every change of colours or model answers for all of them."""
+    page = page_of("whole")
+    assert all(len(tab.outputs) <= 10 for tab in page.tabs.values())
 
 
 def test_nothing_that_was_not_judged_has_a_number(page_of: Callable[[str], Page]) -> None:

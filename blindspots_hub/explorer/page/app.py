@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from errno import EACCES, EADDRINUSE
+from importlib.util import find_spec
 from pathlib import Path
 
 import gradio as gr
@@ -17,7 +18,9 @@ from blindspots_hub.explorer.page.listening import AT_ONCE
 from blindspots_hub.explorer.page.page import Page, PageOptions
 from blindspots_hub.explorer.page.picture_server import PictureServer
 from blindspots_hub.explorer.page.theme import css, theme
-from blindspots_hub.explorer.tabs.evaluate import SLOT
+from blindspots_hub.explorer.programs.endpoints import add_endpoints
+from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
+from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import SLOT
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.guard import MOST_BODY, Door, Guard
@@ -62,6 +65,9 @@ def build_app(
         blocks.catalog = Catalog(bundle, beside)
         page = Page(blocks.catalog, options, TABS)
         blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
+        evaluate = page.tabs[EvaluateTab.id]
+        assert isinstance(evaluate, EvaluateTab)
+        add_endpoints(blocks.catalog, options, evaluate.evaluations)
     return blocks
 
 
@@ -85,16 +91,20 @@ def serve(
     port: int | None = None,
     block: bool = True,
     hosts: Sequence[str] = (),
+    mcp: bool = False,
 ) -> None:
     """Serve `page` until it is stopped; with `block` False return once it answers.
 
     Requests of other sites, by names that are not the page's and with large bodies are refused
-    (`serving.guard`); `hosts` are names that it is known by besides. A port that is taken is a
-    `BlindspotsError`.
+    (`serving.guard`); `hosts` are names that it is known by besides. With `mcp` its endpoints are
+    tools of an MCP server too, at /gradio_api/mcp/. A port that is taken is a `BlindspotsError`,
+    and so is asking for `mcp` where the package `mcp` is not installed.
     """
     from starlette.middleware import Middleware
     from starlette.middleware.gzip import GZipMiddleware
 
+    if mcp and find_spec("mcp") is None:
+        raise BlindspotsError("An MCP server needs the package mcp: pip install 'mcp>=1.21,<2'.")
     door = Door.of(host, os.environ, hosts)
     page.queue(max_size=MOST_WAITING)
     limit_queue(page, SLOT)
@@ -111,6 +121,7 @@ def serve(
             quiet=not block,
             prevent_thread_lock=not block,
             run_history=False,
+            mcp_server=mcp,
             max_file_size=MOST_BODY,
             state_session_capacity=SESSIONS,
             app_kwargs={

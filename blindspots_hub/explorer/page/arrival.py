@@ -61,4 +61,6 @@ def settled(view: View, catalog: Catalog, tabs: Sequence[str]) -> View:
         raise BlindspotsError(
             f"There is no pair {view.pair[:40]!r} among those of {model or bundle.name}."
         )
+    if view.other and view.other not in bundle.models:
+        raise unknown("model", view.other, list(bundle.models), f" in the bundle {bundle.name}")
     return replace(view, bundle=bundle_id(bundle), model=model)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -19,23 +18,9 @@ from blindspots_hub.explorer.page.example import example_notice
 from blindspots_hub.explorer.page.header import header
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.page_options import PageOptions as PageOptions
 from blindspots_hub.explorer.page.view import NAMES, View
 from blindspots_hub.explorer.tabs.base import Tab
-from blindspots_hub.serving.deployment import Deployment
-
-
-@dataclass(frozen=True)
-class PageOptions:
-    """What the page is served with.
-
-    Evaluations keep their files below `evaluations`; `known_models` are (title, spec) as the form
-    offers them; `site` says who may do what; `note` is a sentence at the page's top.
-    """
-
-    evaluations: Path
-    known_models: Sequence[tuple[str, str]] = ()
-    site: Deployment = field(default_factory=Deployment)
-    note: str = ""
 
 
 class Page:

@@ -42,5 +42,6 @@ def css() -> str:
     )
     variables = f":root {{ {light}{heat} }}\n.dark {{ {dark} }}\n"
     here = Path(__file__).parent
-    sheets = ((here / name).read_text(encoding="utf-8") for name in ("style.css", "tables.css"))
+    names = ("style.css", "tables.css", "answers.css")
+    sheets = ((here / name).read_text(encoding="utf-8") for name in names)
     return variables + "".join(sheets)

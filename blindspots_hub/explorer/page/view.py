@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
+from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.layout_switch import FIRST, LAYOUTS
 from blindspots_hub.explorer.page.view_parts import ConceptsView, PairsView
@@ -34,6 +35,9 @@ FIRST_TAB = "explore"
 LONGEST = 200
 """Characters of a link's value that are looked at; what is longer is no name."""
 
+ANALYSIS_NAMES = tuple(one.name for one in ANALYSES)
+"""What a link can open in Findings and Structure."""
+
 ALIKE = 0.55
 """`difflib`'s ratio from which on a name was probably meant by another."""
 
@@ -49,7 +53,8 @@ class View:
     stands for, `companions` whether curves lead to the concepts that fire in the same images,
     `around` the radius of the open concept's neighbours in percent of the map's width (0: none),
     `rows` the rows of a ranking, `heat` the opacity of overlays in percent. `concepts` and `pairs`
-    are what the tables of these tabs show. `tab` is a tab's id.
+    are what the tables of these tabs show, `open` names the analysis whose figure is open, `other`
+    the model that `model` is held against. `tab` is a tab's id.
     """
 
     bundle: str = ""
@@ -67,6 +72,8 @@ class View:
     heat: int = HEAT
     concepts: ConceptsView = field(default_factory=ConceptsView)
     pairs: PairsView = field(default_factory=PairsView)
+    open: str = ""
+    other: str = ""
     tab: str = FIRST_TAB
 
     @classmethod
@@ -93,6 +100,8 @@ class View:
             heat=_whole("heat", said.get("heat", str(HEAT)), 0, 100),
             concepts=ConceptsView.from_query(said),
             pairs=PairsView.from_query(said),
+            open=_one_of("analysis", said["open"], ANALYSIS_NAMES) if said.get("open") else "",
+            other=said.get("with", ""),
             tab=said.get("tab") or FIRST_TAB,
         )
 
@@ -114,6 +123,8 @@ class View:
             "heat": str(self.heat) if self.heat != HEAT else "",
             **self.concepts.query(),
             **self.pairs.query(),
+            "open": self.open,
+            "with": self.other,
             "tab": self.tab if self.tab != FIRST_TAB else "",
         }
         return {name: value for name, value in said.items() if value}
@@ -136,11 +147,22 @@ class View:
 
 NAMES = (
     "bundle", "model", "delta", "concept", "pair", "show", "layout", "unjudged", "size",
-    "companions", "around", "rows", "heat", *ConceptsView.names(), *PairsView.names(), "tab",
+    "companions", "around", "rows", "heat", *ConceptsView.names(), *PairsView.names(),
+    "open", "with", "tab",
 )  # fmt: skip
 """Names of a link's query."""
 
-PLACES = ("bundle", "model", "concept", "pair", "concepts-page", "pairs-page", "tab")
+PLACES = (
+    "bundle",
+    "model",
+    "concept",
+    "pair",
+    "concepts-page",
+    "pairs-page",
+    "open",
+    "with",
+    "tab",
+)
 """Those of them that say what is open: a visitor goes back to what was open before."""
 
 

@@ -3,6 +3,11 @@
 A tab builds its components once, and renders a view into them whenever the page asks. It knows the
 page, which is the only way from one tab to another (`page.go`), and no other tab.
 `tabs/registry.py` lists them all.
+
+What takes its time comes after `render`: a custom component gets a new `turn` there and raises an
+event of its own in the browser, whose listener (`PRIVATE`) computes and sends what is open. A
+State's `change` is no way: Gradio's client raises it only for listeners in the queue (`AT_ONCE`
+ones are not). `outputs` are few, because every listener that ends with `page.go` names them all.
 """
 
 from __future__ import annotations

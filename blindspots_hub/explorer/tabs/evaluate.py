@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -25,6 +23,7 @@ from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View, nearest
 from blindspots_hub.explorer.tabs.base import Tab
+from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import INTERVAL, SLOT, Evaluations
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
     GenerationChoice,
     GenerationForm,
@@ -32,17 +31,14 @@ from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
 from blindspots_hub.explorer.tabs.evaluate_parts.job import Job
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import PlanningAid
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel, log_in
-from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
+from blindspots_hub.explorer.tabs.evaluate_parts.result_files import zip_bundle
 from blindspots_hub.explorer.tabs.evaluate_parts.running import (
-    INTERVAL,
     RunningPage,
     pictures,
 )
-from blindspots_hub.serving.deployment import MODELS, PUBLIC_SECONDS
-from blindspots_hub.serving.disk import KEPT, KEPT_MODELS, check_room, evaluation_bytes, prune
+from blindspots_hub.serving.deployment import PUBLIC_SECONDS
 from blindspots_hub.serving.estimate import estimate
 from blindspots_hub.serving.listeners import LISTENERS
-from blindspots_hub.serving.memory import give_back_memory
 from blindspots_hub.serving.zerogpu import GpuRefused
 from blindspots_hub.utils.files import told_by_the_system
 
@@ -50,9 +46,6 @@ if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
 
 _log = logging.getLogger(__name__)
-
-SLOT = "evaluation"
-"""One evaluation at a time on this server; others see their place in the queue."""
 
 IDLE = notice(
     "idle",
@@ -75,9 +68,9 @@ class EvaluateTab(Tab):
         """The form, and beside it what runs or has run."""
         self._page, self._catalog = page, page.catalog
         self._known = list(page.options.known_models)
-        self._specs = [spec for _, spec in self._known]
+        self.evaluations = Evaluations(page.catalog, page.options)
+        self._specs = self.evaluations.known
         self._site = page.options.site
-        self._busy = threading.Lock()
         self._job: Job | None = None
         most = self._site.most_pairs(len(page.catalog.home.image_ids(NATURAL)))
         least = min(20, most)
@@ -295,44 +288,11 @@ class EvaluateTab(Tab):
         try:
             spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
             choice = self._asked(spec, pairs, fields)
-            folder = self._page.options.evaluations
-            access = self._site.access(spec, self._specs, token, folder)
-            fetched = self._site.check_size(spec, self._specs, access)
-            from blindspots_hub.runs.evaluate import evaluate
-
-            while not self._busy.acquire(timeout=INTERVAL):
-                yield {self.status: notice("idle", "Waiting.", "A stopped run ends its image.")}
-            try:
-                home = self._catalog.home
-                home.check()
-                place = result_folder(folder, home, spec, pairs, seed, choice)
-                self._make_room(
-                    place, evaluation_bytes(pairs * choice.num_images_per_prompt, fetched)
-                )
-                work = evaluate.stream(
-                    spec,
-                    place,
-                    pairs=pairs,
-                    seed=seed,
-                    num_images_per_prompt=choice.num_images_per_prompt,
-                    bundle=home,
-                    num_inference_steps=choice.num_inference_steps,
-                    guidance_scale=choice.guidance_scale,
-                    height=choice.size,
-                    width=choice.size,
-                    dtype=choice.dtype,
-                    batch_size=self._site.batch_size,
-                    previews=True,
-                    access=access,
-                )
-                about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", choice.words]
-                page = RunningPage(" · ".join(part for part in about if part))
-                seconds = PUBLIC_SECONDS if self._site.public else None
-                bundle = yield from pictures(work, page, self.status, seconds)
-                del work
-            finally:
-                self._busy.release()
-                give_back_memory()
+            work = self.evaluations.work(spec, pairs, seed, choice, token)
+            about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", choice.words]
+            page = RunningPage(" · ".join(part for part in about if part))
+            seconds = PUBLIC_SECONDS if self._site.public else None
+            bundle = yield from pictures(work, page, self.status, seconds)
             identity = self._catalog.add(bundle.root)
             own = [*own, identity] if identity not in own else own
             entry = Entry(bundle, next(iter(bundle.models)))
@@ -394,14 +354,6 @@ class EvaluateTab(Tab):
             return gr.DownloadButton(value=None, interactive=False), notice(
                 "idle", "There is no download.", told
             )
-
-    def _make_room(self, place: Path, needed: int) -> None:
-        """Remove what a public page keeps too much of; `BlindspotsError` where the disk is full."""
-        folder = self._page.options.evaluations
-        if self._site.public:
-            prune(folder / MODELS, KEPT_MODELS)
-            prune(folder, KEPT, (place, folder / MODELS), self._catalog.forget)
-        check_room(folder, needed)
 
     def _at_rest(self, label: str = "Run") -> Updates:
         return {

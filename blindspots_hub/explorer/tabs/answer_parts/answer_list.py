@@ -1,0 +1,269 @@
+"""Analyses as a list of words, beside a panel with figure and table of the one that is open."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from blindspots_hub.analysis.base import Analysis
+from blindspots_hub.analysis.stored import left_to_ask
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.view import View
+from blindspots_hub.explorer.tabs.answer_parts.table import FORMATS, table_file, table_html
+from blindspots_hub.explorer.tabs.answer_parts.words import (
+    Group,
+    answer,
+    answerable,
+    command,
+    paragraphs,
+    sentence,
+)
+
+if TYPE_CHECKING:
+    from blindspots_hub.explorer.page.page import Page
+
+HERE = Path(__file__).parent
+
+COMING = '<div class="skeleton" role="status">Computing…</div>'
+
+
+class AnswerList:
+    """The words of `analyses` on the view's model, and a panel with the one that is open.
+
+    `name` begins the ids of its components, `meanings` are what an answer means, in plain words, by
+    the analysis's name. With `at_once` sentences that a bundle does not keep are computed when the
+    list is shown, else when they are opened. Words arrive first: the browser asks for the figure of
+    what is open after them, so that nothing else is computed or sent.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        name: str,
+        analyses: Sequence[Analysis],
+        meanings: Mapping[str, str] | None = None,
+        at_once: bool = True,
+    ) -> None:
+        self._page, self._name, self._at_once = page, name, at_once
+        self._analyses = {analysis.name: analysis for analysis in analyses}
+        self._meanings = meanings or {}
+        with gr.Row(elem_id=f"{name}-answers", elem_classes="answers"):
+            with gr.Column(scale=5, min_width=320):
+                self.list = gr.HTML(
+                    elem_id=f"{name}-list",
+                    js_on_load=(HERE / "answer_list.js").read_text(encoding="utf-8"),
+                    turn=[0, "", False],
+                )
+            with gr.Column(
+                scale=6, min_width=320, visible=False, elem_id=f"{name}-open",
+                elem_classes="answer-panel",
+            ) as self.panel:  # fmt: skip
+                self.which = gr.Radio([], label="Against", elem_id=f"{name}-which", visible=False)
+                self.head = gr.HTML(elem_id=f"{name}-head")
+                self.figure = gr.Plot(
+                    show_label=False, container=False, elem_id=f"{name}-figure", visible=False
+                )
+                self.table = gr.HTML(
+                    elem_id=f"{name}-table",
+                    js_on_load=(HERE / "answer_panel.js").read_text(encoding="utf-8"),
+                    server_functions=[self._table_of()],
+                    asked="",
+                    named="table",
+                )
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What `render` changes."""
+        return [self.list, *self._panel]
+
+    @property
+    def _panel(self) -> list[Any]:
+        return [self.panel, self.which, self.head, self.figure, self.table]
+
+    def render(self, view: View) -> Updates:
+        """The words on the view's model; the panel says that its figure comes."""
+        html, to_come = self._words(self._page.entry(view), now=False)
+        opened = view.open if view.open in self._analyses else ""
+        return {self.list: gr.HTML(html, turn=[_now(), opened, to_come]), **self._coming(view)}
+
+    def wire(self, page: Page) -> None:
+        """Buttons open and close; what is open is drawn, and what is to come is told."""
+        changed = [self.list, *self._panel, *page.noted]
+        self.list.open(page.told(self._open), page.view, changed, **AT_ONCE)
+        self.which.input(page.told(self._against), [page.view, self.which], changed, **AT_ONCE)
+        slow = {**PRIVATE, "trigger_mode": "always_last"}
+        self.list.draw(page.told(self._draw), page.view, [*self._panel, *page.noted], **slow)
+        self.list.tell(page.told(self._tell), page.view, [self.list, *page.noted], **slow)
+
+    # ---- what happens ------------------------------------------------------------------------
+
+    def _open(self, event: gr.EventData, view: View) -> Updates:
+        return self._opened(replace(view, open=str(event.name), tab=self._name))
+
+    def _against(self, view: View, model: str) -> Updates:
+        return self._opened(replace(view, other=model))
+
+    def _opened(self, view: View) -> Updates:
+        if view.open and view.open not in self._analyses:
+            raise BlindspotsError(
+                "The page asked for an analysis that it does not show: reload it."
+            )
+        turn = gr.HTML(turn=[_now(), view.open, False])
+        return {self.list: turn, **self._coming(view), **self._page.at(view)}
+
+    def _coming(self, view: View) -> Updates:
+        """The panel before its figure is there."""
+        analysis = self._analyses.get(view.open)
+        blank = {self.figure: gr.Plot(None, visible=False), self.table: gr.HTML("", asked="")}
+        if analysis is None:
+            return {self.panel: gr.Column(visible=False), self.which: gr.Radio(visible=False),
+                    self.head: "", **blank}  # fmt: skip
+        return {
+            self.panel: gr.Column(visible=True),
+            self.which: self._choice(analysis, view),
+            self.head: self._title(analysis)
+            + '<div class="skeleton" role="status">Computing…</div>',
+            **blank,
+        }
+
+    def _choice(self, analysis: Analysis, view: View) -> gr.Radio:
+        entry = self._page.entry(view)
+        groups = answerable(analysis, entry)
+        if analysis.about != "two models" or len(groups) < 2:
+            return gr.Radio(visible=False)
+        others = [_other(group, entry.model) for group in groups]
+        titles = [(entry.bundle.model(name).title or name, name) for name in others]
+        chosen = view.other if view.other in others else others[0]
+        return gr.Radio(choices=titles, value=chosen, visible=True)
+
+    def _draw(self, view: View) -> Updates:
+        analysis = self._analyses.get(view.open)
+        if analysis is None:
+            return {self.panel: gr.Column(visible=False)}
+        entry = self._page.entry(view)
+        head = self._title(analysis)
+        try:
+            group = self._group(analysis, view)
+            if left_to_ask(entry.bundle, analysis.name):
+                raise BlindspotsError(
+                    "A bundle of this size takes a minute for this figure: "
+                    f"{command(entry.bundle, analysis.name)} computes it beside the page, and "
+                    f"python -m blindspots_hub report {entry.bundle.root.name} draws it."
+                )
+            found = answer(entry.bundle, analysis, group)
+            figure, table = found.figure(), table_html(analysis, found)
+        except BlindspotsError as error:
+            told = notice("idle", "There is no figure to show.", str(error))
+            return {
+                self.head: head + told,
+                self.figure: gr.Plot(None, visible=False),
+                self.table: gr.HTML("", asked=""),
+            }
+        figure.update_layout(autosize=True, width=None)
+        said = f"<p>{escape(found.sentence)}</p>"
+        files = (
+            '<div class="answer-files">Figure <button type="button" data-figure="png">PNG</button>'
+            '<button type="button" data-figure="svg">SVG</button></div>'
+        )
+        return {
+            self.head: head + said,
+            self.figure: gr.Plot(figure, visible=True),
+            self.table: gr.HTML(
+                files + table,
+                asked="/".join((entry.key, analysis.name, ",".join(group))),
+                named=f"{analysis.name}-{'-'.join(group)}",
+            ),
+        }
+
+    def _group(self, analysis: Analysis, view: View) -> Group:
+        entry = self._page.entry(view)
+        groups = answerable(analysis, entry)
+        if not groups:
+            lacking = [analysis.lacks(entry.bundle, g) for g in analysis.groups(entry.bundle)]
+            raise BlindspotsError(
+                next(filter(None, lacking), analysis.lacks(entry.bundle, (entry.model,)))
+                or f"{analysis.title} has no answer for {entry.title}."
+            )
+        wanted = [group for group in groups if view.other and view.other in group]
+        return wanted[0] if wanted and analysis.about == "two models" else groups[0]
+
+    def _tell(self, view: View) -> Updates:
+        html, _ = self._words(self._page.entry(view), now=True)
+        return {self.list: gr.HTML(html, turn=[0, view.open, False])}
+
+    # ---- HTML --------------------------------------------------------------------------------
+
+    def _words(self, entry: Entry, now: bool) -> tuple[str, bool]:
+        """The list as HTML, and whether some sentences are to come."""
+        sections = [self._section(one, entry, now) for one in self._analyses.values()]
+        return "".join(html for html, _ in sections), any(to_come for _, to_come in sections)
+
+    def _section(self, analysis: Analysis, entry: Entry, now: bool) -> tuple[str, bool]:
+        can = bool(answerable(analysis, entry))
+        if self._at_once:
+            told, to_come = paragraphs(analysis, entry, now)
+        elif can:
+            known = [
+                sentence(entry.bundle, analysis, g, False) for g in answerable(analysis, entry)
+            ]
+            told, to_come = "".join(f"<p>{escape(one)}</p>" for one in known if one), False
+        else:
+            told, to_come = paragraphs(analysis, entry, False)
+        button = (
+            f'<button type="button" data-answer="{analysis.name}" aria-expanded="false" '
+            f'aria-controls="{self._name}-open">Figure and table'
+            f'<span class="hidden-words"> of {escape(analysis.title)}</span></button>'
+            if can
+            else ""
+        )
+        meaning = self._meanings.get(analysis.name)
+        return (
+            f'<section class="finding-section" id="{self._name}-{analysis.name}">'
+            f"<h3>{escape(analysis.title)} <small>section {escape(analysis.section)}</small></h3>"
+            f"{_meaning(meaning)}{told}{button}</section>"
+        ), to_come
+
+    def _title(self, analysis: Analysis) -> str:
+        meaning = self._meanings.get(analysis.name)
+        return f"<h3>{escape(analysis.title)}</h3>{_meaning(meaning)}"
+
+    def _table_of(self) -> Callable[[list[str]], dict[str, str]]:
+        def table_of(asked: list[str]) -> dict[str, str]:
+            try:
+                place, kind = (str(part) for part in asked)
+                identity, model, name, models = place.split("/")
+                entry = self._page.catalog.entry(f"{identity}/{model}")
+                analysis = self._analyses[name]
+                if left_to_ask(entry.bundle, name) or kind not in FORMATS:
+                    return {"error": "not here"}
+                group = tuple(models.split(","))
+                if group not in answerable(analysis, entry):
+                    return {"error": "not here"}
+                file = table_file(analysis, answer(entry.bundle, analysis, group), kind)
+            except (BlindspotsError, KeyError, TypeError, ValueError):
+                return {"error": "not here"}
+            return {"file": base64.b64encode(file).decode("ascii"), "type": FORMATS[kind]}
+
+        return table_of
+
+
+def _meaning(meaning: str | None) -> str:
+    return f'<p class="meaning">{escape(meaning)}</p>' if meaning else ""
+
+
+def _other(group: Group, model: str) -> str:
+    return next((name for name in group if name != model), model)
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000

@@ -1,0 +1,54 @@
+// Close, and files of the open figure and its table.
+const save = (name, blob) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+};
+
+const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+
+// Plotly draws a figure as layers of SVG: joined they are the figure as one file.
+const figure = () => {
+  const place = document.getElementById(element.closest("[id$=-table]").id.replace("-table", "-figure"));
+  const layers = place ? [...place.querySelectorAll("svg.main-svg")] : [];
+  if (!layers.length) return null;
+  const { width, height } = layers[0].getBoundingClientRect();
+  const canvases = [...place.querySelectorAll("canvas")].filter(c => c.width > 1).map(c => {
+    try { return `<image width="${width}" height="${height}" href="${c.toDataURL()}"/>`; }
+    catch { return ""; }
+  });
+  const inner = layers.map(svg => new XMLSerializer().serializeToString(svg));
+  const back = getComputedStyle(document.body).backgroundColor;
+  const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
+    `<rect width="100%" height="100%" fill="${back}"/>${canvases.join("")}${inner.join("")}</svg>`;
+  return { text, width, height };
+};
+
+const saveFigure = async kind => {
+  const made = figure();
+  if (!made) return;
+  const svg = new Blob([made.text], { type: "image/svg+xml" });
+  if (kind === "svg") return save(`${props.named}.svg`, svg);
+  const image = new Image(), url = URL.createObjectURL(svg);
+  image.src = url;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = 2 * made.width; canvas.height = 2 * made.height;
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(url);
+  canvas.toBlob(blob => save(`${props.named}.png`, blob));
+};
+
+element.addEventListener("click", async event => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("close" in button.dataset) trigger("close", {});
+  if (button.dataset.figure) saveFigure(button.dataset.figure);
+  if (button.dataset.save) {
+    const answer = await server.table_of([props.asked, button.dataset.save]);
+    if (answer.error) { button.textContent = answer.error; return; }
+    save(`${props.named}.${button.dataset.save}`, new Blob([bytes(answer.file)], { type: answer.type }));
+  }
+});

@@ -1,0 +1,98 @@
+"""What an analysis says of a model, in words: kept by the bundle, or computed once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from html import escape
+
+from blindspots_hub.analysis.base import Analysis, Finding
+from blindspots_hub.analysis.stored import left_to_ask, stored_sentences
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import Entry
+
+Group = tuple[str, ...]
+"""The models that one answer is about."""
+
+
+def groups_of(analysis: Analysis, entry: Entry) -> list[Group]:
+    """The groups of models with the entry's among them."""
+    return [group for group in analysis.groups(entry.bundle) if entry.model in group]
+
+
+def answerable(analysis: Analysis, entry: Entry) -> list[Group]:
+    """Those of which the bundle has all that the analysis needs."""
+    return [
+        group for group in groups_of(analysis, entry) if analysis.lacks(entry.bundle, group) is None
+    ]
+
+
+@lru_cache(maxsize=32)
+def answer(bundle: Bundle, analysis: Analysis, group: Group) -> Finding:
+    """The finding, computed once: a bundle is read-only."""
+    return analysis.answer(bundle, group)
+
+
+@lru_cache(maxsize=1024)
+def _computed(bundle: Bundle, analysis: Analysis, group: Group) -> str:
+    try:
+        return answer(bundle, analysis, group).sentence
+    except BlindspotsError as error:
+        return str(error)
+
+
+_said: set[tuple[str, str, Group]] = set()
+"""What `_computed` holds: a tab says this at once."""
+
+
+def sentence(bundle: Bundle, analysis: Analysis, group: Group, now: bool) -> str | None:
+    """The sentence on a group; None where it would have to be computed and not `now`."""
+    if kept := (stored_sentences(bundle, analysis.name) or {}).get(group):
+        return kept
+    if left_to_ask(bundle, analysis.name):
+        return f"Not kept in this bundle: {command(bundle, analysis.name)} computes it."
+    known = (bundle.identity, analysis.name, group)
+    if not now and known not in _said:
+        return None
+    told = _computed(bundle, analysis, group)
+    if len(_said) > 4096:
+        _said.clear()
+    _said.add(known)
+    return told
+
+
+def command(bundle: Bundle, name: str) -> str:
+    """The command that computes an analysis and keeps it in its bundle."""
+    return f"python -m blindspots_hub analyse {bundle.root.name} {name}"
+
+
+def making(analysis: Analysis, entry: Entry) -> str | None:
+    """The command that makes what a bundle lacks for an analysis; None where nothing would."""
+    bundle = entry.bundle
+    folder = bundle.root.name
+    if analysis.about != "one model" and len(bundle.models) < 2:
+        return f"python -m blindspots_hub evaluate MODEL --bundle {folder} --out {folder}"
+    if "scores" in analysis.needs:
+        return f"python -m blindspots_hub score-captions {folder} CLIP"
+    again = {"features", "token codes", "fires", "energies", "paired", "same pairs"}
+    if again & set(analysis.needs):
+        return f"python -m blindspots_hub evaluate {entry.model} --bundle {folder} --out again"
+    return None
+
+
+def paragraphs(analysis: Analysis, entry: Entry, now: bool) -> tuple[str, bool]:
+    """Sentences on a model as HTML, what is lacking among them, and whether some are to come."""
+    told: list[str] = []
+    to_come = False
+    for group in groups_of(analysis, entry) or [(entry.model,)]:
+        missing = analysis.lacks(entry.bundle, group)
+        if missing is not None:
+            cure = f" <code>{escape(cured)}</code>" if (cured := making(analysis, entry)) else ""
+            line = f'<p class="lacking">{escape(missing)}{cure}</p>'
+        else:
+            said = sentence(entry.bundle, analysis, group, now)
+            to_come |= said is None
+            line = '<p class="to-come">…</p>' if said is None else f"<p>{escape(said)}</p>"
+        if line not in told:
+            told.append(line)
+    return "".join(told), to_come

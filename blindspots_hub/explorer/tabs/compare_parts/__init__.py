@@ -1,0 +1,1 @@
+"""What the tab Compare is made of."""
