@@ -121,16 +121,16 @@ class LoopbackWeb:
         return f"http://{host}:{self.port}{path}"
 
     def web(self, resolver: Names | None = None, **limits: object) -> Web:
-        """How to fetch from here: quick limits, and this port of this machine allowed."""
-        quick: dict[str, object] = {
-            "connect_seconds": 2.0,
-            "read_seconds": 0.5,
-            "total_seconds": 1.5,
+        """How to fetch from here: patient, with short pauses, this port of this machine allowed."""
+        usual: dict[str, object] = {
+            "connect_seconds": 30.0,
+            "read_seconds": 30.0,
+            "total_seconds": 60.0,
             "wait_seconds": 0.01,
             "longest_wait": 1.0,
         }
         return Web(
-            FetchLimits(**{**quick, **limits}),  # type: ignore[arg-type]
+            FetchLimits(**{**usual, **limits}),  # type: ignore[arg-type]
             resolver or Names(),
             Reach([("127.0.0.1", self.port)]),
         )

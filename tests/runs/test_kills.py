@@ -24,6 +24,7 @@ IMAGES, SHARD = 12, 2
 
 PRELOADED = [
     "blindspots_hub.runs.folders",
+    "blindspots_hub.runs.generate",
     "transformers.models.dinov2_with_registers.modeling_dinov2_with_registers",
 ]
 
@@ -116,6 +117,52 @@ def test_kills_lose_a_shard_each_at_most(
             kept = found
         assert files(out) == expected
     assert halfway >= wanted // 4, "hardly a kill came while it encoded"
+
+
+def _generate(out: Path) -> None:
+    """What is killed: `generate` in small shards."""
+    from blindspots_hub.runs import encoding
+    from blindspots_hub.runs.generate import generate
+
+    encoding.SHARD = SHARD
+    generate("planted/cedar", out, pairs=IMAGES)
+
+
+@pytest.mark.parametrize("wanted", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_kills_of_generating_change_nothing(
+    server: ForkServerContext, tmp_path: Path, wanted: int
+) -> None:
+    def start(out: Path) -> ForkServerProcess:
+        process = server.Process(target=_generate, args=(out,))
+        process.start()
+        return process
+
+    def images(out: Path) -> set[Path]:
+        return {path for path in out.rglob("*") if path.suffix in (".png", ".parquet")}
+
+    whole = start(tmp_path / "whole")
+    whole.join()
+    assert whole.exitcode == 0
+    expected = files(tmp_path / "whole")
+    assert sum(name.endswith(".parquet") for name in expected) == IMAGES // SHARD
+    dice, kills, rounds, halfway = random.Random(wanted), 0, 0, 0
+    while kills < wanted:
+        out, rounds = tmp_path / f"killed-{rounds}", rounds + 1
+        while True:
+            process = start(out)
+            if kills < wanted:
+                before = len(images(out))
+                while process.is_alive() and len(images(out)) <= before:
+                    process.join(0.002)
+                process.join(dice.uniform(0, 0.05))
+                process.kill()
+            process.join()
+            if process.exitcode == 0:
+                break
+            kills += 1
+            halfway += bool(images(out))
+        assert files(out) == expected
+    assert halfway >= wanted // 2, "hardly a kill came while it generated"
 
 
 def test_a_kill_between_image_and_record_costs_that_image(tmp_path: Path) -> None:

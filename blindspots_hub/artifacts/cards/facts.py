@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -178,6 +179,9 @@ def origin_of(run: Mapping[str, Any]) -> list[Markdown]:
         told.append(Markdown(f"Its UNet is that of {code(run['unet'])}{at}."))
     for name, revision in sorted((run.get("joined") or {}).items()):
         told.append(Markdown(f"Joined with {code(name)}{_at(revision)}."))
+    if run.get("additions"):
+        changed = json.dumps(run["additions"], sort_keys=True)[:500]
+        told.append(Markdown(f"Changed before it drew: {code(changed)}."))
     if run.get("variant_of"):
         told.append(Markdown(f"A variant of {code(run['variant_of'])}."))
     told.append(_settings(run))

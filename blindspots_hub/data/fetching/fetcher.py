@@ -94,8 +94,9 @@ class Fetcher:
         try:
             return await asyncio.wait_for(self._request(target), self.limits.total_seconds)
         except NoFetch as error:
-            if error.retry_after is not None:
-                self._hosts.pause(target.origin, min(error.retry_after, self.limits.longest_wait))
+            asked = error.retry_after
+            if asked is not None and asked <= self.limits.longest_wait:  # else it is given up
+                self._hosts.pause(target.origin, asked)
             raise
         except (asyncio.TimeoutError, TimeoutError) as error:
             raise NoFetch("timed_out", "no answer in time", passing=True) from error
