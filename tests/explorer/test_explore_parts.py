@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from explorer_fixtures import PAGE
+from explorer_fixtures import PAGE, page_on, write_another
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
@@ -19,10 +22,11 @@ from blindspots_hub.explorer.card.all_images import all_images
 from blindspots_hub.explorer.card.histogram import energy_histogram
 from blindspots_hub.explorer.card.neighbours import within
 from blindspots_hub.explorer.map.cluster_names import cluster_names
-from blindspots_hub.explorer.page.catalog import Catalog, Entry
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, bundle_id
 from blindspots_hub.explorer.tabs.evaluate_parts.job import Job
 from blindspots_hub.explorer.tabs.explore_parts.caption_index import CaptionIndex
 from blindspots_hub.explorer.tabs.explore_parts.search import find, searched
+from blindspots_hub.serving.deployment import Deployment
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +185,19 @@ def test_a_job_that_is_stopped_ends_and_one_that_fails_says_why() -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(Job("y", failing()).watch())
+
+
+def test_what_was_evaluated_here_is_in_the_menu_of_a_fresh_page(tmp_path: Path) -> None:
+    home = load_bundle(write_synthetic(tmp_path / "home", PAGE))
+    evaluations = tmp_path / "evaluations"
+    mine = load_bundle(write_another(evaluations, seed=3))
+    (evaluations / "nothing").mkdir()
+    page = page_on(home, evaluations)
+    nowhere: Any = SimpleNamespace(query_params={})
+    updates = page.follow_link([], nowhere)
+    assert updates[page.own] == [bundle_id(mine)]
+    assert "Mine" in [title for title, _ in updates[page._model].choices]
+    linked: Any = SimpleNamespace(query_params={"bundle": bundle_id(mine)})
+    assert page.follow_link([], linked)[page.view].model == "mine"
+    strangers = page_on(home, evaluations, site=Deployment(public=True))
+    assert strangers.own not in strangers.follow_link([], nowhere)

@@ -61,7 +61,7 @@ def build_app(
     ) as blocks:
         blocks.catalog = Catalog(bundle, beside)
         page = Page(blocks.catalog, options, TABS)
-        blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
+        blocks.load(page.follow_link, page.own, [*page.outputs, page.own], **AT_ONCE)
     return blocks
 
 
