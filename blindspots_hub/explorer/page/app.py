@@ -64,7 +64,7 @@ def build_app(
     ) as blocks:
         blocks.catalog = Catalog(bundle, beside)
         page = Page(blocks.catalog, options, TABS)
-        blocks.load(page.follow_link, page.own, page.outputs, **AT_ONCE)
+        blocks.load(page.follow_link, page.own, [*page.outputs, page.own], **AT_ONCE)
         evaluate = page.tabs[EvaluateTab.id]
         assert isinstance(evaluate, EvaluateTab)
         add_endpoints(blocks.catalog, options, evaluate.evaluations)

@@ -146,9 +146,18 @@ class Page:
         return told_handler
 
     def follow_link(self, own: list[str], request: gr.Request) -> Updates:
-        """On load: bring what the address names to the screen; leave the page as it is if none."""
+        """On load: bring what the address names to the screen; leave the page as it is if none.
+
+        On one's own machine what was evaluated there before is in the menu.
+        """
         query = dict(request.query_params)
-        return self._follow(query, own) if set(NAMES) & set(query) else {self.view: gr.skip()}
+        kept: list[str] = []
+        if not self.options.site.public:
+            kept = [k for k in self.catalog.kept_in(self.options.evaluations) if k not in own]
+        own = [*kept, *own]
+        named = bool(set(NAMES) & set(query))
+        updates = self._follow(query, own) if named else {self.view: gr.skip()}
+        return {**self._listed(self.first, own), **updates, self.own: own} if kept else updates
 
     # ---- what happens ------------------------------------------------------------------------
 

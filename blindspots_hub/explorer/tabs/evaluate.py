@@ -156,7 +156,6 @@ class EvaluateTab(Tab):
                 self._attached, page.own, progress,
                 api_visibility="private", show_progress="hidden", concurrency_limit=None,
             )  # fmt: skip
-            page.on_load(self._list_finished, page.own, page.own, **AT_ONCE)
             stopped.append(attached)
         self.cancel.click(
             self._stopped, self.finished, [self.status, self.run, self.cancel],
@@ -245,11 +244,6 @@ class EvaluateTab(Tab):
             return
         yield self._waiting()
         yield from self._watched(job, own)
-
-    def _list_finished(self, own: list[str]) -> list[str]:
-        """On load: what was evaluated on this machine before, the newest last, joins the menu."""
-        kept = self._catalog.kept_in(self._page.options.evaluations)
-        return [*(one for one in kept if one not in own), *own]
 
     def _for_visitor(
         self,
