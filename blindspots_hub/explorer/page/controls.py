@@ -73,7 +73,7 @@ def pages_of(total: int, rows: int) -> int:
     return max(1, -(-total // rows))
 
 
-def pager(page: int, total: int, rows: int, what: str) -> str:
+def pager(page: int, total: int, rows: int, what: str, label: str = "Pages") -> str:
     """Where one is in a table of `total` rows, and the ways to the other pages."""
     last = pages_of(total, rows)
     first_row, last_row = (page - 1) * rows + 1, min(page * rows, total)
@@ -81,7 +81,7 @@ def pager(page: int, total: int, rows: int, what: str) -> str:
         f"{count(first_row)}–{count(last_row)} of {count(total)} {what}" if total else f"no {what}"
     )
     if last == 1:
-        return f'<nav class="pager" aria-label="Pages"><span role="status">{told}</span></nav>'
+        return f'<nav class="pager" aria-label="{label}"><span role="status">{told}</span></nav>'
     buttons = "".join(
         f'<button type="button" data-page="{to}" aria-label="{spoken}"'
         f"{'' if 1 <= to <= last and to != page else ' disabled'}>{sign}</button>"
@@ -93,7 +93,7 @@ def pager(page: int, total: int, rows: int, what: str) -> str:
         )
     )
     return (
-        f'<nav class="pager" aria-label="Pages"><span role="status">{told}</span>{buttons}'
+        f'<nav class="pager" aria-label="{label}"><span role="status">{told}</span>{buttons}'
         f"<span>page {count(page)} of {count(last)}</span></nav>"
     )
 

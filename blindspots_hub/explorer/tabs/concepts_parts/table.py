@@ -136,7 +136,11 @@ def concepts_table(
     heads = "".join(_heads(entry, kind, asked, others, clusters(entry.bundle) is not None))
     readings = [other.reading(kind) for other in others]
     rows = "".join(_rows(entry, view, shown, list(zip(others, readings, strict=True))))
-    below = pager(asked.page, len(concepts), ROWS, "concepts") if len(concepts) > ROWS else ""
+    below = (
+        pager(asked.page, len(concepts), ROWS, "concepts", "Pages, below")
+        if len(concepts) > ROWS
+        else ""
+    )
     return (
         f'<div class="table-body">{bar}'
         '<div class="wide-table" tabindex="0" role="region" aria-label="Concepts">'

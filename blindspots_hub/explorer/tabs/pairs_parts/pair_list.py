@@ -128,7 +128,7 @@ def pair_list(entry: Entry, view: View, table: PairTable, rows: np.ndarray) -> s
         _block(entry, view, table, row, parts)
         for row, parts in zip(shown.tolist(), found, strict=True)
     )
-    below = pager(asked.page, len(rows), ROWS, "pairs") if len(rows) > ROWS else ""
+    below = pager(asked.page, len(rows), ROWS, "pairs", "Pages, below") if len(rows) > ROWS else ""
     return (
         f'<div class="table-body">{opened}{told}{unknown}{bar}'
         f'<div class="pair-list" role="list">{blocks}</div>{below}</div>'
@@ -142,11 +142,11 @@ def _block(
     here = ' aria-current="true"' if view.pair == pair_id else ""
     address = escape(replace(view, pair=pair_id).link)
     return (
-        f'<article class="pair-block" role="listitem"{here}>{_sides(entry, pair_id)}'
+        f'<div class="pair-block" role="listitem"{here}>{_sides(entry, pair_id)}'
         f'<p class="caption"><a href="{address}" data-pair="{escape(pair_id)}">'
         f"{_caption(short_caption(table.captions[row]))}</a></p>"
         f'<p class="facts">difference <b>{number(float(table.distance[row]))}</b> '
-        f"{_tags(table, row)}</p>{_chips(entry, view, parts)}</article>"
+        f"{_tags(table, row)}</p>{_chips(entry, view, parts)}</div>"
     )
 
 
