@@ -17,7 +17,7 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.serving.opening import open_beside, open_first
+from blindspots_hub.serving.opening import evaluations_folder, open_beside, open_first
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.utils.terminal import show_anything
 
@@ -27,7 +27,6 @@ _log = logging.getLogger(__name__)
 
 def arguments() -> argparse.Namespace:
     """What the command line says."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "blindspots_hub"
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--bundle",
@@ -55,7 +54,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--evaluations",
         type=Path,
-        default=cache / "evaluations",
+        default=evaluations_folder(os.environ),
         help="folder in which evaluations keep their files",
     )
     return parser.parse_args()

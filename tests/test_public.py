@@ -86,3 +86,25 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     outputs = json.dumps([cell.get("outputs", []) for cell in notebook.cells])
     assert "application/vnd.plotly" in outputs or "text/html" in outputs
     assert "in enough of them (20 or more) to be judged" in outputs
+
+
+def test_a_bundle_shows_itself_and_its_page(tmp_path: Path) -> None:
+    from urllib.request import urlopen
+
+    spec = Synthetic(n_concepts=60, pairs=40, hostile=True, models={"a": "<b>A</b>"})
+    bundle = bh.load_bundle(write_synthetic(tmp_path / "b", spec))
+    html = bundle._repr_html_()
+    assert "&lt;b&gt;A&lt;/b&gt;" in html
+    assert "<td>40</td>" in html
+    empty = bh.load_bundle(write_synthetic(tmp_path / "e", Synthetic(n_concepts=9, models={})))
+    assert "No model yet" in empty._repr_html_()
+    columns = bundle.blindspots("a").columns[:10].tolist()
+    assert columns == [
+        "concept", "label", "relative_state", "relative_certain", "fold", "relative_delta",
+        "relative_delta_low", "relative_delta_high", "q", "support",
+    ]  # fmt: skip
+    address = bundle.show()
+    assert address.startswith("http://127.0.0.1:")
+    assert bundle.show() == address, "one page a bundle"
+    with urlopen(address, timeout=30) as answer:
+        assert b"blindspots" in answer.read()

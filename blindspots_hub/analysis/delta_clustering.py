@@ -29,6 +29,9 @@ NEIGHBOURS = 8
 PERMUTATIONS = 499
 """Random deals of δ; the smallest p-value is 1 / 500."""
 
+SHOWN = 4_000
+"""Concepts in the figure's map, chosen at random where more are judged."""
+
 GRAPHS = ("map of atoms", "map of codes", "nearest atoms")
 
 
@@ -140,7 +143,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
                 table[name].append(value)
     shown = {graph: found["relative", graph] for graph in GRAPHS}
     sentence = f"{bundle.model(model).title}: {words(shown)}"
-    return Finding(table, sentence, partial(figure, shown))
+    return Finding(table, sentence, partial(figure, shown, on_map(bundle, model, judged)))
 
 
 def words(found: dict[str, Autocorrelation]) -> str:
@@ -161,24 +164,66 @@ def words(found: dict[str, Autocorrelation]) -> str:
     return f"relative δ {how}: {end}; Moran's I is {', '.join(told)}."
 
 
-def figure(found: dict[str, Autocorrelation]) -> Figure:
-    """Moran's I on each graph over the range that chance gives."""
-    import plotly.graph_objects as go
+@dataclass(frozen=True)
+class OnMap:
+    """Judged concepts on the map of atoms: places (m, 2), relative δ (m,) and names."""
 
-    from blindspots_hub.analysis.figures import EXAGGERATED, MIDDLE, plain_layout
+    xy: np.ndarray
+    delta: np.ndarray
+    names: list[str]
+
+
+def on_map(bundle: Bundle, model: str, judged: np.ndarray) -> OnMap:
+    """Of the `judged` concepts (indices) those that have a place, `SHOWN` of them at most."""
+    xy = np.column_stack([bundle.concepts[c].to_numpy()[judged] for c in ("x", "y")])
+    placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    if len(placed) > SHOWN:
+        placed = np.sort(np.random.default_rng(0).choice(placed, SHOWN, replace=False))
+    kept = judged[placed]
+    delta = ModelDeltas.of(bundle.deltas(model), "relative").delta[kept]
+    return OnMap(xy[placed], delta, [f"#{k} {bundle.labels[k]}" for k in kept.tolist()])
+
+
+def figure(found: dict[str, Autocorrelation], place: OnMap) -> Figure:
+    """The map in the colours of δ, and Moran's I on each graph over the range that chance gives."""
+    from plotly.subplots import make_subplots
+
+    from blindspots_hub.analysis.figures import (
+        EXAGGERATED,
+        MIDDLE,
+        delta_colorscale,
+        plain_layout,
+    )
 
     names = list(found)
-    made = go.Figure()
+    made = make_subplots(rows=2, cols=1, row_heights=[0.68, 0.32], vertical_spacing=0.06)
+    made.add_scatter(
+        x=place.xy[:, 0], y=place.xy[:, 1], mode="markers", text=place.names,
+        customdata=place.delta,
+        marker={
+            "size": 7, "color": place.delta, "colorscale": delta_colorscale(), "cmin": 0, "cmax": 1,
+            "showscale": True,
+            "colorbar": {"title": "δ", "thickness": 10, "len": 0.6, "y": 1, "yanchor": "top"},
+        },
+        hovertemplate="%{text}: δ %{customdata:.2f}<extra></extra>", row=1, col=1,
+    )  # fmt: skip
     for name in names:
         ends = [found[name].null_low, found[name].null_high]
-        made.add_scatter(x=ends, y=[name] * 2, mode="lines", line={"width": 10, "color": MIDDLE})
+        bar = {"width": 10, "color": MIDDLE}
+        made.add_scatter(x=ends, y=[name] * 2, mode="lines", line=bar, row=2, col=1)
     made.add_scatter(
         x=[found[name].moran for name in names],
         y=names,
         mode="markers",
         marker={"size": 11, "color": EXAGGERATED[1]},
+        row=2,
+        col=1,
     )
-    made.update_layout(**plain_layout("Moran's I of relative δ (grey: by chance)", ""))
+    made.update_layout({**plain_layout("", ""), "height": 560})
+    made.update_xaxes(visible=False, row=1, col=1)
+    made.update_yaxes(visible=False, scaleanchor="x", row=1, col=1)
+    said = "Moran's I of relative δ (grey: by chance)"
+    made.update_xaxes(title=said, showgrid=False, zeroline=False, row=2, col=1)
     return made
 
 

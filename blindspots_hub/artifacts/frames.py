@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 FIRST = ("concept", "label", "relative_state", "relative_certain", "fold")
 """Columns that a frame begins with."""
 
+TELLING = (*FIRST, "relative_delta", "relative_delta_low", "relative_delta_high", "q", "support")
+"""Those that the frame of blindspots begins with."""
+
 
 def frame(bundle: Bundle, model: str) -> Any:
     """Table DELTAS of a model as a pandas frame, labels and fold change E'/E beside δ."""
@@ -35,4 +38,5 @@ def blindspots(bundle: Bundle, model: str, two_fold: bool = False) -> Any:
     # Bundles of schema 1 have the pointwise interval only.
     ends = "relative_gap_selected" if "relative_gap_selected_low" in found else "relative_gap"
     nearest = np.maximum(found[f"{ends}_low"], -found[f"{ends}_high"]).clip(0)
-    return found.iloc[np.argsort(-nearest.to_numpy(), kind="stable")].reset_index(drop=True)
+    found = found.iloc[np.argsort(-nearest.to_numpy(), kind="stable")].reset_index(drop=True)
+    return found[[*TELLING, *(name for name in found.columns if name not in TELLING)]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
@@ -13,6 +13,12 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.hub_probe import HubUnreachable
 
 _log = logging.getLogger(__name__)
+
+
+def evaluations_folder(environment: Mapping[str, str]) -> Path:
+    """Where evaluations of the page keep their files, unless another folder is asked for."""
+    cache = Path(environment.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    return cache / "blindspots_hub" / "evaluations"
 
 
 def _opened(source: str | Path) -> Bundle:

@@ -142,7 +142,7 @@ def test_analyses_are_told_and_drawn_when_they_are_open(
     answers = shown.answers
     view = replace(page.first, tab=tab)
     updates = answers.render(view)
-    assert updates[answers.panel].visible is False, "nothing is open"
+    assert "is-closed" in updates[answers.panel].elem_classes, "nothing is open"
     told = answers._tell(view)[answers.list].value
     assert "to-come" not in told
     for name, analysis in answers._analyses.items():
@@ -151,7 +151,7 @@ def test_analyses_are_told_and_drawn_when_they_are_open(
         assert (f'data-answer="{name}"' in told) == can
         opened = replace(view, open=name)
         coming = answers.render(opened)
-        assert coming[answers.panel].visible is True
+        assert "is-closed" not in coming[answers.panel].elem_classes
         assert "skeleton" in coming[answers.head]
         assert coming[answers.figure].value is None, "what is drawn comes after the words"
         drawn = answers._draw(opened)

@@ -19,6 +19,7 @@ from blindspots_hub.explorer.page.page import Page, PageOptions
 from blindspots_hub.explorer.page.picture_server import PictureServer
 from blindspots_hub.explorer.page.theme import css, theme
 from blindspots_hub.explorer.programs.endpoints import add_endpoints
+from blindspots_hub.explorer.programs.mcp_answers import answer_in_json
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import SLOT
 from blindspots_hub.explorer.tabs.registry import TABS
@@ -119,7 +120,7 @@ def serve(
             enable_monitoring=False,
             footer_links=[],
             quiet=not block,
-            prevent_thread_lock=not block,
+            prevent_thread_lock=mcp or not block,
             run_history=False,
             mcp_server=mcp,
             max_file_size=MOST_BODY,
@@ -139,3 +140,7 @@ def serve(
             f"The page cannot be served at {host}, port {port or 'any from 7860 on'}: another "
             "program has it, or it is not yours. Choose another one (--port)."
         ) from error
+    if mcp:
+        answer_in_json(page)
+        if block:
+            page.block_thread()

@@ -207,7 +207,8 @@ class Questions:
             Pairs with caption, distance (energy), mean σ(d/τ) over concepts, and the addresses of
             both images, relative to the page.
 
-        A model that did not draw the captions of natural images has no pairs: one sentence.
+        A model that did not draw the captions of natural images has no pairs, which is
+        an error of one sentence.
         """
         entry, most = self._entry(bundle, model), _limit(limit)
         _one_of("order", order, ("largest", "smallest"))

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
+OPEN, CLOSED = ["answer-panel"], ["answer-panel", "is-closed"]
+"""Classes of the panel: it stays mounted, for what is sent to a part that is not yet is lost."""
+
 COMING = '<div class="skeleton" role="status">Computing…</div>'
 
 
@@ -65,14 +68,11 @@ class AnswerList:
                     turn=[0, "", False],
                 )
             with gr.Column(
-                scale=6, min_width=320, visible=False, elem_id=f"{name}-open",
-                elem_classes="answer-panel",
-            ) as self.panel:  # fmt: skip
+                scale=6, min_width=320, elem_id=f"{name}-open", elem_classes=CLOSED
+            ) as self.panel:
                 self.which = gr.Radio([], label="Against", elem_id=f"{name}-which", visible=False)
                 self.head = gr.HTML(elem_id=f"{name}-head")
-                self.figure = gr.Plot(
-                    show_label=False, container=False, elem_id=f"{name}-figure", visible=False
-                )
+                self.figure = gr.Plot(show_label=False, container=False, elem_id=f"{name}-figure")
                 self.table = gr.HTML(
                     elem_id=f"{name}-table",
                     js_on_load=(HERE / "answer_panel.js").read_text(encoding="utf-8"),
@@ -124,12 +124,12 @@ class AnswerList:
     def _coming(self, view: View) -> Updates:
         """The panel before its figure is there."""
         analysis = self._analyses.get(view.open)
-        blank = {self.figure: gr.Plot(None, visible=False), self.table: gr.HTML("", asked="")}
+        blank = {self.figure: gr.Plot(None), self.table: gr.HTML("", asked="")}
         if analysis is None:
-            return {self.panel: gr.Column(visible=False), self.which: gr.Radio(visible=False),
+            return {self.panel: gr.Column(elem_classes=CLOSED), self.which: gr.Radio(visible=False),
                     self.head: "", **blank}  # fmt: skip
         return {
-            self.panel: gr.Column(visible=True),
+            self.panel: gr.Column(elem_classes=OPEN),
             self.which: self._choice(analysis, view),
             self.head: self._title(analysis)
             + '<div class="skeleton" role="status">Computing…</div>',
@@ -149,7 +149,7 @@ class AnswerList:
     def _draw(self, view: View) -> Updates:
         analysis = self._analyses.get(view.open)
         if analysis is None:
-            return {self.panel: gr.Column(visible=False)}
+            return {self.panel: gr.Column(elem_classes=CLOSED)}
         entry = self._page.entry(view)
         head = self._title(analysis)
         try:
@@ -166,7 +166,7 @@ class AnswerList:
             told = notice("idle", "There is no figure to show.", str(error))
             return {
                 self.head: head + told,
-                self.figure: gr.Plot(None, visible=False),
+                self.figure: gr.Plot(None),
                 self.table: gr.HTML("", asked=""),
             }
         figure.update_layout(autosize=True, width=None)
@@ -177,7 +177,7 @@ class AnswerList:
         )
         return {
             self.head: head + said,
-            self.figure: gr.Plot(figure, visible=True),
+            self.figure: gr.Plot(figure),
             self.table: gr.HTML(
                 files + table,
                 asked="/".join((entry.key, analysis.name, ",".join(group))),
