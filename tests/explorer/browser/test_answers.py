@@ -122,7 +122,7 @@ def test_tabs_stand_in_both_themes_and_widths(
     if "structure" in query:
         drawn(page, "structure", "Step 100")
     else:
-        page.wait_for_selector("#compare-body .compare-changes")
+        page.wait_for_selector("#compare-below .compare-changes")
     assert watched.faults == []
     assert watched.outside == []
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
@@ -132,9 +132,9 @@ def test_tabs_stand_in_both_themes_and_widths(
 def test_compare_walks_back_and_forward(site: str, visit: Visit) -> None:
     watched = visit(f"{site}?tab=compare")
     page = watched.page
-    page.wait_for_selector("#compare-body .compare-changes")
+    page.wait_for_selector("#compare-below .compare-changes")
     page.wait_for_function("+document.querySelector('#compare-scatter canvas').dataset.drawn > 0")
-    page.locator("#compare-body .matrix button").nth(3).click()
+    page.locator("#compare-below .matrix button").nth(3).click()
     page.wait_for_function("location.search.includes('with=')")
     there = page.url
     page.locator("#compare-scatter canvas").focus()
@@ -145,7 +145,7 @@ def test_compare_walks_back_and_forward(site: str, visit: Visit) -> None:
     page.wait_for_selector(".card[data-concept]")
     page.go_back()
     page.wait_for_function("url => location.href === url", arg=there)
-    page.wait_for_selector("#compare-body .compare-changes")
+    page.wait_for_selector("#compare-below .compare-changes")
     page.go_forward()
     page.wait_for_selector(".card[data-concept]")
     assert watched.faults == []
