@@ -62,7 +62,7 @@ class CompareTab(Tab):
                 self.scatter = scatter(page.catalog, "compare-scatter")
             with gr.Column(scale=6, min_width=320):
                 self.body = gr.HTML(
-                    elem_id="compare-body",
+                    elem_id="compare-below",
                     js_on_load=(HERE / "compare_parts/body.js").read_text(encoding="utf-8"),
                     turn=0,
                 )

@@ -63,6 +63,7 @@ def choose_model(page: Page, title: str) -> None:
 def drawn(page: Page, tab: str, title: str) -> None:
     """Wait until the open figure is there, and is about the model of that title."""
     page.wait_for_selector(f"#{tab}-figure .js-plotly-plot")
+    page.wait_for_selector(f"#{tab}-table table")
     page.wait_for_function(
         "([tab, title]) => document.getElementById(`${tab}-head`).innerText.includes(`${title}:`)"
         " && !document.querySelector(`#${tab}-head .skeleton`)",
@@ -121,8 +122,30 @@ def test_tabs_stand_in_both_themes_and_widths(
     if "structure" in query:
         drawn(page, "structure", "Step 100")
     else:
-        page.wait_for_selector("#compare-body .compare-changes")
+        page.wait_for_selector("#compare-below .compare-changes")
     assert watched.faults == []
     assert watched.outside == []
     assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
     assert page.evaluate("window.hacked") is None
+
+
+def test_compare_walks_back_and_forward(site: str, visit: Visit) -> None:
+    watched = visit(f"{site}?tab=compare")
+    page = watched.page
+    page.wait_for_selector("#compare-below .compare-changes")
+    page.wait_for_function("+document.querySelector('#compare-scatter canvas').dataset.drawn > 0")
+    page.locator("#compare-below .matrix button").nth(3).click()
+    page.wait_for_function("location.search.includes('with=')")
+    there = page.url
+    page.locator("#compare-scatter canvas").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#compare-scatter .tip:not([hidden])")
+    page.keyboard.press("Enter")
+    page.wait_for_function("!location.search.includes('tab=compare')")
+    page.wait_for_selector(".card[data-concept]")
+    page.go_back()
+    page.wait_for_function("url => location.href === url", arg=there)
+    page.wait_for_selector("#compare-below .compare-changes")
+    page.go_forward()
+    page.wait_for_selector(".card[data-concept]")
+    assert watched.faults == []

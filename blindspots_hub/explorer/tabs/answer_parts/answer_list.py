@@ -102,7 +102,8 @@ class AnswerList:
         self.list.open(page.told(self._open), page.view, changed, **AT_ONCE)
         self.which.input(page.told(self._against), [page.view, self.which], changed, **AT_ONCE)
         slow = {**PRIVATE, "trigger_mode": "always_last"}
-        self.list.draw(page.told(self._draw), page.view, [*self._panel, *page.noted], **slow)
+        for drawn in (self.list.draw, self.table.ready):
+            drawn(page.told(self._draw), page.view, [*self._panel, *page.noted], **slow)
         self.list.tell(page.told(self._tell), page.view, [self.list, *page.noted], **slow)
 
     # ---- what happens ------------------------------------------------------------------------

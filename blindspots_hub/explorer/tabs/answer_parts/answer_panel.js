@@ -1,4 +1,4 @@
-// Close, and files of the open figure and its table.
+// Files of the open figure and its table.
 const save = (name, blob) => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -41,10 +41,14 @@ const saveFigure = async kind => {
   canvas.toBlob(blob => save(`${props.named}.png`, blob));
 };
 
+// What was drawn while this was not mounted yet, as with a link, is lost: it is asked for again.
+if (document.querySelector(`#${element.closest("[id$=-table]").id.replace("-table", "-open")}:not(.is-closed)`)) {
+  setTimeout(() => trigger("ready", {}), 50);
+}
+
 element.addEventListener("click", async event => {
   const button = event.target.closest("button");
   if (!button) return;
-  if ("close" in button.dataset) trigger("close", {});
   if (button.dataset.figure) saveFigure(button.dataset.figure);
   if (button.dataset.save) {
     const answer = await server.table_of([props.asked, button.dataset.save]);
