@@ -30,6 +30,7 @@ from blindspots_hub.artifacts.layout import (
     table_path,
     token_codes_path,
 )
+from blindspots_hub.artifacts.limits import IMAGE_BYTES, THUMBNAIL_BYTES
 from blindspots_hub.artifacts.manifest import Manifest, ModelEntry
 from blindspots_hub.artifacts.optional import read_optional
 from blindspots_hub.artifacts.parquet import read_table
@@ -439,6 +440,7 @@ class Bundle:
         return PictureTable(
             self._checked(table_path(self.root, THUMBNAILS)),
             ("source", "pair_id"),
+            THUMBNAIL_BYTES,
             captions="caption",
         )
 
@@ -457,7 +459,7 @@ class Bundle:
 
     @_kept
     def _pictures(self, path: Path, keys: tuple[str, ...]) -> PictureTable:
-        return PictureTable(self._checked(path), keys)
+        return PictureTable(self._checked(path), keys, IMAGE_BYTES)
 
     @cached_property
     def _natural_captions(self) -> dict[str, str]:

@@ -19,12 +19,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from blindspots_hub.errors import BlindspotsError
+
 KEPT_BYTES = 24 * 1024**2
 """Bytes of rows that stay in memory where nothing can be kept on the disk."""
 
 LARGEST_GROUP = 64 * 1024**2
 """Bytes beyond which a row group is read some rows at a time; bundles of earlier versions hold
 all their images in one."""
+
+MOST_UNPACKED = 256 * 1024**2
+"""Bytes of the pictures of one such row group; what bundles have lies far below."""
 
 ROWS_AT_ONCE = 256
 
@@ -33,11 +38,15 @@ class PictureTable:
     """The column `image` of a parquet table, by the values of the columns `keys`.
 
     Opening reads the keys only. A row group is unpacked once: its pictures go to a temporary file,
-    from where each is read by itself. Several threads may ask at once.
+    from where each is read by itself. Several threads may ask at once. A picture of more than
+    `largest` bytes is a `BlindspotsError`.
     """
 
-    def __init__(self, path: Path, keys: tuple[str, ...], captions: str | None = None) -> None:
+    def __init__(
+        self, path: Path, keys: tuple[str, ...], largest: int, captions: str | None = None
+    ) -> None:
         self._path, self._names, self._caption_column = path, keys, captions
+        self._largest = largest
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
         self._spool: IO[bytes] | None = None
@@ -75,7 +84,7 @@ class PictureTable:
 
     @cached_property
     def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self._path)
+        return pq.ParquetFile(self._path, read_dictionary=["image.bytes"])
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -113,19 +122,41 @@ class PictureTable:
             if self._spool is None:
                 self._spool = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115 - as long as this lives
             if group not in self._spooled:
-                found = self._file.read_row_group(group, columns=["image"], use_threads=False)
-                files = found["image"].combine_chunks().field("bytes")
-                at = self._spool.seek(0, os.SEEK_END)
-                sizes = pc.fill_null(pc.binary_length(files), 0).to_numpy(zero_copy_only=False)
-                content = b"".join(file for file in files.to_pylist() if file)
-                if self._spool.write(content) != len(content):
-                    raise OSError(errno.ENOSPC, "no room for pictures")
-                ends = at + np.cumsum(sizes)
-                self._spooled[group] = np.concatenate([[at], ends]).tolist()
+                self._spooled[group] = self._unpacked(group, self._spool)
                 pa.default_memory_pool().release_unused()
             start, end = self._spooled[group][place : place + 2]
             handle = self._spool.fileno()
         return os.pread(handle, end - start, start) if end > start else None
+
+    def _unpacked(self, group: int, spool: IO[bytes]) -> list[int]:
+        """Write the pictures of a row group to the end of `spool`; where each begins and ends.
+
+        They are read as a dictionary: a picture that is written once and repeated in many rows
+        would be many in memory.
+        """
+        ends = [spool.seek(0, os.SEEK_END)]
+        for batch in self._file.iter_batches(
+            ROWS_AT_ONCE, row_groups=[group], columns=["image"], use_threads=False
+        ):
+            files = batch.column(0).field("bytes")
+            sizes = pc.fill_null(pc.binary_length(files.dictionary), 0)
+            if (pc.max(sizes).as_py() or 0) > self._largest:
+                raise BlindspotsError(
+                    f"{self._path} has an image of more than {self._largest:,} bytes: fetch the "
+                    "bundle again, or ask who made it."
+                )
+            kept = files.dictionary.to_pylist()
+            for index in files.indices.to_pylist():
+                content = b"" if index is None else kept[index]
+                ends.append(ends[-1] + len(content))
+                if ends[-1] - ends[0] > MOST_UNPACKED:
+                    raise BlindspotsError(
+                        f"{self._path} repeats its images until they are more than "
+                        f"{MOST_UNPACKED:,} bytes: fetch the bundle again, or ask who made it."
+                    )
+                if spool.write(content) != len(content):
+                    raise OSError(errno.ENOSPC, "no room for pictures")
+        return ends
 
     def _cells(self, row: int) -> tuple[pa.Array, int]:
         """The cells of some rows with `row` among them, and the number of the first."""

@@ -39,7 +39,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def opened(path: Path) -> PictureTable:
-    return PictureTable(path, ("source", "pair_id"), captions="caption")
+    return PictureTable(path, ("source", "pair_id"), 2**20, captions="caption")
 
 
 def test_thumbnails_are_written_in_small_row_groups(path: Path) -> None:

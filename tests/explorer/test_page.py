@@ -291,10 +291,10 @@ def test_frequency_bytes_grow_with_frequency() -> None:
 # ---- the whole ---------------------------------------------------------------------------------
 
 
-def test_no_listener_is_a_public_api(bundle: Bundle, tmp_path: Path) -> None:
+def test_only_named_endpoints_are_a_public_api(bundle: Bundle, tmp_path: Path) -> None:
     page = build_app(bundle, tmp_path, [("Known", "known")])
-    assert page.fns
-    assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
+    public = [fn.api_name for fn in page.fns.values() if fn.api_visibility != "private"]
+    assert public == ["blindspots", "concept", "compare", "pairs", "evaluate"]
     assert not list(tmp_path.iterdir())
 
 

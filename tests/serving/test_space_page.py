@@ -129,9 +129,9 @@ def test_one_evaluation_at_a_time_and_a_pause_can_go_on(
     bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = build_app(bundle, tmp_path, KNOWN, PUBLIC)
-    (run,) = [fn for fn in page.fns.values() if fn.concurrency_id == "evaluation"]
-    assert run.concurrency_limit == 1
-    assert {fn.api_visibility for fn in page.fns.values()} == {"private"}
+    runs = [fn for fn in page.fns.values() if fn.concurrency_id == "evaluation"]
+    assert {run.api_visibility for run in runs} == {"private", "public"}, "the form and programs"
+    assert {run.concurrency_limit for run in runs} == {1}
 
     def work(*_: Any, **__: Any) -> Iterator[Any]:
         raise GpuRefused("Your GPU time is used up. 8 of 40 images are drawn and kept.")
