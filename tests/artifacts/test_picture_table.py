@@ -12,6 +12,7 @@ from blindspots_hub.artifacts import picture_table
 from blindspots_hub.artifacts.picture_table import PictureTable
 from blindspots_hub.artifacts.schema import THUMBNAILS
 from blindspots_hub.artifacts.writer import PICTURES_A_GROUP, image_cell, write_table
+from blindspots_hub.errors import BlindspotsError
 
 ROWS = 700
 
@@ -77,10 +78,8 @@ def test_a_table_of_one_large_row_group_is_read_some_rows_at_a_time(
 
 def test_each_row_group_is_unpacked_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = opened(path)
-    read, unpack = [], table._file.read_row_group
-    monkeypatch.setattr(
-        table._file, "read_row_group", lambda g, **how: read.append(g) or unpack(g, **how)
-    )
+    read, unpack = [], table._unpacked
+    monkeypatch.setattr(table, "_unpacked", lambda g, spool: read.append(g) or unpack(g, spool))
     for row in [*range(0, ROWS, 10), *range(0, ROWS, 10)]:
         assert table.image("plain", f"{row // 2:04d}") == picture_of(row)
     assert sorted(read) == [0, 1, 2]
@@ -99,3 +98,9 @@ def test_without_room_on_the_disk_what_stays_in_memory_is_bounded(
     for row in range(0, ROWS, 10):
         assert table.image("plain", f"{row // 2:04d}") == picture_of(row)
     assert len(table._kept) == 1
+
+
+def test_a_picture_that_is_too_large_is_told(path: Path) -> None:
+    table = PictureTable(path, ("source", "pair_id"), 3)
+    with pytest.raises(BlindspotsError, match="an image of more than 3 bytes"):
+        table.image("plain", "0000")
