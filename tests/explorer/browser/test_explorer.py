@@ -182,8 +182,9 @@ def test_search_rankings_links_and_keys(site: str, visit: Visit) -> None:
     concept = int(row.get_attribute("data-open"))
     row.click()
     wait_card(page, concept)
-    page.locator("[data-more]").first.click()
+    page.locator(".ranking [data-rows='300']").first.click()
     page.wait_for_function("document.querySelectorAll('.ranking tr[data-open]').length > 300")
+    assert "rows=300" in page.url
     link = page.locator(".relations a").first
     beside = int(link.get_attribute("data-open"))
     link.click()
@@ -298,19 +299,17 @@ def test_findings_are_words_at_once_and_figures_when_opened(
     watched = visit(hostile_site)
     page = watched.page
     page.get_by_role("tab", name="Findings").click()
-    page.wait_for_selector("#finding-delta_histogram:has-text('skewness')")
+    page.wait_for_selector("#findings-list:has-text('skewness')")
     assert page.locator(".js-plotly-plot").count() == 0
-    page.locator("#figure-delta_histogram").get_by_text("Figure").click()
-    page.wait_for_selector("#figure-delta_histogram .bars path", state="attached")
-    assert "needs 2 models" in page.locator("#finding-model_agreement").inner_text() or (
-        page.locator("#finding-model_agreement").inner_text().count("correlates") == 1
-    )
+    page.locator("#findings-list [data-answer=delta_histogram]").click()
+    page.wait_for_selector("#findings-figure .js-plotly-plot")
     page.locator("#model").click()
     page.get_by_role("option", name="Own images").click()
-    page.wait_for_selector("#finding-delta_histogram:has-text('Own images')")
+    page.wait_for_selector("#findings-list:has-text('Own images:')")
+    page.wait_for_selector("#findings-head:has-text('Own images')")
     assert "tab=findings" in page.url
     again = visit(page.url).page
-    again.wait_for_selector("#finding-delta_histogram:has-text('Own images')")
+    again.wait_for_selector("#findings-list:has-text('Own images:')")
     assert again.get_by_role("tab", name="Findings").get_attribute("aria-selected") == "true"
     again.get_by_role("tab", name="Explore").click()
     again.wait_for_selector("#finding:has-text('Own images')")
