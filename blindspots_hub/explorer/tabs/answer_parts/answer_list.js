@@ -5,7 +5,7 @@ const mark = open => element.querySelectorAll("[data-answer]").forEach(button =>
 let clicked = false;
 
 const ask = () => {
-  const [turn, open, toCome] = props.turn;
+  const [turn, open, toCome] = props.turn ?? [0, "", false];  // not there yet where a tab is mounted late
   if (!turn) return;
   requestAnimationFrame(() => mark(open));
   if (open) trigger("draw", {});
