@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import weakref
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -121,6 +122,7 @@ class PictureTable:
         with self._lock:
             if self._spool is None:
                 self._spool = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115 - as long as this lives
+                weakref.finalize(self, self._spool.close)
             if group not in self._spooled:
                 self._spooled[group] = self._unpacked(group, self._spool)
                 pa.default_memory_pool().release_unused()
