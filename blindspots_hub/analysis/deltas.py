@@ -8,7 +8,9 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.measure.delta import STATES
+from blindspots_hub.measure.settings import METHOD
 
 KINDS = ("relative", "absolute")
 """The two δ, as links and menus name them; the first is what the page opens with."""
@@ -154,3 +156,12 @@ class ModelDeltas:
         nearest = self.selected_high if low_side else -self.selected_low
         keys = (kept, -self.support[kept], self.q[kept], nearest[kept])
         return kept[np.lexsort(keys)]
+
+
+def measured_table(bundle: Bundle, model: str) -> pa.Table | None:
+    """The model's table where it says what measuring its energies again would; else None.
+
+    It does not where captions were drawn several times, or where an earlier method made it.
+    """
+    several = bundle.generation_energies(model) is not None
+    return None if several or bundle.model(model).method != METHOD else bundle.deltas(model)

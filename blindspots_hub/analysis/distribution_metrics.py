@@ -101,9 +101,6 @@ def mind(x: np.ndarray, y: np.ndarray) -> float:
 LOWER_IS_BETTER = ("Fréchet distance", "kernel distance", "MIND")
 """Distances between the two sets."""
 
-HIGHER_IS_BETTER = ("precision", "recall", "density", "coverage", "Vendi score")
-"""What is 1, or as high as the natural images', where the two sets are alike."""
-
 
 def all_metrics(x: np.ndarray | Reference, y: np.ndarray) -> dict[str, float]:
     """Every metric of generated rows `y` against natural rows `x`, by name."""

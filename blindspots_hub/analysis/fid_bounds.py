@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable, columns_of_models
 from blindspots_hub.analysis.frechet import frechet, frechet_wide, leave_out_error
-from blindspots_hub.artifacts.atoms import dictionary
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import Column
@@ -35,7 +34,7 @@ LEAST = 20
 @lru_cache(maxsize=4)
 def stretched(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
     """(D'D)^½ (d, d), which maps tokens as D does but for a turn, and D's singular values (d,)."""
-    atoms = dictionary(bundle.root).astype(np.float64)
+    atoms = bundle.atoms().astype(np.float64)
     values, vectors = np.linalg.eigh(atoms.T @ atoms)
     singular = np.sqrt(np.maximum(values, 0))
     return (vectors * singular) @ vectors.T, singular

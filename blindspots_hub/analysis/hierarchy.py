@@ -19,7 +19,6 @@ from scipy import sparse
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.correlation import pearson
 from blindspots_hub.analysis.groups import blind, live_atoms, merged, nearest_pairs
-from blindspots_hub.artifacts.atoms import dictionary
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
 from blindspots_hub.measure.delta import relative_gap
@@ -52,7 +51,7 @@ def tree(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.cluster import ward_tree
 
     live = grouped(bundle)
-    atoms = dictionary(bundle.root)[live]
+    atoms = bundle.atoms()[live]
     atoms = atoms / np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-9)
     if atoms.shape[1] > WIDTH:
         rng = np.random.default_rng(0)

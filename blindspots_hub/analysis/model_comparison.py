@@ -14,11 +14,12 @@ import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.changes import Changes, off_natural
+from blindspots_hub.analysis.deltas import measured_table
 from blindspots_hub.analysis.distances import spread
 from blindspots_hub.analysis.shared_pairs import shared_energies, shared_ids
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
-from blindspots_hub.measure.settings import METHOD, MeasureSettings
+from blindspots_hub.measure.settings import MeasureSettings
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -41,10 +42,10 @@ def _off(
     bundle: Bundle, model: str, ids: list[str], settings: MeasureSettings
 ) -> np.ndarray | None:
     """What the bundle's table says, where it was measured on just these pairs and like this."""
-    entry = bundle.model(model)
-    if entry.measured_with != settings or entry.method != METHOD or bundle.image_ids(model) != ids:
+    table = measured_table(bundle, model)
+    alike = bundle.model(model).measured_with == settings and bundle.image_ids(model) == ids
+    if table is None or not alike:
         return None
-    table = bundle.deltas(model)
     return off_natural({name: table[name].to_numpy() for name in _OFF}, settings)
 
 

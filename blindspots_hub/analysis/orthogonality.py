@@ -12,7 +12,6 @@ import pyarrow as pa
 from blindspots_hub.analysis.base import Analysis, Finding
 from blindspots_hub.analysis.frechet import leave_out_error
 from blindspots_hub.analysis.groups import live_atoms
-from blindspots_hub.artifacts.atoms import dictionary
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import Column
@@ -40,7 +39,7 @@ def usual(width: int) -> float:
 def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     """Cosines of live atoms beside random directions, and the dictionary's singular values."""
     rng = np.random.default_rng(0)
-    atoms = dictionary(bundle.root)
+    atoms = bundle.atoms()
     live = live_atoms(bundle)
     some = atoms[rng.permutation(live)[:MOST]].astype(np.float64)
     found = cosines(some) if len(some) > 1 else np.zeros(0)

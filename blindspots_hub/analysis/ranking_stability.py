@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
-from blindspots_hub.analysis.stability import TOP, Stability, stability, table_of_all
+from blindspots_hub.analysis.deltas import measured_table
+from blindspots_hub.analysis.stability import TOP, Stability, stability
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
 from blindspots_hub.progress import drive
@@ -28,7 +29,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     (model,) = models
     natural, generated = bundle.compared(model)
     settings = bundle.model(model).measured_with
-    known = table_of_all(bundle, model)
+    known = measured_table(bundle, model)
     found = drive(stability(natural, generated, settings, sizes=SIZES, draws=DRAWS, table=known))
     table: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
     for one in found:

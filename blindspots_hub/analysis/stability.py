@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
+from blindspots_hub.analysis.deltas import KINDS, ModelDeltas, measured_table
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import BLINDSPOTS
 from blindspots_hub.measure.energies import ImageEnergies
-from blindspots_hub.measure.settings import METHOD, MeasureSettings
+from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Event, Work
 
@@ -107,14 +107,8 @@ def model_stability(bundle: Bundle, model: str, kind: str, top: int = TOP) -> Wo
     if not entry.paired:
         raise BlindspotsError(f"{model} in {bundle.name} is unpaired: there are no pairs to draw.")
     natural, generated = bundle.compared(model)
-    settings, table = entry.measured_with, table_of_all(bundle, model)
+    settings, table = entry.measured_with, measured_table(bundle, model)
     return (yield from stability(natural, generated, settings, kind, top=top, table=table))
-
-
-def table_of_all(bundle: Bundle, model: str) -> pa.Table | None:
-    """The model's table where it says what measuring all pairs again would; else None."""
-    several = bundle.generation_energies(model) is not None
-    return None if several or bundle.model(model).method != METHOD else bundle.deltas(model)
 
 
 def _share(these: set[int], those: set[int]) -> float | None:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from blindspots_hub.artifacts.atoms import dictionary
 from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column, fires_in
 from blindspots_hub.artifacts.frames import blindspots, frame
 from blindspots_hub.artifacts.heatmaps import Heatmaps
@@ -22,6 +23,7 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
     PARTS,
+    SAE_WEIGHTS,
     energies_path,
     features_path,
     generation_energies_path,
@@ -322,11 +324,17 @@ class Bundle:
         path = features_path(self.root, source)
         return ImageFeatures.load(self._checked(path)) if path.is_file() else None
 
+    def atoms(self) -> np.ndarray:
+        """The RA-SAE's fused dictionary, float32 (n, d); `BlindspotsError` where it is not here."""
+        if (self.root / SAE_WEIGHTS).is_file():
+            self._checked(self.root / SAE_WEIGHTS)
+        return dictionary(self.root)
+
     @_kept
     def token_codes(self, source: str) -> TokenCodes | None:
         """Codes of single tokens of some of a source's images; None where the bundle keeps none."""
         path = token_codes_path(self.root, source)
-        return TokenCodes.load(path) if path.is_file() else None
+        return TokenCodes.load(self._checked(path)) if path.is_file() else None
 
     def let_go(self) -> None:
         """Forget what was read and is kept in memory; it is read again when asked for."""

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _WORLD = 11
 """World whose images the quality rows train on: none that another benchmark measures."""
 
+ReportOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(help="JSON file for the report."),
+]
+
 
 def benchmark_sae(
     quick: Annotated[
@@ -28,10 +33,7 @@ def benchmark_sae(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Folder for overcomplete's environment. Default: the user's cache."),
     ] = None,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="JSON file for the report."),
-    ] = None,
+    out: ReportOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Measure training and encoding against overcomplete and against the floor of their GEMMs.
@@ -64,10 +66,7 @@ def benchmark_measure(
             min=2, help="Images of each side that go from tokens to tables. Default: 1,000."
         ),
     ] = None,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="JSON file for the report."),
-    ] = None,
+    out: ReportOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Measure everything after generation against the authors' way, and against its own floor.
@@ -90,10 +89,7 @@ def benchmark_fetch(
     quick: Annotated[
         bool, typer.Option(help="400 small images in seconds; speed and memory are not judged.")
     ] = False,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="JSON file for the report."),
-    ] = None,
+    out: ReportOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Images a second, fetched on loopback and decoded, and memory over 20,000 addresses.
@@ -122,10 +118,7 @@ def benchmark_analyses(
         typer.Argument(help="Analyses by name. Default: all of them."),
     ] = None,
     quick: Annotated[bool, typer.Option(help="Small shapes, on which nothing is judged.")] = False,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="JSON file for the report."),
-    ] = None,
+    out: ReportOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Time and memory of every analysis: 32,000 concepts, 10,000 pairs, five synthetic models.
@@ -133,15 +126,9 @@ def benchmark_analyses(
     Exits with 1 where one takes more than a minute or 4 GiB.
     """
     from blindspots_hub.benchmarks import analyses
-    from blindspots_hub.utils.files import write_json
 
     sizes = analyses.QUICK if quick else analyses.FULL
-    report = run(analyses.running(sizes, names or ()), quiet)
-    typer.echo(report.text())
-    if out is not None:
-        write_json(out, report.to_json())
-    if not report.held:
-        raise typer.Exit(1)
+    _tell(run(analyses.running(sizes, names or ()), quiet), out)
 
 
 def benchmark_page(
@@ -164,10 +151,7 @@ def benchmark_page(
         Optional[float],  # noqa: UP045
         typer.Option(min=1, help="How long they stay. Default: 60."),
     ] = None,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(help="JSON file for the report."),
-    ] = None,
+    out: ReportOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """How quick the page is on 32,000 concepts, 10,000 pairs and five models, in a real browser.

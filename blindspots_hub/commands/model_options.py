@@ -11,15 +11,16 @@ MODEL = (
     "org/name[@rev]."
 )
 
+SOURCES = (
+    "a bundle, a folder of captioned images or a zip of one, a table (of addresses too), a "
+    "webdataset's tar, COCO's captions, a Hub dataset."
+)
+"""What captions and natural images are read from."""
+
 SeedOption = Annotated[int, typer.Option(help="Chooses the captions and each image's noise.")]
 PairsFromOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option(
-        "--pairs-from",
-        help="Captions and natural images from elsewhere: a bundle, a folder of captioned images "
-        "or a zip of one, a table (of addresses too), a webdataset's tar, COCO's captions, a Hub "
-        "dataset.",
-    ),
+    typer.Option("--pairs-from", help=f"Captions and natural images from elsewhere: {SOURCES}"),
 ]
 SeedsOption = Annotated[
     int,

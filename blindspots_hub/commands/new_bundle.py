@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from blindspots_hub.commands.model_options import SOURCES, AllCaptionsOption
 from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOption, share
 from blindspots_hub.commands.pairs_options import (
     CaptionColumnOption,
@@ -23,22 +24,12 @@ from blindspots_hub.commands.pairs_options import (
 def new_bundle(
     sae: Annotated[str, typer.Argument(help="RA-SAE: a folder or a Hub id.")],
     pairs_from: Annotated[
-        str,
-        typer.Option(
-            "--pairs-from",
-            help="Captions with natural images: a folder, a table, a Hub dataset, a bundle.",
-        ),
+        str, typer.Option("--pairs-from", help=f"Captions with natural images: {SOURCES}")
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
     pairs: Annotated[int, typer.Option(min=2, help="How many natural images are measured.")] = 1000,
     seed: Annotated[int, typer.Option(help="Chooses them.")] = 0,
-    all_captions: Annotated[
-        bool,
-        typer.Option(
-            "--all-captions",
-            help="Of images with a list of captions take every one, instead of one by --seed.",
-        ),
-    ] = False,
+    all_captions: AllCaptionsOption = False,
     image_column: ImageColumnOption = None,
     caption_column: CaptionColumnOption = None,
     split: SplitOption = None,

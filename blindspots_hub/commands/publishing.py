@@ -36,7 +36,7 @@ def publishing_to(push: str | None) -> Reference | None:
     """
     if push is None:
         return None
-    from blindspots_hub.artifacts.hub.checks import check_rights
+    from blindspots_hub.artifacts.hub.checks import check_writable
     from blindspots_hub.artifacts.hub.client import Hub
     from blindspots_hub.artifacts.hub.repos import Reference
 
@@ -46,9 +46,7 @@ def publishing_to(push: str | None) -> Reference | None:
             f"--push {push} names no version: write NAMESPACE/NAME@1.0.0, three numbers."
         )
     if is_first():
-        hub = Hub(None)
-        hub.need(f"{reference} cannot be published")
-        check_rights(hub.user(), reference.namespace)
+        check_writable(Hub(None), str(reference), reference.namespace)
     return reference
 
 

@@ -12,12 +12,13 @@ from findings_fixtures import write_rich
 from synthetic_bundle import Synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.layout import token_codes_path
+from blindspots_hub.artifacts.layout import SAE_WEIGHTS, token_codes_path
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.schema import IMAGE_TEXT, TOKEN_FIRES, TableSpec
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.artifacts.writer import write_manifest
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.token_codes import TokenCodes
 
 MODEL = "plain-a"
@@ -83,3 +84,19 @@ def test_token_codes_of_another_space_are_told(root: Path) -> None:
     TokenCodes(**kept).save(path)
     write_manifest(root, Manifest.read(root).to_json())
     assert any("names a concept that is none of the 40" in fault for fault in faults(root))
+
+
+def test_what_is_read_as_one_looks_is_checked_first(root: Path) -> None:
+    """Token codes and atoms are files like the others: altered ones are told, not computed with."""
+    whole = load_bundle(root, contents=False)
+    assert whole.atoms().shape[0] == SPEC.n_concepts
+    assert whole.token_codes(MODEL) is not None
+    for name in (f"deltas/token_codes/{MODEL}.safetensors", SAE_WEIGHTS):
+        content = bytearray((root / name).read_bytes())
+        content[-1] ^= 1
+        (root / name).write_bytes(content)
+    opened = load_bundle(root, contents=False)
+    with pytest.raises(BlindspotsError, match=r"token_codes/plain-a.safetensors was altered"):
+        opened.token_codes(MODEL)
+    with pytest.raises(BlindspotsError, match=r"sae/model.safetensors was altered"):
+        opened.atoms()

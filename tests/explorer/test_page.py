@@ -29,8 +29,9 @@ from blindspots_hub.explorer.card.concept_card import concept_card
 from blindspots_hub.explorer.page import format as shown
 from blindspots_hub.explorer.page.app import build_app
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
-from blindspots_hub.explorer.page.concept_table import as_file, concept_table, csv_text
+from blindspots_hub.explorer.page.concept_table import concept_table
 from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.table_files import as_file, csv_text
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find

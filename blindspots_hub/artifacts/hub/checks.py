@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from blindspots_hub.artifacts.hub.client import Hub
 from blindspots_hub.artifacts.layout import BACKBONE, MANIFEST, SAE
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.errors import BlindspotsError
@@ -45,6 +46,12 @@ def check_rights(user: Mapping[str, Any], namespace: str) -> None:
 
 _PATH = re.compile(r"(file:)?[/\\~].*|[A-Za-z]:[/\\].*", re.DOTALL)
 """An absolute path of any system; names and ids on the Hub begin with a letter or digit."""
+
+
+def check_writable(hub: Hub, what: str, namespace: str) -> None:
+    """`BlindspotsError` where the Hub does not answer or the token may not write in `namespace`."""
+    hub.need(f"{what} cannot be published")
+    check_rights(hub.user(), namespace)
 
 
 def check_no_paths(root: Path, manifest: Manifest) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blindspots_hub.artifacts.hub.checks import check_rights
+from blindspots_hub.artifacts.hub.checks import check_writable
 from blindspots_hub.artifacts.hub.client import Content, Hub
 from blindspots_hub.artifacts.hub.fetched import lock_in
 from blindspots_hub.artifacts.hub.lock import Lock
@@ -186,8 +186,7 @@ def deploy_space(
     """
     hub = Hub(token)
     yield Event("ask the Hub", 0, 1)
-    hub.need(f"The Space {repo.id} cannot be published")
-    check_rights(hub.user(), repo.id.split("/")[0])
+    check_writable(hub, f"The Space {repo.id}", repo.id.split("/")[0])
     seen = look(hub, repo)
     yield Event("ask the Hub", 1, 1)
     if dry_run:

@@ -2,65 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
+import pyarrow as pa
 
-from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Entry, check_concept
-from blindspots_hub.explorer.page.concept_table import as_file, concept_table
-from blindspots_hub.explorer.page.controls import (
-    LOADING,
-    LONGEST_LINK,
-    asked_values,
-    filter_form,
-    pages_of,
-)
+from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.concept_table import concept_table
+from blindspots_hub.explorer.page.controls import asked_values, pages_of
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
-from blindspots_hub.explorer.page.view import FIRST_TAB, View
+from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import ConceptsView
-from blindspots_hub.explorer.tabs.base import Tab, no_model
 from blindspots_hub.explorer.tabs.concepts_parts.selection import chosen
 from blindspots_hub.explorer.tabs.concepts_parts.table import ROWS, concepts_form, concepts_table
+from blindspots_hub.explorer.tabs.table_tab import TableTab
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
 
-TABLE_JS = Path(__file__).parent.parent / "page/table.js"
 
-
-class ConceptsTab(Tab):
+class ConceptsTab(TableTab):
     """Everything, as a table: a row leads to the concept's card."""
 
     id = "concepts"
     title = "Concepts"
-
-    def lacks(self, bundle: Bundle) -> str | None:
-        """A model."""
-        return no_model(bundle)
-
-    def build(self, page: Page) -> None:
-        """The form and the table, empty until the tab is opened."""
-        self._page, self._catalog = page, page.catalog
-        self.filters = filter_form("concepts-filters")
-        self.table = gr.HTML(
-            LOADING,
-            js_on_load=TABLE_JS.read_text(encoding="utf-8"),
-            server_functions=[self._file()],
-            elem_id="concepts-table",
-            link="",
-        )
-
-    @property
-    def outputs(self) -> Sequence[Any]:
-        """Both."""
-        return [self.filters, self.table]
 
     def render(self, view: View, own: Sequence[str]) -> Updates:
         """Form and table of the view."""
@@ -68,14 +36,9 @@ class ConceptsTab(Tab):
         return {self.filters: form, self.table: self._table(view, own)}
 
     def wire(self, page: Page) -> None:
-        """The form and the heads change the table; a row opens a card in Explore."""
-        seen, changed = [page.view, page.own], [*self.outputs, *page.noted]
-        self.filters.ask(
-            page.told(self._filter), seen, changed, trigger_mode="always_last", **AT_ONCE
-        )
-        self.table.sort(page.told(self._sort), seen, changed, **AT_ONCE)
-        self.table.turn(page.told(self._turn), seen, changed, **AT_ONCE)
-        self.table.open(page.told(self._open), seen, page.outputs, **AT_ONCE)
+        """As every table, and the heads sort it."""
+        super().wire(page)
+        self.table.sort(page.told(self._sort), *self._seen(page), **AT_ONCE)
 
     def _chosen(self, view: View) -> np.ndarray:
         return chosen(self._page.entry(view), view.kind, view.concepts, self._catalog.entry)
@@ -107,20 +70,7 @@ class ConceptsTab(Tab):
         view = replace(view, concepts=replace(view.concepts, page=asked.page))
         return {self.table: self._table(view, own), **self._page.at(view)}
 
-    def _open(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
-        return self._page.go(replace(view, tab=FIRST_TAB, concept=concept), own)
-
-    def _file(self) -> Callable[[list[str]], dict[str, str]]:
-        def file(asked: list[str]) -> dict[str, str]:
-            """The whole table that a link shows, as a file."""
-            try:
-                link, ending = (str(part)[:LONGEST_LINK] for part in asked)
-                view = View.from_query(dict(parse_qsl(link.removeprefix("?"))))
-                entry = self._page.entry(view)
-                table = concept_table(entry, view.kind, self._chosen(view))
-                return as_file(table, f"{entry.model}-concepts-{view.kind}", ending)
-            except BlindspotsError as error:
-                return {"error": str(error)}
-
-        return file
+    def _exported(self, view: View) -> tuple[pa.Table, str]:
+        entry = self._page.entry(view)
+        table = concept_table(entry, view.kind, self._chosen(view))
+        return table, f"{entry.model}-concepts-{view.kind}"

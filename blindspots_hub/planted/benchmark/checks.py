@@ -34,12 +34,12 @@ def unjudged(check: Check) -> Check:
     return replace(check, wanted="told", holds=None)
 
 
-def lower_bound(hits: int, of: int, confidence: float = CONFIDENCE) -> float:
+def lower_bound(hits: float, of: float, confidence: float = CONFIDENCE) -> float:
     """Clopper and Pearson's one-sided lower bound of a share of which `hits` `of` were seen."""
     return float(stats.beta.ppf(1 - confidence, hits, of - hits + 1)) if hits else 0.0
 
 
-def upper_bound(hits: int, of: int, confidence: float = CONFIDENCE) -> float:
+def upper_bound(hits: float, of: float, confidence: float = CONFIDENCE) -> float:
     """The upper bound; 1 where nothing was seen."""
     return float(stats.beta.ppf(confidence, hits + 1, of - hits)) if hits < of else 1.0
 
@@ -71,25 +71,22 @@ class Clustered:
         return cls(hits, n, clusters, min(n, share * (1 - share) / variance))
 
     @property
+    def _share(self) -> float:
+        return self.hits / self.of if self.of else 0.0
+
+    @property
     def bound(self) -> float:
         """One-sided lower bound of the share."""
-        return _bound(self.hits / self.of, self.effective) if self.of else 0.0
+        return lower_bound(self._share * self.effective, self.effective)
 
     @property
     def upper(self) -> float:
         """One-sided upper bound of the share."""
-        return 1 - _bound(1 - self.hits / self.of, self.effective) if self.of else 1.0
+        return upper_bound(self._share * self.effective, self.effective)
 
     def tells(self, goal: float, right: float) -> bool:
         """Whether a method whose true share is `right` would be expected to reach `goal`."""
-        return self.of > 0 and _bound(right, self.effective) >= goal
-
-
-def _bound(share: float, of: float) -> float:
-    """`lower_bound` of a share of a number that need not be whole."""
-    if share <= 0 or of <= 0:
-        return 0.0
-    return float(stats.beta.ppf(1 - CONFIDENCE, share * of, of - share * of + 1))
+        return lower_bound(right * self.effective, self.effective) >= goal
 
 
 def clustered_at_least(name: str, found: Clustered, goal: float, right: float) -> Check:

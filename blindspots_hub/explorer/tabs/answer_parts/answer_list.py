@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,8 +17,9 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import View
-from blindspots_hub.explorer.tabs.answer_parts.table import FORMATS, table_file, table_html
+from blindspots_hub.explorer.tabs.answer_parts.table import file_table, table_html
 from blindspots_hub.explorer.tabs.answer_parts.words import (
     Group,
     answer,
@@ -245,15 +245,16 @@ class AnswerList:
                 identity, model, name, models = place.split("/")
                 entry = self._page.catalog.entry(f"{identity}/{model}")
                 analysis = self._analyses[name]
-                if left_to_ask(entry.bundle, name) or kind not in FORMATS:
+                if left_to_ask(entry.bundle, name):
                     return {"error": "not here"}
                 group = tuple(models.split(","))
                 if group not in answerable(analysis, entry):
                     return {"error": "not here"}
-                file = table_file(analysis, answer(entry.bundle, analysis, group), kind)
+                table = file_table(analysis, answer(entry.bundle, analysis, group), kind)
+                file = as_file(table, name, kind)
             except (BlindspotsError, KeyError, TypeError, ValueError):
                 return {"error": "not here"}
-            return {"file": base64.b64encode(file).decode("ascii"), "type": FORMATS[kind]}
+            return {"file": file["content"], "type": file["type"]}
 
         return table_of
 

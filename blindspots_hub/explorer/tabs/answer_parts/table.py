@@ -1,27 +1,21 @@
-"""The table of a finding: its first rows as HTML, and all of them as a file."""
+"""The table of a finding: its first rows as HTML, and all of them for a file."""
 
 from __future__ import annotations
 
-import io
 from html import escape
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from blindspots_hub.analysis.base import Analysis, Finding
-from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.format import count, number
+from blindspots_hub.explorer.page.table_files import FORMATS
 
 ROWS = 40
 """Rows on the page; a file has all."""
 
 LISTED = 6
 """Values of a list in one cell."""
-
-FORMATS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
-"""Files that a table is saved as, and their media types."""
 
 
 def table_html(analysis: Analysis, found: Finding) -> str:
@@ -47,21 +41,16 @@ def table_html(analysis: Analysis, found: Finding) -> str:
     )
 
 
-def table_file(analysis: Analysis, found: Finding, kind: str) -> bytes:
-    """All rows as a CSV (lists as text) or a parquet file."""
-    if kind not in FORMATS:
-        raise BlindspotsError(f"A table is saved as {' or '.join(FORMATS)}.")
+def file_table(analysis: Analysis, found: Finding, kind: str) -> pa.Table:
+    """All rows as a file of that kind has them: lists are text in a CSV."""
     table = found.to_arrow(analysis.spec)
-    buffer = io.BytesIO()
-    if kind == "parquet":
-        pq.write_table(table, buffer)
-        return buffer.getvalue()
+    if kind != "csv":
+        return table
     for i, field in enumerate(table.schema):
         if pa.types.is_list(field.type):
             plain = [None if v is None else " ".join(map(str, v)) for v in table[i].to_pylist()]
             table = table.set_column(i, field.name, pa.array(plain, pa.string()))
-    pyarrow.csv.write_csv(table, buffer)
-    return buffer.getvalue()
+    return table
 
 
 def _unit(unit: str) -> str:

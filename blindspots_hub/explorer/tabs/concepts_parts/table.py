@@ -13,7 +13,6 @@ from blindspots_hub.analysis.words import MEANING, times
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.concept_table import FORMATS
 from blindspots_hub.explorer.page.controls import (
     NOTHING_LEFT,
     entry_field,
@@ -34,6 +33,7 @@ from blindspots_hub.explorer.page.format import (
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, badge, bare_track, state_name
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import picture
+from blindspots_hub.explorer.page.table_files import FORMATS
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import (
     CONCEPTS_SHOWN,

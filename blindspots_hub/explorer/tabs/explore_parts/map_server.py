@@ -22,7 +22,7 @@ from blindspots_hub.explorer.page.catalog import (
     check_concept,
     frequency_bytes,
 )
-from blindspots_hub.explorer.page.concept_table import as_file, concept_table
+from blindspots_hub.explorer.page.concept_table import concept_table
 from blindspots_hub.explorer.page.marks import (
     NOT_JUDGED,
     delta_words,
@@ -31,6 +31,7 @@ from blindspots_hub.explorer.page.marks import (
     state_words,
 )
 from blindspots_hub.explorer.page.pictures import concept_picture
+from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import SIZES
 from blindspots_hub.explorer.tabs.explore_parts.rankings import SIDES
 from blindspots_hub.explorer.tabs.explore_parts.search import find, searched

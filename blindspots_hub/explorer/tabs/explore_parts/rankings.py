@@ -11,10 +11,10 @@ from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.analysis.words import SIGNS, times
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.concept_table import FORMATS
 from blindspots_hub.explorer.page.format import count, interval, number, term
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, bare_track, delta_words, state_name
 from blindspots_hub.explorer.page.pictures import thumbnail_url
+from blindspots_hub.explorer.page.table_files import FORMATS
 from blindspots_hub.explorer.page.view import ROWS
 from blindspots_hub.measure.delta import fold
 

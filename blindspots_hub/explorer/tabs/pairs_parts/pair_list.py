@@ -10,7 +10,6 @@ import numpy as np
 
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.concept_table import FORMATS
 from blindspots_hub.explorer.page.controls import (
     NOTHING_LEFT,
     entry_field,
@@ -23,6 +22,7 @@ from blindspots_hub.explorer.page.format import count, name, number, term
 from blindspots_hub.explorer.page.marks import state_name
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import full_url, picture, short_caption, spoken_name
+from blindspots_hub.explorer.page.table_files import FORMATS
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import PAIR_ORDERS, PAIRS_SHOWN, WHY_SHOWN, PairsView
 from blindspots_hub.explorer.tabs.pairs_parts.pair_table import Difference, PairTable, differences

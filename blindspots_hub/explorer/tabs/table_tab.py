@@ -1,0 +1,93 @@
+"""What Concepts and Pairs share: a form above a table of rows, which the server cuts into pages."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
+
+import gradio as gr
+import pyarrow as pa
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import check_concept
+from blindspots_hub.explorer.page.controls import LOADING, LONGEST_LINK, filter_form
+from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.table_files import as_file
+from blindspots_hub.explorer.page.view import FIRST_TAB, View
+from blindspots_hub.explorer.tabs.base import Tab, no_model
+
+if TYPE_CHECKING:
+    from blindspots_hub.explorer.page.page import Page
+
+TABLE_JS = Path(__file__).parent.parent / "page/table.js"
+
+
+class TableTab(Tab):
+    """A tab of one form and one table, whose rows lead to concepts' cards."""
+
+    def lacks(self, bundle: Bundle) -> str | None:
+        """A model."""
+        return no_model(bundle)
+
+    def build(self, page: Page) -> None:
+        """The form and the table, empty until the tab is opened."""
+        self._page, self._catalog = page, page.catalog
+        self.filters = filter_form(f"{self.id}-filters")
+        self.table = gr.HTML(
+            LOADING,
+            js_on_load=TABLE_JS.read_text(encoding="utf-8"),
+            server_functions=[self._file()],
+            elem_id=f"{self.id}-table",
+            link="",
+        )
+
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """Both."""
+        return [self.filters, self.table]
+
+    def wire(self, page: Page) -> None:
+        """The form and the pager change the table; a concept opens its card in Explore."""
+        self.filters.ask(
+            page.told(self._filter), *self._seen(page), trigger_mode="always_last", **AT_ONCE
+        )
+        self.table.turn(page.told(self._turn), *self._seen(page), **AT_ONCE)
+        self.table.open(page.told(self._open), [page.view, page.own], page.outputs, **AT_ONCE)
+
+    def _seen(self, page: Page) -> tuple[list[Any], list[Any]]:
+        """What a listener of the table reads, and what it changes."""
+        return [page.view, page.own], [*self.outputs, *page.noted]
+
+    @abstractmethod
+    def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        """The form was changed."""
+
+    @abstractmethod
+    def _turn(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        """Another page."""
+
+    @abstractmethod
+    def _exported(self, view: View) -> tuple[pa.Table, str]:
+        """All rows that a view shows, on whichever page, and the name of their file."""
+
+    def _open(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
+        return self._page.go(replace(view, tab=FIRST_TAB, concept=concept), own)
+
+    def _file(self) -> Callable[[list[str]], dict[str, str]]:
+        def file(asked: list[str]) -> dict[str, str]:
+            """Everything that a link shows in this tab, as a file."""
+            try:
+                link, ending = (str(part)[:LONGEST_LINK] for part in asked)
+                view = View.from_query(dict(parse_qsl(link.removeprefix("?"))))
+                table, name = self._exported(view)
+                return as_file(table, name, ending)
+            except BlindspotsError as error:
+                return {"error": str(error)}
+
+        return file
