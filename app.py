@@ -72,17 +72,20 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     from blindspots_hub.explorer.page.app import build_app, serve
+    from blindspots_hub.planted.redraw import Redraw
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
     note = " ".join(filter(None, (note, left_out)))
-    site = Deployment.of(os.environ)
+    site, redraw = Deployment.of(os.environ), Redraw()
     try:
-        page = build_app(bundle, asked.evaluations, known, site, note, beside)
+        page = build_app(bundle, asked.evaluations, known, site, note, beside, redraw)
     except Exception as error:  # whatever a bundle holds, the page starts
         _log.exception("The page of %s cannot be built.", bundle.root)
         note = f"You see the embedded example: {bundle.name} cannot be shown ({error})."
-        page = build_app(load_bundle(planted.BUNDLE), asked.evaluations, known, site, note)
+        page = build_app(
+            load_bundle(planted.BUNDLE), asked.evaluations, known, site, note, (), redraw
+        )
     try:
         mcp = asked.mcp or (site.public and find_spec("mcp") is not None)
         serve(page, asked.host, asked.port, hosts=asked.allow_host, mcp=mcp)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
     from playwright.sync_api import Page as BrowserPage
 
-    from blindspots_hub.artifacts.bundle import Bundle
+    from blindspots_hub.artifacts.bundle import Bundle, Redraw
     from blindspots_hub.explorer.page.page import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -85,13 +85,16 @@ def free_port() -> int:
 
 @contextmanager
 def served(
-    root: Path, evaluations: Path, known: tuple[str, str] = ("Known", "known/model")
+    root: Path,
+    evaluations: Path,
+    known: tuple[str, str] = ("Known", "known/model"),
+    redraw: Redraw | None = None,
 ) -> Iterator[str]:
     """The app on the bundle `root`, as `app.py` serves it; yields its address."""
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.explorer.page.app import build_app, serve
 
-    page = build_app(load_bundle(root), evaluations, [known])
+    page = build_app(load_bundle(root), evaluations, [known], redraw=redraw)
     port = free_port()
     serve(page, port=port, block=False)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -92,10 +92,21 @@ class Thumbnail:
     caption: str
 
 
+class Redraw(Protocol):
+    """Who draws a model's images again where a bundle does not hold them."""
+
+    def can(self, bundle: Bundle, source: str) -> bool:
+        """Whether those of a source can be drawn."""
+
+    def image(self, bundle: Bundle, source: str, pair_id: str) -> bytes | None:
+        """One image file, or None."""
+
+
 class Bundle:
     """A validated bundle on disk; tables are read when first asked for, and kept.
 
-    Everything is read-only. `sources` are "natural" and the models' names.
+    Everything is read-only. `sources` are "natural" and the models' names. `redraw`, where a
+    program sets it, draws images that the bundle does not hold.
     """
 
     def __init__(self, root: Path, unread: bool = False) -> None:
@@ -104,6 +115,7 @@ class Bundle:
         self._unread = unread
         self._sure: set[str] = set()
         self._checking = RLock()
+        self.redraw: Redraw | None = None
         self.manifest = Manifest.read(root)
         self.sha256 = sha256_file(root / MANIFEST)
         """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
@@ -409,14 +421,22 @@ class Bundle:
         Only parts that are here are looked into; of several generations it is the first.
         """
         table, key = self._large(source, pair_id)
-        return None if table is None else table.image(*key)
+        kept = None if table is None else table.image(*key)
+        if kept is None and self._drawn_again(source):
+            assert self.redraw is not None
+            return self.redraw.image(self, source, pair_id)
+        return kept
 
     def has_picture(self, source: str, pair_id: str) -> bool:
         """Whether an image can be shown, small or as it was measured; none is read."""
         if self.has_thumbnail(source, pair_id):
             return True
         table, key = self._large(source, pair_id)
-        return table is not None and table.has_image(*key)
+        kept = table is not None and table.has_image(*key)
+        return kept or (self._drawn_again(source) and bool(self.caption(source, pair_id)))
+
+    def _drawn_again(self, source: str) -> bool:
+        return self.redraw is not None and source != NATURAL and self.redraw.can(self, source)
 
     def _large(self, source: str, pair_id: str) -> tuple[PictureTable | None, tuple[Any, ...]]:
         """The table with the images of a source as they were measured, and an image's key in it."""

@@ -225,8 +225,7 @@ def test_images_outside_the_space_are_told_under_the_verdict(
     bundles: dict[str, Bundle], page_of: Callable[[str], Page], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = page_of("whole")
-    explore: Any = page.tabs["explore"]
-    assert "may not fit" not in explore.render(page.first, [])[explore.finding]
+    assert "may not fit" not in page.go(page.first, [])[page.finding]
     outside = {
         "is_outside": True, "feature": "unexplained", "median": 0.0, "home": 0.0, "r2": 0.31,
         "outside": 0.9, "images": 200,
@@ -235,7 +234,7 @@ def test_images_outside_the_space_are_told_under_the_verdict(
     entry = bundle.model(page.first.model)
     domain = {"home": {"r2": 0.9}, "natural": outside}
     monkeypatch.setitem(bundle.models, entry.name, replace(entry, domain=domain))
-    told = explore.render(page.first, [])[explore.finding]
+    told = page.go(page.first, [])[page.finding]
     verdict, warning = told.index("judged"), told.index("These concepts may not fit these images.")
     assert verdict < warning
     assert "it reconstructs 31%" in told

@@ -11,10 +11,12 @@ from synthetic_bundle import Synthetic, write_synthetic
 from typer.testing import CliRunner
 
 from blindspots_hub import cli, planted
+from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.compare import compare
 from blindspots_hub.runs.condition import NAMES, Condition
+from blindspots_hub.runs.evaluate import evaluate
 
 EMBEDDED = str(planted.BUNDLE)
 
@@ -110,3 +112,17 @@ def test_two_bundles_of_the_same_pairs_are_compared(tmp_path: Path) -> None:
     found = drive(compare.stream(f"{a}#plain-a", f"{b}#plain-b"))
     same = drive(compare.stream("plain-a", "plain-b", bundle=str(a)))
     assert found.last.values == same.last.values
+
+
+@pytest.mark.slow
+def test_a_model_with_another_seed_hardly_changes(tmp_path: Path) -> None:
+    """The same captions drawn with other seeds: nothing differs, at most 5 % are flagged."""
+    all_pairs = load_bundle(EMBEDDED).model("alder-1").pairs
+    again = tmp_path / "again"
+    drive(evaluate.stream("planted/alder-1", again, pairs=all_pairs, seed=7))
+    found = drive(compare.stream(f"{EMBEDDED}#alder-1", f"{again}#alder-1"))
+    values = found.last.values
+    assert values["judged"] >= 40
+    assert values["changed_share"] <= 0.05
+    first, second = (load_bundle(path).energies("alder-1") for path in (EMBEDDED, again))
+    assert first.matrix.sum() != second.matrix.sum()  # other images of the same captions

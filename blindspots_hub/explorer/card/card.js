@@ -41,6 +41,11 @@ const histogram = box => {
   if (box && !box.childElementCount) fill(box, server.histogram([props.colour_key, Number(concept)]));
 };
 
+const drawing = button => {
+  const concept = element.querySelector(".card").dataset.concept;
+  window.blindspots.drawing(element.querySelector("svg.histogram"), `energies-${concept}`, button.dataset.drawing);
+};
+
 const images = button => {
   const { all, page } = button.dataset, concept = element.querySelector(".card").dataset.concept;
   const part = button.closest(".every"), box = document.createElement("div");
@@ -64,10 +69,11 @@ element.addEventListener("toggle", event => {
 }, true);
 
 element.addEventListener("click", event => {
-  const asked = event.target.closest("[data-all], [data-around], [data-region]");
+  const asked = event.target.closest("[data-all], [data-around], [data-region], [data-drawing]");
   if (asked) {
     if (asked.dataset.all) images(asked);
     else if (asked.dataset.around !== undefined) trigger("around", { percent: Number(asked.dataset.around) });
+    else if (asked.dataset.drawing) drawing(asked);
     else save(asked);
     return;
   }

@@ -99,4 +99,6 @@ def _drawing(
         f'<text x="{(LEFT + WIDTH) / 2}" y="{FLOOR + 14}" text-anchor="middle">energy in an image '
         "(logarithmic)</text>"
         f'<text x="{WIDTH - 4}" y="{FLOOR + 14}" text-anchor="end">{number(high)}</text></svg>'
+        '<p class="way-on"><button type="button" data-drawing="svg">SVG</button> '
+        '<button type="button" data-drawing="png">PNG</button></p>'
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_space
 
-from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.bundle import Bundle, Redraw
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.listening import AT_ONCE
@@ -47,6 +47,7 @@ def build_app(
     site: Deployment = HERE,
     note: str = "",
     beside: Sequence[Bundle] = (),
+    redraw: Redraw | None = None,
 ) -> PageBlocks:
     """The app on `bundle`, and on those `beside` it of its concept space.
 
@@ -54,7 +55,7 @@ def build_app(
 
     Evaluations keep their files below `evaluations_dir`; `known_models` are (title, spec) as the
     form offers them. `site` says who may do what (by default: whoever sees the page, everything),
-    `note` is a sentence at its top.
+    `note` is a sentence at its top, `redraw` draws the images again that bundles do not hold.
     """
     options = PageOptions(evaluations_dir, known_models, site, note)
     with PageBlocks(
@@ -63,7 +64,7 @@ def build_app(
         fill_width=True,
         delete_cache=(CACHE_SECONDS // 24, CACHE_SECONDS),
     ) as blocks:
-        blocks.catalog = Catalog(bundle, beside)
+        blocks.catalog = Catalog(bundle, beside, redraw)
         page = Page(blocks.catalog, options, TABS)
         blocks.load(page.follow_link, page.own, [*page.outputs, page.own], **AT_ONCE)
         evaluate = page.tabs[EvaluateTab.id]

@@ -12,7 +12,7 @@ from threading import RLock
 import numpy as np
 
 from blindspots_hub.analysis.deltas import ModelDeltas
-from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.bundle import Bundle, Redraw, load_bundle
 from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.errors import BlindspotsError
 
@@ -76,13 +76,17 @@ class Catalog:
     `home` is the first of the page's bundles, `beside` are others of its concept space. A session
     sees its own bundle ids only: the catalog finds what it is asked for by id, and lists nothing
     but the page's own bundles and the ids that the session holds. An id is part of a sha256 that
-    only the bundle's maker and those with a link know.
+    only the bundle's maker and those with a link know. `redraw` draws images that bundles do not
+    hold.
     """
 
-    def __init__(self, home: Bundle, beside: Sequence[Bundle] = ()) -> None:
-        self.home = home
+    def __init__(
+        self, home: Bundle, beside: Sequence[Bundle] = (), redraw: Redraw | None = None
+    ) -> None:
+        self.home, self._redraw = home, redraw
         self._own: dict[str, Bundle] = {}
         for bundle in (home, *beside):
+            bundle.redraw = redraw
             self._own.setdefault(bundle_id(bundle), bundle)
         self._added: dict[str, Path] = {}
         self._open: OrderedDict[str, Bundle] = OrderedDict()
@@ -138,6 +142,7 @@ class Catalog:
 
     def _keep(self, identity: str, bundle: Bundle) -> Bundle:
         """Of the bundles that were added the latest ones stay open; the others lie on the disk."""
+        bundle.redraw = self._redraw
         self._open[identity] = bundle
         self._open.move_to_end(identity)
         while len(self._open) > OPEN:

@@ -15,6 +15,29 @@ window.blindspots.download = (blob, name) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
+// A drawing of the page as a file of its own: colours that it takes from the page are written into it.
+window.blindspots.drawing = async (svg, name, kind) => {
+  const copy = svg.cloneNode(true), [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  const style = getComputedStyle(svg), page = getComputedStyle(document.body);
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("width", width);
+  copy.setAttribute("height", height);
+  copy.style.color = style.color;
+  const paper = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  paper.setAttribute("width", "100%");
+  paper.setAttribute("height", "100%");
+  paper.setAttribute("fill", page.backgroundColor);
+  copy.prepend(paper);
+  const file = new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
+  if (kind === "svg") return window.blindspots.download(file, `${name}.svg`);
+  const image = new Image(), sheet = document.createElement("canvas");
+  image.src = URL.createObjectURL(file);
+  await image.decode();
+  [sheet.width, sheet.height] = [3 * width, 3 * height];
+  sheet.getContext("2d").drawImage(image, 0, 0, sheet.width, sheet.height);
+  URL.revokeObjectURL(image.src);
+  sheet.toBlob(blob => window.blindspots.download(blob, `${name}.png`));
+};
 
 const large = document.createElement("dialog");
 large.className = "lightbox";

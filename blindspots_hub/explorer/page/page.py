@@ -14,6 +14,8 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.address import address_bar, address_of, answered
 from blindspots_hub.explorer.page.arrival import first_view, settled
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
+from blindspots_hub.explorer.page.counts import verdict_line
+from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.example import example_notice
 from blindspots_hub.explorer.page.header import header
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
@@ -57,6 +59,7 @@ class Page:
                 filterable=False,
             )
             self._kind = gr.Radio(list(KINDS), value=self.first.kind, label="δ", elem_id="delta")
+        self.finding = gr.HTML(self._told_of(self.first), elem_id="finding")
         self._lacks: dict[str, gr.HTML] = {}
         self._bodies: dict[str, gr.Column] = {}
         # What each tab shows, not always the page's view: a tab behind is rendered when opened.
@@ -101,6 +104,7 @@ class Page:
         """Everything that `go` may change: the outputs of a listener that ends with it."""
         return [
             *self.noted, self._buttons, self._example, self._bar, self._model, self._kind,
+            self.finding,
             *self._lacks.values(), *self._bodies.values(),
             *(component for tab in self.tabs.values() for component in tab.outputs),
         ]  # fmt: skip
@@ -181,10 +185,21 @@ class Page:
             ),
             self._bar: gr.Row(visible=bool(view.model)),
             self._kind: view.kind,
+            self.finding: self._told_of(view),
             self._lacks[tab.id]: lacks_line(missing),
             self._bodies[tab.id]: gr.Column(visible=not missing),
             **({} if missing else tab.render(view, own)),
         }
+
+    def _told_of(self, view: View) -> str:
+        """The verdict on the model, and the warning where its images are none of the space's own.
+
+        It stands above every tab, with what it rests on; without a model there is nothing to say.
+        """
+        if not view.model:
+            return ""
+        entry = self.entry(view)
+        return verdict_line(entry) + result_notice(entry.bundle, entry.model)
 
     def _menu(self, view: View, own: Sequence[str]) -> list[tuple[str, str]]:
         entries = self.catalog.entries(own)

@@ -18,6 +18,12 @@ def theme() -> gr.themes.Base:
     return gr.themes.Default(
         primary_hue="indigo", neutral_hue="zinc", font=FONT, font_mono=MONO, radius_size="md"
     ).set(
+        # White words on it, and it on the page, keep a contrast of 4.5.
+        color_accent="*primary_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        button_primary_background_fill_hover_dark="*primary_700",
         body_text_color_subdued="*neutral_500",
         body_text_color_subdued_dark="*neutral_400",
         body_background_fill="*neutral_50",

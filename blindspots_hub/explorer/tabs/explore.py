@@ -17,8 +17,7 @@ from blindspots_hub.explorer.card.region import region_card
 from blindspots_hub.explorer.map.concept_map import concept_map, update_map
 from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch, map_key
 from blindspots_hub.explorer.page.catalog import check_concept
-from blindspots_hub.explorer.page.counts import counts_line, verdict_line
-from blindspots_hub.explorer.page.domain_notice import result_notice
+from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.view import ROWS, SIZES, WIDEST, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
@@ -49,7 +48,6 @@ class ExploreTab(Tab):
         view = page.first
         entry = page.entry(view) if view.model else None
         key = colour_key(entry, view.kind, view.size) if entry else ""
-        self.finding = gr.HTML(self._finding(view) if entry else "", elem_id="finding")
         with gr.Row(elem_id="controls"):
             self.layout = layout_switch(page.catalog)
             self.show = gr.Radio(list(SHOW), value=view.show, label="Show", elem_id="show")
@@ -101,7 +99,7 @@ class ExploreTab(Tab):
     def outputs(self) -> Sequence[Any]:
         """All of the tab."""
         return [
-            self.finding, self.layout, self.show, self.size, self.unjudged, self.companions,
+            self.layout, self.show, self.size, self.unjudged, self.companions,
             self.search, self.map, self.counts, self.card, self.rankings,
         ]  # fmt: skip
 
@@ -110,7 +108,6 @@ class ExploreTab(Tab):
         entry, kind = self._page.entry(view), view.kind
         key = colour_key(entry, kind, view.size)
         return {
-            self.finding: self._finding(view),
             self.layout: view.layout,
             self.show: view.show,
             self.size: view.size,
@@ -182,11 +179,6 @@ class ExploreTab(Tab):
             **AT_ONCE,
         )
         self.card.switch(page.told(self._switch), seen, page.outputs, **AT_ONCE)
-
-    def _finding(self, view: View) -> str:
-        """The verdict, and under it the warning where the images are none of the space's own."""
-        entry = self._page.entry(view)
-        return verdict_line(entry) + result_notice(entry.bundle, entry.model)
 
     def _ranking_function(self) -> Callable[[list[str]], dict[str, str]]:
         def ranking(asked: list[str]) -> dict[str, str]:

@@ -176,3 +176,19 @@ def test_search_says_what_it_searched(site: str, visit: Visit) -> None:
     assert "300 captions" in page.locator("#search-hits .searched").inner_text()
     assert page.locator("#search-hits li[role=option] em").first.inner_text().strip()
     assert page.locator("#search-hits li[role=option] img").count() > 0
+
+
+def test_a_histogram_is_saved_as_a_drawing_and_as_pixels(site: str, visit: Visit) -> None:
+    watched = visit(site, "wide", False)
+    page = watched.page
+    page.locator(".spread summary").click()
+    page.wait_for_selector(".histogram")
+    starts = {"svg": b"<svg", "png": b"\x89PNG"}
+    for kind, start in starts.items():
+        with page.expect_download() as saving:
+            page.locator(f"[data-drawing={kind}]").click()
+        content = saving.value.path().read_bytes()
+        assert content.startswith(start)
+        assert saving.value.suggested_filename.endswith(f".{kind}")
+        assert len(content) > 1_500
+    assert watched.faults == []
