@@ -37,15 +37,18 @@ def chromium() -> Iterator[Browser]:
 
 def scrolled(page: Page) -> None:
     """Come past every figure, as a reader does."""
-    for place in page.locator(".figure").all():
-        place.scroll_into_view_if_needed()
-        page.wait_for_function(
-            "place => place.querySelector('.main-svg')", arg=place.element_handle()
-        )
+    page.evaluate(
+        """async () => {
+        for (let y = 0; y < document.body.scrollHeight; y += innerHeight / 2) {
+          scrollTo(0, y);
+          await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+        }
+      }"""
+    )
+    page.wait_for_function(f"{DRAWN}.length === document.querySelectorAll('.figure').length")
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
 def test_every_figure_is_drawn_without_a_network(
     written: Path, chromium: Browser, scheme: str, width: int
 ) -> None:
@@ -65,11 +68,11 @@ def test_every_figure_is_drawn_without_a_network(
     # Words of a figure are read on the page behind them.
     behind = page.evaluate(f"({LUMINANCE})(getComputedStyle(document.body).backgroundColor)")
     words = page.evaluate(
-        f"""() => [...document.querySelectorAll('.figure text')]
+        f"""() => [...document.querySelectorAll('.xtick text, .ytick text, .xtitle, .ytitle')]
         .map(one => ({LUMINANCE})(getComputedStyle(one).fill))"""
     )
     assert words
-    assert all(abs(one - behind) > 0.25 for one in words)
+    assert all(abs(one - behind) > 0.4 for one in words)
     assert axe_findings(page) == []
     context.close()
 

@@ -22,6 +22,7 @@ let density = 1;            // device pixels a CSS pixel
 let loaded = '';            // the data key that is drawn
 let named = '';             // the data key whose names are there, or coming
 let turn = 0;               // the last `selected` property that was followed
+let looks = 0;              // how often the points' colours, sizes or places changed
 let colours = new Uint8Array(0), states = new Uint8Array(0);
 const coloursOf = new Map();
 
@@ -63,6 +64,7 @@ async function refresh() {
       states = bytes.subarray(count, 2 * count);
       scene.sizes = bytes.length > 2 * count ? bytes.subarray(2 * count) : ownSizes;
       points.sizes(scene.sizes);
+      looks++;
       scene.key = key;
     }
     part('fault').hidden = true;
@@ -84,6 +86,7 @@ function take(data, xy, sizes) {
   ownSizes = sizes;
   Object.assign(scene, { sizes, labels: [], clusters: [], cursor: -1, hovered: -1, region: null });
   points.points(xy, sizes);
+  looks++;
   resize();
 }
 
@@ -108,15 +111,19 @@ function fault(error) {
 
 // ---- drawing -----------------------------------------------------------------------------------
 
-let queued = false, recoloured = false;
+let queued = false, recoloured = false, drawn = '';
 
+// Points and what lies over them. A canvas keeps its points until they are others or elsewhere: what
+// a pointer or a click changes lies above, and thousands of points are not drawn again for it.
 function draw() {
   if (queued || !view) return;
   queued = true;
   requestAnimationFrame(() => {
     queued = false;
     if (!view.width) return;
-    points.draw(view, density);
+    const { scale, x, y } = view.at, now = [scale, x, y, canvas.width, canvas.height, looks].join();
+    if (now !== drawn) points.draw(view, density);
+    drawn = now;
     drawOver(view, scene, density);
     if (tip.concept >= 0) tip.place(view, view.radius(scene.sizes[tip.concept]));
     canvas.dataset.ready = points.kind;
@@ -131,6 +138,7 @@ function filter() {
   scene.bytes = colours.map((byte, i) => (fades(i) ? FILTERED : byte));
   scene.order = drawingOrder(scene.bytes).filter((i) => view.placed(i));
   points.colour(scene.bytes, scene.order);
+  looks++;
   const shown = scene.order.reduce((sum, i) => sum + isShown(i), 0), all = view.shown.toLocaleString('en');
   const some = `${shown.toLocaleString('en')} of ${all} concepts`;
   part('count').textContent = keep ? (shown ? some : `none of ${all} concepts is in this state`)
@@ -164,6 +172,7 @@ function theme() {
   const name = document.body.classList.contains('dark') ? 'dark' : 'light';
   table = unpack(PALETTES[name]);
   points.theme(table);
+  looks++;
   scene.ink = name === 'dark' ? '#f4f4f6' : '#1d1d24';
   scene.halo = getComputedStyle(part('loading').parentElement.parentElement).getPropertyValue('--delta-background');
   draw();
@@ -315,7 +324,7 @@ addEventListener('afterprint', () => part('paper').removeAttribute('src'));
 // ---- the page around the map -------------------------------------------------------------------
 
 canvas.addEventListener('webglcontextlost', (event) => event.preventDefault());
-canvas.addEventListener('webglcontextrestored', () => { points.rebuild(); draw(); });
+canvas.addEventListener('webglcontextrestored', () => { points.rebuild(); looks++; draw(); });
 new ResizeObserver(resize).observe(canvas);
 new MutationObserver(theme).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 (function onDensity() {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 SIZES = {"wide": {"width": 1400, "height": 1000}, "phone": {"width": 390, "height": 844}}
 STANDS = {
-    "explore": "#card .card[data-concept]",
+    "explore": "#card .card",
     "concepts": "#concepts-table tbody tr",
     "compare": "#compare-body .scatter, #compare-body table",
     "pairs": "#pairs-table .pair-block",
