@@ -51,3 +51,35 @@ def fire_together(
                     cosine[concept, later] = cosine[concept, later - 1]
                 index[concept, place], cosine[concept, place] = other, value
         shared[:] = 0
+
+
+@compiled
+def keep_nearest(
+    first: int, last: int, tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
+) -> None:
+    """Put the largest values of rows `first` to `last` (exclusive) of a tile among those kept.
+
+    tile (rows, m) float32 holds values of each row with the `m` things from number `others` on;
+    index and cosine (rows, count) hold the largest so far, largest first, equal ones by the lower
+    number.
+    """
+    count = index.shape[1]
+    for row in range(first, last):
+        least = cosine[row, count - 1]
+        for column in range(tile.shape[1]):
+            value = tile[row, column]
+            if value < least:
+                continue
+            number = others + column
+            place = count
+            while place > 0 and (
+                cosine[row, place - 1] < value
+                or (cosine[row, place - 1] == value and index[row, place - 1] > number)
+            ):
+                place -= 1
+            if place < count:
+                for later in range(count - 1, place, -1):
+                    index[row, later] = index[row, later - 1]
+                    cosine[row, later] = cosine[row, later - 1]
+                index[row, place], cosine[row, place] = number, value
+                least = cosine[row, count - 1]

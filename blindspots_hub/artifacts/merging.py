@@ -21,7 +21,7 @@ from blindspots_hub.artifacts.parquet import batches_of, read_table
 from blindspots_hub.artifacts.picture_table import PictureTable
 from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS, THUMBNAILS
 from blindspots_hub.artifacts.writer import image_cell
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.energies import ImageEnergies, stacked
 from blindspots_hub.measure.features import TENSORS, ImageFeatures
 from blindspots_hub.measure.token_codes import TokenCodes
 
@@ -127,18 +127,6 @@ def _differ(a: ImageEnergies, b: ImageEnergies) -> np.ndarray:
     between = np.asarray(abs(a.matrix - b.matrix).sum(axis=1)).ravel()
     larger = np.maximum(a.matrix.sum(axis=1), b.matrix.sum(axis=1))
     return np.asarray(between > ROUNDING * np.asarray(larger).ravel(), bool)
-
-
-def stacked(parts: Sequence[ImageEnergies]) -> ImageEnergies:
-    """The images of all `parts`, one after the other."""
-    offsets = np.cumsum([0, *(part.indptr[-1] for part in parts)])
-    pointers = [part.indptr[1:] + offset for part, offset in zip(parts, offsets[:-1], strict=True)]
-    return ImageEnergies(
-        np.concatenate([[0], *pointers]).astype(np.int64),
-        np.concatenate([part.concepts for part in parts]),
-        np.concatenate([part.energies for part in parts]),
-        parts[0].n_concepts,
-    )
 
 
 def merged_heatmaps(bundles: Sequence[Bundle], natural: NaturalImages) -> Heatmaps:

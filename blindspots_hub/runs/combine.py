@@ -127,7 +127,8 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
             f"The bundles hold other energies of the same natural images (pairs {shown}{more}): "
             "combine bundles that were measured alike, or evaluate one of them again."
         )
-    first, known = bundles[0], {}
+    first = bundles[0]
+    known: dict[str, FileEntry] = {}
     for part in (SAE, BACKBONE):
         if part in first.parts:
             first.require(part)
@@ -149,8 +150,8 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
         if natural.token_codes is not None:
             natural.token_codes.save(token_codes_path(root, NATURAL))
     of_heatmaps = [heatmaps_path(Path(), NATURAL).as_posix()]
-    shown = _unlike(bundles, lambda one: [*of_heatmaps, NATURAL_IMAGES.path])
-    merged_heatmaps(shown, natural).save(heatmaps_path(root, NATURAL))
+    with_heatmaps = _unlike(bundles, lambda one: [*of_heatmaps, NATURAL_IMAGES.path])
+    merged_heatmaps(with_heatmaps, natural).save(heatmaps_path(root, NATURAL))
     for done, member in enumerate(members, start=1):
         yield Event(STAGE, done, len(members) + 1, {"model": member.name})
         known |= _share_model(member, root, natural)
