@@ -34,7 +34,7 @@ def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
     Tile by tile of the upper half of the square, each cosine once for both of its atoms: memory
     grows with n · count, time with half of n² products. Ties go to the lower index.
     """
-    from blindspots_hub.analysis.loops import keep_nearest
+    from blindspots_hub.analysis.loops import keep_nearest, keep_nearest_of_columns
 
     norms = np.linalg.norm(dictionary, axis=1, keepdims=True)
     unit = (dictionary / np.maximum(norms, 1e-12)).astype(np.float32)
@@ -49,25 +49,18 @@ def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
             tile = unit[top : top + TILE] @ unit[left : left + TILE].T
             if left == top:
                 np.fill_diagonal(tile, -np.inf)
-            _keep_nearest(keep_nearest, tile, left, index, cosine, top)
+            _keep(keep_nearest, tile, left, index[top : top + TILE], cosine[top : top + TILE])
             if left > top:
-                turned = np.ascontiguousarray(tile.T)
-                _keep_nearest(keep_nearest, turned, top, index, cosine, left)
+                kept = index[left : left + TILE], cosine[left : left + TILE]
+                _keep(keep_nearest_of_columns, tile, top, *kept)
     return index, cosine
 
 
-def _keep_nearest(
-    loop: Callable[..., None],
-    tile: np.ndarray,
-    others: int,
-    index: np.ndarray,
-    cosine: np.ndarray,
-    rows: int,
+def _keep(
+    loop: Callable[..., None], tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
 ) -> None:
-    """Let the atoms from `rows` on keep what is nearest of a tile of cosines with `others` on."""
-    own = slice(rows, rows + len(tile))
-    kept = index[own], cosine[own]
-    on_all_cores(lambda first, last: loop(first, last, tile, others, *kept), len(tile))
+    """Let some atoms keep what is nearest in a tile of cosines with the atoms from `others` on."""
+    on_all_cores(lambda first, last: loop(first, last, tile, others, index, cosine), len(index))
 
 
 def co_occurring(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:

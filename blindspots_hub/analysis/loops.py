@@ -67,19 +67,35 @@ def keep_nearest(
     for row in range(first, last):
         least = cosine[row, count - 1]
         for column in range(tile.shape[1]):
-            value = tile[row, column]
-            if value < least:
-                continue
-            number = others + column
-            place = count
-            while place > 0 and (
-                cosine[row, place - 1] < value
-                or (cosine[row, place - 1] == value and index[row, place - 1] > number)
-            ):
-                place -= 1
-            if place < count:
-                for later in range(count - 1, place, -1):
-                    index[row, later] = index[row, later - 1]
-                    cosine[row, later] = cosine[row, later - 1]
-                index[row, place], cosine[row, place] = number, value
+            if tile[row, column] >= least:
+                _insert(index[row], cosine[row], others + column, tile[row, column])
                 least = cosine[row, count - 1]
+
+
+@compiled
+def keep_nearest_of_columns(
+    first: int, last: int, tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
+) -> None:
+    """The same for columns `first` to `last` of a tile (m, columns); index, cosine (columns, …)."""
+    count = index.shape[1]
+    least = cosine[first:last, count - 1].copy()
+    for row in range(tile.shape[0]):
+        for column in range(first, last):
+            if tile[row, column] >= least[column - first]:
+                _insert(index[column], cosine[column], others + row, tile[row, column])
+                least[column - first] = cosine[column, count - 1]
+
+
+@compiled
+def _insert(index: np.ndarray, cosine: np.ndarray, number: int, value: float) -> None:
+    """Give a value its place among the largest, unless it is smaller than all of them."""
+    place = len(index)
+    while place > 0 and (
+        cosine[place - 1] < value or (cosine[place - 1] == value and index[place - 1] > number)
+    ):
+        place -= 1
+    if place < len(index):
+        for later in range(len(index) - 1, place, -1):
+            index[later] = index[later - 1]
+            cosine[later] = cosine[later - 1]
+        index[place], cosine[place] = number, value
