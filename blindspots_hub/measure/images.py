@@ -8,8 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from blindspots_hub.measure.delta import delta
 from blindspots_hub.measure.energies import ROWS, ImageEnergies, concept_blocks
@@ -112,6 +110,8 @@ def clusters(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     its own, and so is every image in which nothing fires. Energies of fewer than `MEASURED` values
     are indicators or counts, which are equal for no reason: there all images are their own.
     """
+    from scipy.sparse.csgraph import connected_components
+
     own = np.arange(energies.n_images)
     if _few_values(energies.energies):
         return own
@@ -180,6 +180,8 @@ def _may_be_same(
     triangle inequality points lie no farther apart than the images do: so a tree of points finds
     the candidates, where comparing all images costs their number squared.
     """
+    from scipy.spatial import cKDTree
+
     points = np.concatenate([np.zeros((0, _GROUPS)), *map(_points, energies.in_rows(ROWS))])
     fires = np.flatnonzero(norms > 0)
     fires = fires[np.argsort(norms[fires], kind="stable")]  # a block's candidates overlap
