@@ -24,9 +24,10 @@ KEPT_SHARDS = 4
 
 @dataclass(frozen=True)
 class Shard:
-    """Codes of the images of one shard, and their thumbnails where they were kept."""
+    """Codes of the images of one shard, their energies over patches, and kept thumbnails."""
 
     codes: list[SparseCodes]
+    energies: ImageEnergies
     thumbnails: list[bytes] | None
 
 
@@ -56,6 +57,12 @@ class KeptCodes(Sequence[SparseCodes]):
     def take(self, rows: np.ndarray) -> KeptCodes:
         """The images in these places, in this order."""
         return KeptCodes(self._shard[rows], self._row[rows], self._read)
+
+    def sums(self, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Concepts and energies of an image over its patches, as `SparseCodes.energies` gives."""
+        energies, row = self._of(place).energies, int(self._row[place])
+        span = slice(int(energies.indptr[row]), int(energies.indptr[row + 1]))
+        return energies.concepts[span].copy(), energies.energies[span].copy()
 
     def thumbnail(self, place: int) -> bytes | None:
         """The thumbnail of an image; None where none was kept."""
@@ -115,8 +122,16 @@ class CodedImages:
         """Concept energies ξ of every image over its `tokens` (METHOD: section 3)."""
         if tokens not in TOKENS:
             raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {tokens!r}.")
-        chosen = self.layout.patches if tokens == "patches" else None
-        return ImageEnergies.stack((c.energies(chosen) for c in self.codes), self.n_concepts)
+        if tokens == "patches":
+            rows = (self._on_patches(row) for row in range(len(self.codes)))
+        else:
+            rows = (codes.energies() for codes in self.codes)
+        return ImageEnergies.stack(rows, self.n_concepts)
+
+    def _on_patches(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(self.codes, KeptCodes):
+            return self.codes.sums(row)
+        return self.codes[row].energies(self.layout.patches)
 
     def token_fires(self) -> np.ndarray:
         """In how many images each concept fires on the class token, a register, a patch.
@@ -125,11 +140,12 @@ class CodedImages:
         """
         counts = np.zeros((3, self.n_concepts), np.int32)
         first = self.layout.patches.start
-        parts = (slice(0, self.layout.cls), slice(self.layout.cls, first), self.layout.patches)
-        for codes in self.codes:
+        parts = (slice(0, self.layout.cls), slice(self.layout.cls, first))
+        for row, codes in enumerate(self.codes):
             for kind, part in enumerate(parts):
                 start, stop = codes.indptr[part.start], codes.indptr[part.stop]
                 counts[kind, np.unique(codes.concepts[start:stop])] += 1
+            counts[2, self._on_patches(row)[0]] += 1
         return counts
 
     def token_codes(self, ids: Sequence[str], tokens: str, images: int = IMAGES) -> TokenCodes:

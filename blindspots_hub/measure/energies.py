@@ -43,16 +43,15 @@ class ImageEnergies:
     @classmethod
     def stack(cls, rows: Iterable[tuple[np.ndarray, np.ndarray]], n_concepts: int) -> ImageEnergies:
         """Build from one (concepts, energies) tuple an image."""
-        rows = list(rows)
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum([len(concepts) for concepts, _ in rows], out=indptr[1:])
-        empty: list[np.ndarray] = [np.zeros(0)]
-        return cls(
-            indptr,
-            np.concatenate([c for c, _ in rows] or empty).astype(np.int32),
-            np.concatenate([e for _, e in rows] or empty).astype(np.float32),
-            n_concepts,
-        )
+        concepts: list[np.ndarray] = [np.zeros(0, np.int32)]
+        energies: list[np.ndarray] = [np.zeros(0, np.float32)]
+        for own, values in rows:
+            concepts.append(np.asarray(own, np.int32))
+            energies.append(np.asarray(values, np.float32))
+        indptr = np.cumsum([len(one) for one in concepts], dtype=np.int64)
+        every = np.concatenate(concepts)
+        concepts.clear()  # else all of them are there twice
+        return cls(indptr, every, np.concatenate(energies), n_concepts)
 
     @cached_property
     def matrix(self) -> sparse.csr_matrix:

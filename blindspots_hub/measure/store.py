@@ -23,11 +23,15 @@ from blindspots_hub.measure.coded import (
     Shard,
     stacked_beside,
 )
+from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
 from blindspots_hub.utils.files import atomic, fingerprint
 
 FORMAT = 5
 """Of a shard's file; part of its configuration, so that no shard of another one is ever read."""
+
+_SUMS = ("indptr", "concepts", "energies")
+"""Tensors of a shard, `energies_…`: concept energies over the patches of its images."""
 
 CHECKSUM = "sha256"
 """Key of a shard's metadata: the hash of all else that it holds."""
@@ -113,6 +117,10 @@ class CodeStore:
             "concepts": np.ascontiguousarray(stacked.concepts),
             "values": np.ascontiguousarray(stacked.values),
         }
+        # Summed here, each process of several sums its own share.
+        sums = (codes[image_id].energies(self.layout.patches) for image_id in ids)
+        energies = ImageEnergies.stack(sums, self.n_concepts)
+        tensors |= {f"energies_{name}": getattr(energies, name) for name in _SUMS}
         for name in BESIDE:
             found = stacked_beside([codes[image_id] for image_id in ids], name)
             if found is not None:
@@ -166,10 +174,12 @@ class CodeStore:
         indptr, concepts, values = (tensors[name] for name in ("indptr", "concepts", "values"))
         stacked, step = SparseCodes(indptr, concepts, values, self.n_concepts), self.layout.tokens
         codes = [stacked.rows(i * step, (i + 1) * step) for i in range(len(ids))]
+        sums = [tensors[f"energies_{name}"] for name in _SUMS]
+        energies = ImageEnergies(*sums, self.n_concepts)
         if "thumbnails" not in tensors:
-            return Shard(codes, None)
+            return Shard(codes, energies, None)
         content, ends = tensors["thumbnails"].tobytes(), [0, *tensors["thumbnail_ends"].tolist()]
-        return Shard(codes, [content[first:last] for first, last in pairwise(ends)])
+        return Shard(codes, energies, [content[first:last] for first, last in pairwise(ends)])
 
     def _whole(self, shard: int) -> tuple[list[str], dict[str, np.ndarray], dict[str, Failure]]:
         try:
