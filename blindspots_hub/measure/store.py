@@ -174,8 +174,8 @@ class CodeStore:
         indptr, concepts, values = (tensors[name] for name in ("indptr", "concepts", "values"))
         stacked, step = SparseCodes(indptr, concepts, values, self.n_concepts), self.layout.tokens
         codes = [stacked.rows(i * step, (i + 1) * step) for i in range(len(ids))]
-        sums = [tensors[f"energies_{name}"] for name in _SUMS]
-        energies = ImageEnergies(*sums, self.n_concepts)
+        first, own, sums = (tensors[f"energies_{name}"] for name in _SUMS)
+        energies = ImageEnergies(first, own, sums, self.n_concepts)
         if "thumbnails" not in tensors:
             return Shard(codes, energies, None)
         content, ends = tensors["thumbnails"].tobytes(), [0, *tensors["thumbnail_ends"].tolist()]
