@@ -121,13 +121,15 @@ def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
     rows, columns = manifest.concept_space["layout"]["grid"]
     first = major(manifest.schema_version) == 1
     tables = Tables(root, n_concepts, {one.name: one.paired for one in manifest.models})
-    for spec, model in _places([one.name for one in manifest.models]):
+    # Of many models one that the file's name names: looking at all for each file is their square.
+    models = [one.name for one in manifest.models if one.name in name]
+    for spec, model in _places(models):
         if name in listed_files([name], spec, model):
             asked = DELTAS_1 if spec is DELTAS and first else spec
             lenient = spec in OPTIONAL and of_later_minor(manifest.schema_version)
             yield from tables.check(asked, model, lenient, pictures=False, files=[name])
             yield from tables.label_faults()
-    for source in (NATURAL, *(one.name for one in manifest.models)):
+    for source in (NATURAL, *models):
         if root / name in (energies_path(root, source), generation_energies_path(root, source)):
             yield from energy_faults(root / name, name, n_concepts, None)
         elif root / name == heatmaps_path(root, source):

@@ -184,10 +184,12 @@ def benchmark_size(
     Each part is measured in a process of its own. Takes half an hour and 12 GB of disk, and exits
     with 1 where a goal is missed.
     """
+    from blindspots_hub import planted
     from blindspots_hub.benchmarks import size
     from blindspots_hub.errors import BlindspotsError
 
     chosen = tuple(parts or size.PARTS)
     if strange := sorted({*chosen} - {*size.PARTS}):
         raise BlindspotsError(f"There is no part {strange[0]!r}: name {', '.join(size.PARTS)}.")
-    _tell(run(size.running(size.QUICK if quick else size.FULL, chosen), quiet), out)
+    sizes = size.QUICK if quick else size.FULL
+    _tell(run(size.running(sizes, planted.BUNDLE, chosen), quiet), out)

@@ -17,7 +17,7 @@ from blindspots_hub.runs.combine import combine
 
 def test_tables_are_written_from_kept_codes_and_judged_by_their_goals(tmp_path: Path) -> None:
     few = replace(size.QUICK, pairs=96, fewer=32, n_concepts=300)
-    report = drive(size.running(few, ("tables",)))
+    report = drive(size.running(few, tmp_path, ("tables",)))
     assert [row.verdict for row in report.rows] == ["not judged", "not judged"]
     assert all(row.value is not None and row.value > 0 for row in report.rows)
     peak = report.rows[0]
