@@ -16,7 +16,7 @@ from blindspots_hub.artifacts.hub.repos import Version
 from blindspots_hub.artifacts.hub.staging import ALL, NONE, THUMBNAILS_ONLY, staging
 from blindspots_hub.artifacts.layout import NATURAL, is_known, table_files, table_path
 from blindspots_hub.artifacts.parquet import read_table
-from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS
+from blindspots_hub.artifacts.schema import DELTAS, GENERATIONS, PAIRS, THUMBNAILS
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.artifacts.writer import write_table
 from blindspots_hub.runs.combine import combine
@@ -86,6 +86,17 @@ def test_row_groups_hold_few_images_and_have_statistics(sharded: Path) -> None:
             for batch in pq.ParquetFile(path).iter_batches(10_000)
         ]
         assert sum(sizes) <= 20_000
+
+
+def test_concepts_and_states_have_statistics(whole: Path) -> None:
+    """So that a query by state or concept reads only the row groups that may hold one."""
+    described = pq.read_metadata(table_path(whole, DELTAS, "v1.5"))
+    for group in range(described.num_row_groups):
+        one = described.row_group(group)
+        assert one.total_byte_size <= 100_000_000
+        named = {one.column(i).path_in_schema: one.column(i) for i in range(one.num_columns)}
+        for name in ("concept", "state", "relative_state", "q"):
+            assert named[name].statistics.has_min_max
 
 
 def test_pairs_are_read_image_by_image(sharded: Path) -> None:
