@@ -73,6 +73,7 @@ benchmark.command("measure")(benchmarks.benchmark_measure)
 benchmark.command("fetch")(benchmarks.benchmark_fetch)
 benchmark.command("analyses")(benchmarks.benchmark_analyses)
 benchmark.command("page")(benchmarks.benchmark_page)
+benchmark.command("size")(benchmarks.benchmark_size)
 app.add_typer(benchmark, name="benchmark")
 
 build = typer.Typer(help="Make the embedded default anew.", no_args_is_help=True)

@@ -30,7 +30,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.writer import image_cell, write_manifest, write_table
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, top_images
-from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.null import null_p, null_share
 from blindspots_hub.measure.settings import METHOD
 from blindspots_hub.measure.table import MeasureSettings, count_states, measured
 from blindspots_hub.utils.files import write_json
@@ -183,7 +183,7 @@ def _write_model(
     paired: bool,
 ) -> dict[str, object]:
     settings = MeasureSettings()
-    found = measured(natural, generated, settings, paired=paired)
+    found = measured(natural, generated, settings, paired=paired, null=null_p)
     table = found.columns
     tops = {
         "top_natural": [[ids[row] for row in rows] for rows in top_natural],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,27 +24,43 @@ MIN_TOGETHER = 5
 """Images that two concepts must share before they count as firing together."""
 
 
+TILE = 2_048
+"""Atoms on either side of a tile of cosines: 16 MB of these at once, however many there are."""
+
+
 def nearest_atoms(dictionary: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Exact nearest atoms by cosine: (n, count) indices and cosines, nearest first, self left out.
 
-    A blocked product: 32,000 atoms never need their 4 GB square at once. Ties go to the lower
-    index.
+    Tile by tile of the upper half of the square, each cosine once for both of its atoms: memory
+    grows with n · count, time with half of n² products. Ties go to the lower index.
     """
+    from blindspots_hub.analysis.loops import keep_nearest, keep_nearest_of_columns
+
     norms = np.linalg.norm(dictionary, axis=1, keepdims=True)
     unit = (dictionary / np.maximum(norms, 1e-12)).astype(np.float32)
-    count = max(0, min(count, len(unit) - 1))
-    index = np.empty((len(unit), count), np.int32)
-    cosine = np.empty((len(unit), count), np.float32)
-    for start in range(0, len(unit) if count else 0, 1024):
-        block = unit[start : start + 1024] @ unit.T
-        rows = np.arange(len(block))
-        block[rows, start + rows] = -np.inf
-        near = np.argpartition(-block, count - 1, axis=1)[:, :count]
-        values = np.take_along_axis(block, near, axis=1)
-        order = np.lexsort((near, -values), axis=1)
-        index[start : start + 1024] = np.take_along_axis(near, order, axis=1)
-        cosine[start : start + 1024] = np.take_along_axis(values, order, axis=1)
+    n = len(unit)
+    count = max(0, min(count, n - 1))
+    index = np.full((n, count), n, np.int32)
+    cosine = np.full((n, count), -np.inf, np.float32)
+    if not count:
+        return index, cosine
+    for top in range(0, n, TILE):
+        for left in range(top, n, TILE):
+            tile = unit[top : top + TILE] @ unit[left : left + TILE].T
+            if left == top:
+                np.fill_diagonal(tile, -np.inf)
+            _keep(keep_nearest, tile, left, index[top : top + TILE], cosine[top : top + TILE])
+            if left > top:
+                kept = index[left : left + TILE], cosine[left : left + TILE]
+                _keep(keep_nearest_of_columns, tile, top, *kept)
     return index, cosine
+
+
+def _keep(
+    loop: Callable[..., None], tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
+) -> None:
+    """Let some atoms keep what is nearest in a tile of cosines with the atoms from `others` on."""
+    on_all_cores(lambda first, last: loop(first, last, tile, others, index, cosine), len(index))
 
 
 def co_occurring(energies: ImageEnergies, count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 LEAST = 4
 """Concepts below which a correlation says nothing."""
@@ -26,6 +25,8 @@ def pearson(x: np.ndarray, y: np.ndarray) -> Correlation:
     """Pearson's r of (n,) and (n,), with Fisher's interval."""
     if _too_few(x, y):
         return UNKNOWN
+    from scipy import stats
+
     found = stats.pearsonr(x, y)
     low, high = found.confidence_interval(0.95)
     return Correlation(float(found.statistic), float(low), float(high))
@@ -35,6 +36,8 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> Correlation:
     """Spearman's ρ of (n,) and (n,), with the interval of Bonett and Wright (2000)."""
     if _too_few(x, y):
         return UNKNOWN
+    from scipy import stats
+
     rho = float(stats.spearmanr(x, y).statistic)
     half = 1.96 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     z = np.arctanh(np.clip(rho, -0.999999, 0.999999))

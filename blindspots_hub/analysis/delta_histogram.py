@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import skew
 
 from blindspots_hub import paper
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
@@ -65,6 +64,8 @@ class Histogram:
 
 def _skewness(delta: np.ndarray) -> float:
     """Skewness of δ; NaN where all are equal (to rounding, which is no skew)."""
+    from scipy.stats import skew
+
     return float(skew(delta)) if np.ptp(delta) > 1e-12 else float("nan")
 
 

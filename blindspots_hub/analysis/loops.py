@@ -51,3 +51,51 @@ def fire_together(
                     cosine[concept, later] = cosine[concept, later - 1]
                 index[concept, place], cosine[concept, place] = other, value
         shared[:] = 0
+
+
+@compiled
+def keep_nearest(
+    first: int, last: int, tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
+) -> None:
+    """Put the largest values of rows `first` to `last` (exclusive) of a tile among those kept.
+
+    tile (rows, m) float32 holds values of each row with the `m` things from number `others` on;
+    index and cosine (rows, count) hold the largest so far, largest first, equal ones by the lower
+    number.
+    """
+    count = index.shape[1]
+    for row in range(first, last):
+        least = cosine[row, count - 1]
+        for column in range(tile.shape[1]):
+            if tile[row, column] >= least:
+                _insert(index[row], cosine[row], others + column, tile[row, column])
+                least = cosine[row, count - 1]
+
+
+@compiled
+def keep_nearest_of_columns(
+    first: int, last: int, tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
+) -> None:
+    """The same for columns `first` to `last` of a tile (m, columns); index, cosine (columns, …)."""
+    count = index.shape[1]
+    least = cosine[first:last, count - 1].copy()
+    for row in range(tile.shape[0]):
+        for column in range(first, last):
+            if tile[row, column] >= least[column - first]:
+                _insert(index[column], cosine[column], others + row, tile[row, column])
+                least[column - first] = cosine[column, count - 1]
+
+
+@compiled
+def _insert(index: np.ndarray, cosine: np.ndarray, number: int, value: float) -> None:
+    """Give a value its place among the largest, unless it is smaller than all of them."""
+    place = len(index)
+    while place > 0 and (
+        cosine[place - 1] < value or (cosine[place - 1] == value and index[place - 1] > number)
+    ):
+        place -= 1
+    if place < len(index):
+        for later in range(len(index) - 1, place, -1):
+            index[later] = index[later - 1]
+            cosine[later] = cosine[later - 1]
+        index[place], cosine[place] = number, value

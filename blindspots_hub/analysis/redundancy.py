@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.caption_noise import wilson
@@ -38,6 +37,8 @@ def duplicates(bundle: Bundle, bound: float) -> np.ndarray:
     close = cosine >= bound
     n = bundle.n_concepts
     links = sparse.coo_matrix((np.ones(int(close.sum())), (rows[close], near[close])), (n, n))
+    from scipy.sparse.csgraph import connected_components
+
     return np.asarray(connected_components(links, directed=False)[1])
 
 

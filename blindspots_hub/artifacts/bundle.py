@@ -28,6 +28,7 @@ from blindspots_hub.artifacts.layout import (
     features_path,
     generation_energies_path,
     heatmaps_path,
+    listed_files,
     part_of,
     table_path,
     token_codes_path,
@@ -286,9 +287,30 @@ class Bundle:
 
     @cached_property
     def pairs(self) -> pa.Table:
-        """Table PAIRS, images included."""
+        """Table PAIRS, images included: of many pairs ask for `pair_rows` and single images."""
         self.require(part_of(PAIRS.path))
         return self._read(PAIRS)
+
+    @cached_property
+    def pair_rows(self) -> pa.Table:
+        """Table PAIRS without its images: `image` (path) is null where there is none."""
+        self.require(part_of(PAIRS.path))
+        names = [name if name != "image" else "image.path" for name in PAIRS.names]
+        return read_table(self.files_of(PAIRS), names)
+
+    def pictures_in_order(self, spec: TableSpec, model: str | None = None) -> PictureTable:
+        """Images of PAIRS (by pair_id) or GENERATIONS (by pair_id, draw), to be gone through.
+
+        A row group or two are in memory, and nothing is written.
+        """
+        self.require(part_of(spec.path))
+        keys = ("pair_id",) if spec == PAIRS else ("pair_id", "draw")
+        return PictureTable(self.files_of(spec, model), keys, IMAGE_BYTES, spool=False)
+
+    def files_of(self, spec: TableSpec, model: str | None = None) -> list[Path]:
+        """The files of a table, each found to be what the manifest says; none where it has none."""
+        names = listed_files(self.manifest.files, spec, model)
+        return [self._checked(self.root / name) for name in names]
 
     @_kept
     def deltas(self, model: str) -> pa.Table:
@@ -303,7 +325,7 @@ class Bundle:
         return self._read(PAIR_DISTANCES, model)
 
     def generations(self, model: str) -> pa.Table:
-        """Table GENERATIONS of a model, images included."""
+        """Table GENERATIONS of a model, images included: of many ask for single images."""
         self.require(part_of(GENERATIONS.path))
         self.model(model)
         return self._read(GENERATIONS, model)
@@ -442,12 +464,13 @@ class Bundle:
         """The table with the images of a source as they were measured, and an image's key in it."""
         keys: tuple[str, ...] = ("pair_id",)
         key: tuple[Any, ...] = (pair_id,)
-        path = table_path(self.root, PAIRS)
+        names = listed_files(self.manifest.files, PAIRS)
         if source != NATURAL:
             self.model(source)
-            path = table_path(self.root, GENERATIONS, source)
+            names = listed_files(self.manifest.files, GENERATIONS, source)
             keys, key = (*keys, "draw"), (*key, 0)
-        return (self._pictures(path, keys) if path.is_file() else None), key
+        here = bool(names) and all((self.root / name).is_file() for name in names)
+        return (self._pictures(tuple(names), keys) if here else None), key
 
     @_kept
     def _heatmaps(self, source: str) -> Heatmaps:
@@ -466,7 +489,7 @@ class Bundle:
     @cached_property
     def _thumbnails(self) -> PictureTable:
         return PictureTable(
-            self._checked(table_path(self.root, THUMBNAILS)),
+            self.files_of(THUMBNAILS),
             ("source", "pair_id"),
             THUMBNAIL_BYTES,
             captions="caption",
@@ -478,16 +501,17 @@ class Bundle:
 
     @cached_property
     def _urls(self) -> dict[str, str]:
-        path = table_path(self.root, PAIRS)
-        if not path.is_file():
+        names = listed_files(self.manifest.files, PAIRS)
+        if not all((self.root / name).is_file() for name in names):
             return {}
-        table = read_table(self._checked(path), ["pair_id", "url"])
+        table = read_table(self.files_of(PAIRS), ["pair_id", "url"])
         both = zip(table["pair_id"].to_pylist(), table["url"].to_pylist(), strict=True)
         return {pair_id: url for pair_id, url in both if url}
 
     @_kept
-    def _pictures(self, path: Path, keys: tuple[str, ...]) -> PictureTable:
-        return PictureTable(self._checked(path), keys, IMAGE_BYTES)
+    def _pictures(self, names: tuple[str, ...], keys: tuple[str, ...]) -> PictureTable:
+        paths = [self._checked(self.root / name) for name in names]
+        return PictureTable(paths, keys, IMAGE_BYTES)
 
     @cached_property
     def _natural_captions(self) -> dict[str, str]:
@@ -496,7 +520,9 @@ class Bundle:
         return dict(zip(table["pair_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
 
     def _read(self, spec: TableSpec, model: str | None = None) -> pa.Table:
-        table = read_table(self._checked(table_path(self.root, spec, model))).combine_chunks()
+        table = read_table(self.files_of(spec, model))
+        if "image" not in table.column_names:
+            table = table.combine_chunks()
         for column in spec.columns:
             if column.optional and column.name not in table.column_names:
                 table = table.append_column(column.name, pa.nulls(len(table), column.type))
@@ -504,7 +530,8 @@ class Bundle:
 
     def captions(self, pair_ids: list[str]) -> list[str]:
         """Captions of pairs, in the order asked."""
-        table = read_table(self._checked(table_path(self.root, NATURAL_IMAGES)))
+        path = self._checked(table_path(self.root, NATURAL_IMAGES))
+        table = read_table(path, ["pair_id", "caption"])
         index = pc.index_in(pa.array(pair_ids, pa.string()), value_set=table["pair_id"])
         captions: list[str] = table["caption"].take(index).to_pylist()
         return captions

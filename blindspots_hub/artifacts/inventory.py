@@ -105,7 +105,7 @@ def files_to_copy(
     """
     names = sorted(name for name in listed if part_of(name) in parts and is_known(name, models))
     for name in names:
-        behind = any((root / Path(*Path(name).parts[:n])).is_symlink() for n in range(1, 4))
+        behind = any((root / Path(*Path(name).parts[:n])).is_symlink() for n in range(1, 5))
         if behind or regular_size(root / name) is None:
             raise BlindspotsError(
                 f"{root / name} is missing, or is a link instead of a file: fetch the bundle again."

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
 
-from blindspots_hub.artifacts.schema import LABELS, OPTIONAL, TABLES, TableSpec
+from blindspots_hub.artifacts.schema import (
+    GENERATIONS,
+    LABELS,
+    OPTIONAL,
+    PAIRS,
+    TABLES,
+    THUMBNAILS,
+    TableSpec,
+)
 
 MANIFEST = "bundle.json"
 CARD = "README.md"
@@ -68,6 +77,57 @@ def table_path(root: Path, table: TableSpec, model: str | None = None) -> Path:
     return root / (table.path.format(model=model) if model else table.path)
 
 
+SHARDED = (PAIRS, GENERATIONS, THUMBNAILS)
+"""Tables with images: large ones lie in shards, in a folder that is called as their file would be.
+"""
+
+_SHARD = re.compile(r"(\d{5})-of-(\d{5})\.parquet", re.ASCII)
+
+
+def shard_folder(path: Path) -> Path:
+    """The folder of the shards of the table that would be the file `path`."""
+    return path.with_name(path.name.removesuffix(".parquet"))
+
+
+def shard_name(number: int, count: int) -> str:
+    """Name of shard `number` of `count`, from 0."""
+    return f"{number:05d}-of-{count:05d}.parquet"
+
+
+def table_files(root: Path, table: TableSpec, model: str | None = None) -> list[Path]:
+    """The files that hold a table on the disk: its shards in their order, or the one file."""
+    path = table_path(root, table, model)
+    if table in SHARDED and not path.is_file():
+        shards = sorted(one for one in shard_folder(path).glob("*") if _SHARD.fullmatch(one.name))
+        if shards:
+            return shards
+    return [path]
+
+
+def listed_files(listed: Collection[str], table: TableSpec, model: str | None = None) -> list[str]:
+    """Names of the files of a table among those of a manifest, in order; none where it has none."""
+    name = table.path.format(model=model) if model else table.path
+    if table not in SHARDED:
+        return [name] if name in listed else []
+    prefix = f"{name.removesuffix('.parquet')}/"
+    shards = [
+        one for one in listed if one.startswith(prefix) and _SHARD.fullmatch(one[len(prefix) :])
+    ]
+    return [*([name] if name in listed else []), *sorted(shards)]
+
+
+def shard_fault(names: Collection[str], name: str) -> str | None:
+    """What is wrong with the files of the table `name`: neither one file nor all shards of one."""
+    numbers = [_SHARD.fullmatch(one.rpartition("/")[2]) for one in names]
+    found = sorted((int(one[1]), int(one[2])) for one in numbers if one)
+    if not found:
+        return None
+    count = found[0][1]
+    if len(found) < len(numbers) or found != [(i, count) for i in range(count)]:
+        return f"{name} does not lie in one file, and not in all of its shards"
+    return None
+
+
 def energies_path(root: Path, source: str) -> Path:
     """Path of the per-image energies of a source ("natural" or a model)."""
     return root / f"deltas/energies/{source}.safetensors"
@@ -110,11 +170,14 @@ def is_known(name: str, models: Collection[str]) -> bool:
         source, dot, ending = last.rpartition(".")
         return bool(dot) and ending == "safetensors" and source in {NATURAL, *models}
     for table in (*TABLES, *OPTIONAL):
+        whole = f"{folder}.parquet" if table in SHARDED and _SHARD.fullmatch(last) else name
         if "{model}" not in table.path:
-            if name == table.path:
+            if whole == table.path:
                 return True
             continue
         before, after = table.path.split("{model}")
-        if name.startswith(before) and name.endswith(after):
-            return name[len(before) : len(name) - len(after)] in models
+        if whole.startswith(before) and whole.endswith(after):
+            model = whole[len(before) : len(whole) - len(after)]
+            if model in models:
+                return True
     return False

@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.labels import Label, rows_of, table_of
-from blindspots_hub.artifacts.layout import NATURAL, heatmaps_path, table_path
-from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.artifacts.layout import NATURAL, heatmaps_path
+from blindspots_hub.artifacts.limits import THUMBNAIL_BYTES
+from blindspots_hub.artifacts.parquet import batches_of, read_table
+from blindspots_hub.artifacts.picture_table import PictureTable
+from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS, THUMBNAILS
+from blindspots_hub.artifacts.writer import image_cell
+from blindspots_hub.measure.energies import ImageEnergies, stacked
 from blindspots_hub.measure.features import TENSORS, ImageFeatures
 from blindspots_hub.measure.token_codes import TokenCodes
 
@@ -28,6 +31,10 @@ otherwise, and decides a near tie between two codes the other way. Beyond, it is
 
 BLOCK = 256
 """Pairs that are in memory at once with their images."""
+
+THUMBNAILS_A_BLOCK = 2_560
+FEW_PICTURES = 4 * 1024**2
+"""Bytes of thumbnails of each bundle that stay in memory while they are merged."""
 
 
 @dataclass(frozen=True)
@@ -122,28 +129,27 @@ def _differ(a: ImageEnergies, b: ImageEnergies) -> np.ndarray:
     return np.asarray(between > ROUNDING * np.asarray(larger).ravel(), bool)
 
 
-def stacked(parts: Sequence[ImageEnergies]) -> ImageEnergies:
-    """The images of all `parts`, one after the other."""
-    offsets = np.cumsum([0, *(part.indptr[-1] for part in parts)])
-    pointers = [part.indptr[1:] + offset for part, offset in zip(parts, offsets[:-1], strict=True)]
-    return ImageEnergies(
-        np.concatenate([[0], *pointers]).astype(np.int64),
-        np.concatenate([part.concepts for part in parts]),
-        np.concatenate([part.energies for part in parts]),
-        parts[0].n_concepts,
-    )
-
-
 def merged_heatmaps(bundles: Sequence[Bundle], natural: NaturalImages) -> Heatmaps:
-    """Heatmaps of the natural images of all bundles; of two of one concept and image the first."""
-    parts = [Heatmaps.load(heatmaps_path(bundle.root, NATURAL)) for bundle in bundles]
+    """Heatmaps of the natural images of all bundles; of two of one concept and image the first.
+
+    Bundle by bundle: those of many models show much the same.
+    """
     row_of = {image: row for row, image in enumerate(natural.ids)}
-    keys = []
-    for bundle, part in zip(bundles, parts, strict=True):
+    merged: Heatmaps | None = None
+    for bundle in bundles:
+        part = Heatmaps.load(heatmaps_path(bundle.root, NATURAL))
         here = np.array([row_of[i] for i in bundle.image_ids(NATURAL)], np.int32)
-        keys.append(np.stack([part.keys[:, 0], here[part.keys[:, 1]]], axis=1))
-    every = np.concatenate(keys)
-    # np.unique gives the first of equal keys, which is that of the first bundle.
+        keys = np.stack([part.keys[:, 0], here[part.keys[:, 1]]], axis=1)
+        part = Heatmaps(keys, part.indptr, part.patches, part.values)
+        merged = _joined([part] if merged is None else [merged, part])
+    if merged is None:
+        raise ValueError("no bundle")
+    return merged
+
+
+def _joined(parts: Sequence[Heatmaps]) -> Heatmaps:
+    every = np.concatenate([part.keys for part in parts])
+    # np.unique gives the first of equal keys, which is that of the first part.
     unique, picked = np.unique(every, axis=0, return_index=True)
     lengths = np.concatenate([np.diff(part.indptr) for part in parts])
     starts = np.cumsum([0, *lengths])[:-1]
@@ -160,7 +166,8 @@ def merged_heatmaps(bundles: Sequence[Bundle], natural: NaturalImages) -> Heatma
 def merged_pairs(bundles: Sequence[Bundle]) -> Iterator[Mapping[str, Any]]:
     """Columns of the table PAIRS by blocks; of a pair that several bundles have, one with image."""
     block: list[dict[str, Any]] = []
-    rows = heapq.merge(*(_rows(bundle) for bundle in bundles), key=itemgetter("pair_id"))
+    at_once = max(8, BLOCK // max(len(bundles), 1))
+    rows = heapq.merge(*(_rows(bundle, at_once) for bundle in bundles), key=itemgetter("pair_id"))
     for _, same in groupby(rows, key=itemgetter("pair_id")):
         found = list(same)
         block.append(next((one for one in found if one["image"] is not None), found[0]))
@@ -170,14 +177,55 @@ def merged_pairs(bundles: Sequence[Bundle]) -> Iterator[Mapping[str, Any]]:
     yield _columns(block)
 
 
-def _rows(bundle: Bundle) -> Iterator[dict[str, Any]]:
-    file = pq.ParquetFile(table_path(bundle.root, PAIRS))
-    for batch in file.iter_batches(batch_size=BLOCK, columns=list(PAIRS.names)):
+def _rows(bundle: Bundle, at_once: int) -> Iterator[dict[str, Any]]:
+    for batch in batches_of(bundle.files_of(PAIRS), PAIRS.names, at_once):
         yield from batch.to_pylist()
 
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: [row[name] for row in rows] for name in PAIRS.names}
+
+
+def merged_thumbnails(
+    bundles: Sequence[Bundle], called: Sequence[Mapping[str, str]]
+) -> Iterator[dict[str, list[Any]]]:
+    """Columns of the table THUMBNAILS by blocks, by pair, then source; of two of one image the
+    first.
+
+    `called` are the sources of each bundle that are wanted, with their names in the result. Only
+    the keys of all tables are in memory; images follow in the order of the result, which is nearly
+    that of each table.
+    """
+    first: dict[tuple[str, str], tuple[int, str]] = {}
+    tables = []
+    for number, (bundle, names) in enumerate(zip(bundles, called, strict=True)):
+        paths = bundle.files_of(THUMBNAILS)
+        tables.append(
+            PictureTable(
+                paths,
+                ("source", "pair_id"),
+                THUMBNAIL_BYTES,
+                captions="caption",
+                spool=False,
+                kept=FEW_PICTURES,
+            )
+        )
+        keys = read_table(paths, ["source", "pair_id"])
+        for own, pair_id in zip(*(column.to_pylist() for column in keys.columns), strict=True):
+            if own in names:
+                first.setdefault((pair_id, names[own]), (number, own))
+    order = sorted(first)
+    for start in range(0, len(order), THUMBNAILS_A_BLOCK):
+        columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
+        for pair_id, source in order[start : start + THUMBNAILS_A_BLOCK]:
+            number, own = first[pair_id, source]
+            columns["source"].append(source)
+            columns["pair_id"].append(pair_id)
+            columns["caption"].append(tables[number].caption(own, pair_id))
+            columns["image"].append(
+                image_cell(tables[number].image(own, pair_id), f"{pair_id}.webp")
+            )
+        yield columns
 
 
 def merged_labels(bundles: Iterable[Bundle]) -> pa.Table:

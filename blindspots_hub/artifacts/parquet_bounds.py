@@ -7,7 +7,7 @@ are read as dictionaries, whose words are measured before they are spread over t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,38 +35,62 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class BoundedTable:
-    """A table whose footer was found to be within the limits; `rows` is what the footer says."""
+    """A table whose footers were found to be within the limits; `rows` is what they say.
 
-    file: pq.ParquetFile
+    `files` are its file or its shards, of one schema, and `size` their bytes.
+    """
+
+    files: tuple[pq.ParquetFile, ...]
     schema: pa.Schema
     rows: int
+    size: int
 
     def read(self, columns: Collection[str]) -> pa.Table:
         """Some columns, texts as dictionaries; `Unreadable` where their bytes are damaged."""
         try:
             # Group by group, as each has dictionaries of its own.
             groups = [
-                self.file.read_row_group(group, columns=list(columns), use_threads=False)
-                for group in range(self.file.num_row_groups)
+                file.read_row_group(group, columns=list(columns), use_threads=False)
+                for file in self.files
+                for group in range(file.num_row_groups)
             ]
-            return pa.concat_tables(groups) if groups else self.file.read(columns=list(columns))
+            none = self.files[0].read if not groups else None
+            return none(columns=list(columns)) if none else pa.concat_tables(groups)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise Unreadable(f"cannot be read ({_first_line(error)})") from error
 
     def images(self, column: str = "image") -> Iterator[pa.StructArray]:
         """The cells of an image column, some at a time, their contents as dictionaries."""
         try:
-            for group in range(self.file.num_row_groups):
-                for batch in self.file.iter_batches(
-                    64, row_groups=[group], columns=[column], use_threads=False
-                ):
-                    yield batch.column(column)
+            for file in self.files:
+                for group in range(file.num_row_groups):
+                    for batch in file.iter_batches(
+                        64, row_groups=[group], columns=[column], use_threads=False
+                    ):
+                        yield batch.column(column)
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             raise Unreadable(f"cannot be read ({_first_line(error)})") from error
 
 
-def open_bounded(path: Path, most_rows: int) -> BoundedTable:
-    """Open a table of at most `most_rows`; `Unreadable` where it is none or claims too much."""
+def open_bounded(paths: Path | Sequence[Path], most_rows: int) -> BoundedTable:
+    """Open a table of at most `most_rows`; `Unreadable` where it is none or claims too much.
+
+    Of several `paths` all must have the same columns.
+    """
+    opened: list[BoundedTable] = []
+    for path in [paths] if isinstance(paths, Path) else paths:
+        opened.append(_open_file(path, most_rows - sum(one.rows for one in opened)))
+        if not opened[-1].schema.equals(opened[0].schema):
+            raise Unreadable("has shards with unlike columns")
+    return BoundedTable(
+        tuple(file for one in opened for file in one.files),
+        opened[0].schema,
+        sum(one.rows for one in opened),
+        sum(one.size for one in opened),
+    )
+
+
+def _open_file(path: Path, most_rows: int) -> BoundedTable:
     size = path.stat().st_size
     footer = _footer_bytes(path, size)
     if footer > FOOTER_BYTES:
@@ -88,7 +112,7 @@ def open_bounded(path: Path, most_rows: int) -> BoundedTable:
         plain = pq.ParquetFile(path).schema_arrow
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise Unreadable(f"is not a parquet file ({_first_line(error)})") from error
-    return BoundedTable(file, plain, described.num_rows)
+    return BoundedTable((file,), plain, described.num_rows, size)
 
 
 def _footer_bytes(path: Path, size: int) -> int:

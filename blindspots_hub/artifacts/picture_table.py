@@ -1,4 +1,7 @@
-"""Pictures of a table, read when they are asked for: keys once, images a row group at a time."""
+"""Pictures of a table, read when they are asked for: keys once, images a row group at a time.
+
+A table may lie in several files: its shards, in their order.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import tempfile
 import weakref
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +28,9 @@ from blindspots_hub.errors import BlindspotsError
 KEPT_BYTES = 24 * 1024**2
 """Bytes of rows that stay in memory where nothing can be kept on the disk."""
 
+KEPT_IN_ORDER = 128 * 1024**2
+"""The same where a table is gone through: two row groups, as threads are at their border."""
+
 LARGEST_GROUP = 64 * 1024**2
 """Bytes beyond which a row group is read some rows at a time; bundles of earlier versions hold
 all their images in one."""
@@ -40,14 +46,24 @@ class PictureTable:
 
     Opening reads the keys only. A row group is unpacked once: its pictures go to a temporary file,
     from where each is read by itself. Several threads may ask at once. A picture of more than
-    `largest` bytes is a `BlindspotsError`.
+    `largest` bytes is a `BlindspotsError`. Without `spool` nothing is written, and the row groups
+    asked for last stay in memory, of `kept` bytes: for who goes through a table in its order.
     """
 
     def __init__(
-        self, path: Path, keys: tuple[str, ...], largest: int, captions: str | None = None
+        self,
+        paths: Path | Sequence[Path],
+        keys: tuple[str, ...],
+        largest: int,
+        captions: str | None = None,
+        spool: bool = True,
+        kept: int | None = None,
     ) -> None:
-        self._path, self._names, self._caption_column = path, keys, captions
+        self._paths = [paths] if isinstance(paths, Path) else list(paths)
+        self._names, self._caption_column = keys, captions
         self._largest = largest
+        self._spools = spool
+        self._most_kept = kept or (KEPT_BYTES if spool else KEPT_IN_ORDER)
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
         self._spool: IO[bytes] | None = None
@@ -67,7 +83,7 @@ class PictureTable:
         if row is None:
             return None
         group = bisect_right(self._starts, row) - 1
-        if self._file.metadata.row_group(group).total_byte_size <= LARGEST_GROUP:
+        if self._spools and self._size(group) <= LARGEST_GROUP:
             with suppress(OSError):  # no room on the disk
                 return self._from_spool(group, row - self._starts[group])
         with self._lock:
@@ -84,16 +100,31 @@ class PictureTable:
         return words[index[row]] or ""
 
     @cached_property
-    def _file(self) -> pq.ParquetFile:
-        return pq.ParquetFile(self._path, read_dictionary=["image.bytes"])
+    def _files(self) -> list[pq.ParquetFile]:
+        return [pq.ParquetFile(path, read_dictionary=["image.bytes"]) for path in self._paths]
+
+    @cached_property
+    def _groups(self) -> list[tuple[pq.ParquetFile, int]]:
+        """Every row group of the table: its file, and its number there."""
+        return [(file, group) for file in self._files for group in range(file.num_row_groups)]
+
+    def _size(self, group: int) -> int:
+        file, number = self._groups[group]
+        return int(file.metadata.row_group(number).total_byte_size)
 
     @cached_property
     def _starts(self) -> list[int]:
         """First row of every row group, and the number of rows at the end."""
-        described, starts = self._file.metadata, [0]
-        for group in range(described.num_row_groups):
-            starts.append(starts[-1] + described.row_group(group).num_rows)
+        starts = [0]
+        for file, group in self._groups:
+            starts.append(starts[-1] + file.metadata.row_group(group).num_rows)
         return starts
+
+    def _columns(self, names: list[str]) -> pa.Table:
+        """Some columns, none with an image's bytes, of the whole table."""
+        return pa.concat_tables(
+            [file.read(columns=names, use_threads=False) for file in self._files]
+        )
 
     @cached_property
     def _rows(self) -> dict[tuple[Hashable, ...], int]:
@@ -103,7 +134,7 @@ class PictureTable:
     @cached_property
     def _filled(self) -> np.ndarray:
         """bool: which rows hold a picture, by the names of its files."""
-        paths = self._file.read(columns=["image.path"], use_threads=False)["image"]
+        paths = self._columns(["image.path"])["image"]
         return np.asarray(paths.is_valid().to_numpy())
 
     @cached_property
@@ -114,7 +145,7 @@ class PictureTable:
     def _words(self) -> dict[str, tuple[list[Any], np.ndarray]]:
         """Distinct values of keys and captions, and which one stands in each row."""
         names = [*self._names, *filter(None, [self._caption_column])]
-        table = self._file.read(columns=names, use_threads=False)
+        table = self._columns(names)
         return {name: _encoded(table[name]) for name in names}
 
     def _from_spool(self, group: int, place: int) -> bytes | None:
@@ -137,15 +168,16 @@ class PictureTable:
         would be many in memory.
         """
         ends = [spool.seek(0, os.SEEK_END)]
-        for batch in self._file.iter_batches(
-            ROWS_AT_ONCE, row_groups=[group], columns=["image"], use_threads=False
+        file, number = self._groups[group]
+        for batch in file.iter_batches(
+            ROWS_AT_ONCE, row_groups=[number], columns=["image"], use_threads=False
         ):
             files = batch.column(0).field("bytes")
             sizes = pc.fill_null(pc.binary_length(files.dictionary), 0)
             if (pc.max(sizes).as_py() or 0) > self._largest:
                 raise BlindspotsError(
-                    f"{self._path} has an image of more than {self._largest:,} bytes: fetch the "
-                    "bundle again, or ask who made it."
+                    f"{self._paths[0]} has an image of more than {self._largest:,} bytes: fetch "
+                    "the bundle again, or ask who made it."
                 )
             kept = files.dictionary.to_pylist()
             for index in files.indices.to_pylist():
@@ -153,7 +185,7 @@ class PictureTable:
                 ends.append(ends[-1] + len(content))
                 if ends[-1] - ends[0] > MOST_UNPACKED:
                     raise BlindspotsError(
-                        f"{self._path} repeats its images until they are more than "
+                        f"{self._paths[0]} repeats its images until they are more than "
                         f"{MOST_UNPACKED:,} bytes: fetch the bundle again, or ask who made it."
                     )
                 if spool.write(content) != len(content):
@@ -164,19 +196,19 @@ class PictureTable:
         """The cells of some rows with `row` among them, and the number of the first."""
         group = bisect_right(self._starts, row) - 1
         start = self._starts[group]
-        size = self._file.metadata.row_group(group).total_byte_size
-        if size <= LARGEST_GROUP:
+        file, own = self._groups[group]
+        if self._size(group) <= LARGEST_GROUP:
             key = (group, 0)
             if key not in self._kept:
-                found = self._file.read_row_group(group, columns=["image"], use_threads=False)
+                found = file.read_row_group(own, columns=["image"], use_threads=False)
                 self._keep(key, found["image"].combine_chunks())
             self._kept.move_to_end(key)
             return self._kept[key], start
         number, first = (row - start) // ROWS_AT_ONCE, start
         key = (group, number)
         if key not in self._kept:
-            batches = self._file.iter_batches(
-                ROWS_AT_ONCE, row_groups=[group], columns=["image"], use_threads=False
+            batches = file.iter_batches(
+                ROWS_AT_ONCE, row_groups=[own], columns=["image"], use_threads=False
             )
             for _ in range(number):
                 next(batches)
@@ -184,14 +216,18 @@ class PictureTable:
         self._kept.move_to_end(key)
         return self._kept[key], first + number * ROWS_AT_ONCE
 
+    @property
+    def _held(self) -> int:
+        return sum(cells.nbytes for cells in self._kept.values())
+
     def _keep(self, key: tuple[int, int], cells: pa.Array) -> None:
         self._kept[key] = cells
-        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > KEPT_BYTES:
+        while len(self._kept) > 1 and self._held > self._most_kept:
             self._kept.popitem(last=False)
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
-    whole = column.combine_chunks().dictionary_encode()
+    whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
     return whole.dictionary.to_pylist(), whole.indices.to_numpy(zero_copy_only=False)
 
 

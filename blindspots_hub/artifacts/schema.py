@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from blindspots_hub.measure.delta import STATES
 
-SCHEMA_VERSION = "2.2"
+SCHEMA_VERSION = "2.3"
 """major.minor: a reader opens every minor of a major it knows. Manifests with the integer 1 are of
 the first major."""
 
@@ -316,6 +316,16 @@ OPTIONAL = (LABELS, OWN_NATURAL, IMAGE_TEXT, TOKEN_FIRES)
 """Tables that a bundle may lack, those of analyses apart."""
 
 _SPARSE = """\
+## Shards
+
+A table with images, where these are more than 500 MB, lies in shards: `pairs/pairs.parquet` in
+`pairs/pairs/{i:05d}-of-{n:05d}.parquet`, `generations/{model}.parquet` in
+`generations/{model}/{i:05d}-of-{n:05d}.parquet`, `deltas/thumbnails.parquet` in
+`deltas/thumbnails/{i:05d}-of-{n:05d}.parquet` (since 2.3). All shards together, in the order of
+their names, are the table; it lies in one file or in all of its shards. A row group holds 48 MiB of
+images at most, 256 rows of thumbnails, unless one image is larger; every column has statistics. So
+whoever queries a table over the Hub fetches no more than the row groups that may answer.
+
 ## Sparse files
 
 `deltas/energies/natural.safetensors` and `deltas/energies/{model}.safetensors`: per-image concept

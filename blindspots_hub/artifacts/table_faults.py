@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,11 @@ class Tables:
         lenient: bool = False,
         contents: bool = True,
         pictures: bool = True,
+        files: Sequence[str] = (),
     ) -> Iterator[str]:
         """What is wrong with one table by itself; its rows and ids are remembered.
+
+        `files` are the names of its shards, where it lies in some.
 
         A `lenient` look passes over a table whose columns are those of another version. Without
         `contents` only the footer is read: rows and columns; without `pictures` no image is, nor
@@ -79,7 +82,7 @@ class Tables:
         path = table_path(self.root, spec, model)
         name = path.relative_to(self.root).as_posix()
         try:
-            table = open_bounded(path, IMAGES)
+            table = open_bounded([self.root / one for one in files] or path, IMAGES)
             types = {one.name: one.type for one in table.schema}
             if lenient and any(types.get(c.name) != c.type for c in spec.columns):
                 return
@@ -141,8 +144,7 @@ class Tables:
             yield from (f"{name} has {fault}" for fault in _key_faults(read, both))
         index = table.schema.get_field_index("image")
         if index >= 0 and is_image_column(table.schema.field(index).type):
-            size = table_path(self.root, spec, model).stat().st_size
-            yield from _image_faults(name, table, size)
+            yield from _image_faults(name, table)
 
     def _neighbours(self, name: str, both: pa.Table) -> Iterator[str]:
         """Lists of concepts beside the cosines that belong to them."""
@@ -227,8 +229,8 @@ class Tables:
             yield f"{what} names {missing[0].as_py()[:60]!r}, which {table} does not have"
 
 
-def _image_faults(name: str, table: BoundedTable, size: int) -> Iterator[str]:
-    """Images of a table of `size` bytes; thumbnails must be pictures, others may be missing."""
+def _image_faults(name: str, table: BoundedTable) -> Iterator[str]:
+    """Images of a table; thumbnails must be pictures, others may be missing."""
     shown = name == THUMBNAILS.path
     most, total = (THUMBNAIL_BYTES if shown else IMAGE_BYTES), 0
     for cells in table.images():
@@ -241,7 +243,7 @@ def _image_faults(name: str, table: BoundedTable, size: int) -> Iterator[str]:
             yield f"{name} has an image of more than {most:,} bytes"
             return
         total += pc.sum(lengths.take(content.indices)).as_py() or 0
-        if total > IMAGES_BYTES + IMAGES_RATIO * size:
+        if total > IMAGES_BYTES + IMAGES_RATIO * table.size:
             yield f"{name} repeats its images until they are more than {total:,} bytes"
             return
         if shown:

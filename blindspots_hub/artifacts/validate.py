@@ -28,7 +28,9 @@ from blindspots_hub.artifacts.layout import (
     features_path,
     generation_energies_path,
     heatmaps_path,
+    listed_files,
     part_of,
+    shard_fault,
     table_path,
     token_codes_path,
 )
@@ -119,13 +121,15 @@ def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
     rows, columns = manifest.concept_space["layout"]["grid"]
     first = major(manifest.schema_version) == 1
     tables = Tables(root, n_concepts, {one.name: one.paired for one in manifest.models})
-    for spec, model in _places([one.name for one in manifest.models]):
-        if table_path(root, spec, model) == root / name:
+    # Of many models one that the file's name names: looking at all for each file is their square.
+    models = [one.name for one in manifest.models if one.name in name]
+    for spec, model in _places(models):
+        if name in listed_files([name], spec, model):
             asked = DELTAS_1 if spec is DELTAS and first else spec
             lenient = spec in OPTIONAL and of_later_minor(manifest.schema_version)
-            yield from tables.check(asked, model, lenient, pictures=False)
+            yield from tables.check(asked, model, lenient, pictures=False, files=[name])
             yield from tables.label_faults()
-    for source in (NATURAL, *(one.name for one in manifest.models)):
+    for source in (NATURAL, *models):
         if root / name in (energies_path(root, source), generation_energies_path(root, source)):
             yield from energy_faults(root / name, name, n_concepts, None)
         elif root / name == heatmaps_path(root, source):
@@ -197,7 +201,7 @@ def is_plain_path(name: str) -> bool:
 
 def _file_fault(root: Path, name: str, entry: Mapping[str, Any], hashed: bool) -> str | None:
     path = root / name
-    if any((root / Path(*path.relative_to(root).parts[:n])).is_symlink() for n in (1, 2)):
+    if any((root / Path(*path.relative_to(root).parts[:n])).is_symlink() for n in (1, 2, 3)):
         return f"{name} lies behind a link, and a bundle has none"
     size = regular_size(path)
     if size is None:
@@ -238,15 +242,17 @@ def _content_faults(
     paired = {name: one["design"] == "paired" for name, one in entries.items()}
     tables = Tables(root, n_concepts, paired)
     for spec, model in _places(models):
-        path = table_path(root, spec, model)
-        name = path.relative_to(root).as_posix()
-        if name not in listed and (spec, model) not in optional:
+        name = table_path(root, spec, model).relative_to(root).as_posix()
+        files = listed_files(listed, spec, model)
+        if not files and (spec, model) not in optional:
             of = "" if model is None else f", though it has the model {model!r}"
             yield f"{name} is not in the manifest{of}"
-        elif part_of(name) in parts and whole(path):
+        elif fault := shard_fault(files, name):
+            yield fault
+        elif files and part_of(name) in parts and all(whole(root / one) for one in files):
             columns = DELTAS_1 if spec is DELTAS and first else spec
             lenient = (spec, model) in optional and later
-            yield from tables.check(columns, model, lenient, contents)
+            yield from tables.check(columns, model, lenient, contents, files=files)
     yield from tables.references(models, "pairs" in parts, "generations" in parts)
     yield from _row_faults(entries, tables)
     if not contents and models and tables.rows.get((NATURAL_IMAGES.path, None)) == 0:

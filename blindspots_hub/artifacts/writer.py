@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import blindspots_hub
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
 from blindspots_hub.artifacts.inventory import regular_size
-from blindspots_hub.artifacts.layout import MANIFEST, PARTS, is_known, of_results, table_path
+from blindspots_hub.artifacts.layout import (
+    MANIFEST,
+    PARTS,
+    SHARDED,
+    is_known,
+    of_results,
+    shard_folder,
+    shard_name,
+    table_path,
+)
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
-from blindspots_hub.artifacts.schema import SCHEMA_VERSION, THUMBNAILS, TableSpec
+from blindspots_hub.artifacts.schema import IMAGE, SCHEMA_VERSION, THUMBNAILS, TableSpec
 from blindspots_hub.utils.files import atomic, json_bytes, sha256_file, write_json
 from blindspots_hub.utils.sink import sink
 
@@ -46,6 +60,13 @@ PARQUET: dict[str, Any] = {
 PICTURES_A_GROUP = 256
 """Rows of a row group of thumbnails: a reader that wants one picture reads no more than these."""
 
+GROUP_BYTES = 48 * 1024**2
+"""Bytes of the images of a row group, unless one image alone has more: what a reader unpacks at
+once, and what a query over the Hub fetches."""
+
+SHARD_BYTES = 500 * 1024**2
+"""Bytes of the images of a file; a table with more lies in shards (`datasets` cuts there, too)."""
+
 Columns = Mapping[str, Any]
 """Columns of a table by name."""
 
@@ -64,20 +85,118 @@ def write_table(
     """Write `columns` as the table `spec`; a missing or extra column is a `ValueError`.
 
     Optional columns may be left out, in every block alike.
-    They may come in blocks of rows, of which one at a time is in memory.
+    They may come in blocks of rows, of which one at a time is in memory. Row groups hold
+    `GROUP_BYTES` of images at most; a table with images beyond `SHARD_BYTES` becomes shards, and
+    stands there whole or not at all.
     """
-    blocks = iter([columns] if isinstance(columns, Mapping) else columns)
-    first = next(blocks, None)
-    first = pa.Table.from_batches([], spec.schema) if first is None else _table(spec, first)
+    blocks = [columns] if isinstance(columns, Mapping) else columns
+    pieces = (piece for block in blocks for piece in _pieces(spec, block))
+    write_pieces(root, spec, pieces, model)
+
+
+def write_pieces(
+    root: Path,
+    spec: TableSpec,
+    pieces: Iterable[pa.Table],
+    model: str | None = None,
+    schema: pa.Schema | None = None,
+) -> list[Path]:
+    """Write Arrow tables, each as a row group or several, and return the files of the table.
+
+    `schema` is by default that of the first, or of `spec` where there is none.
+    """
+    path = table_path(root, spec, model)
+    coming = iter(pieces)
+    first = next(coming, None)
+    if first is None:
+        first = pa.Table.from_batches([], schema or spec.schema)
     rows = PICTURES_A_GROUP if spec == THUMBNAILS else None
-    with (
-        atomic(table_path(root, spec, model)) as partial,
-        sink(partial) as file,
-        pq.ParquetWriter(file, first.schema, **PARQUET) as writer,
-    ):
-        writer.write_table(first, rows)
-        for block in blocks:
-            writer.write_table(_table(spec, block), rows)
+    work = path.with_name(f".{path.stem}.{os.getpid()}.partial")
+    try:
+        count = 0
+        piece: pa.Table | None = first
+        while piece is not None:
+            filled = 0
+            with ExitStack() as stack:
+                partial = stack.enter_context(atomic(work / f"{count:05d}"))
+                file = stack.enter_context(sink(partial))
+                writer = stack.enter_context(
+                    pq.ParquetWriter(file, schema or first.schema, **PARQUET)
+                )
+                while piece is not None:
+                    writer.write_table(piece, rows)
+                    filled += _image_bytes(piece)
+                    piece = next(coming, None)
+                    more = 0 if piece is None else _image_bytes(piece)
+                    if spec in SHARDED and more and filled + more > SHARD_BYTES:
+                        break
+            count += 1
+        return _placed(work, path, count, spec in SHARDED)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _placed(work: Path, path: Path, count: int, sharded: bool) -> list[Path]:
+    """Give what lies in `work` the names by which a table is found, in place of what was there."""
+    folder = shard_folder(path)
+    if count == 1:
+        os.replace(work / f"{0:05d}", path)
+        if sharded and folder.is_dir():
+            _remove_shards(folder)
+        return [path]
+    names = [shard_name(number, count) for number in range(count)]
+    for number, name in enumerate(names):
+        os.rename(work / f"{number:05d}", work / name)
+    if folder.is_dir():
+        _remove_shards(folder)
+    os.rename(work, folder)
+    path.unlink(missing_ok=True)
+    return [folder / name for name in names]
+
+
+def _remove_shards(folder: Path) -> None:
+    """Remove the shards that an earlier table left, and their folder."""
+    for one in folder.glob("?????-of-?????.parquet"):
+        one.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _pieces(spec: TableSpec, columns: Columns) -> Iterator[pa.Table]:
+    """The rows of `columns` as tables whose images are `GROUP_BYTES` at most."""
+    sizes = _sizes(columns["image"]) if "image" in columns and "image" in spec.names else None
+    if sizes is None or int(sizes.sum()) <= GROUP_BYTES:
+        yield _table(spec, columns)
+        return
+    start = 0
+    ends = np.cumsum(sizes)
+    while start < len(sizes):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(ends, before + GROUP_BYTES, "right")), start + 1)
+        yield _table(spec, {name: column[start:stop] for name, column in columns.items()})
+        start = stop
+
+
+def _sizes(images: Any) -> np.ndarray:
+    """Bytes of every image of a column, int64."""
+    if isinstance(images, (pa.Array, pa.ChunkedArray)):
+        chunks = images.chunks if isinstance(images, pa.ChunkedArray) else [images]
+        found = [_lengths(chunk) for chunk in chunks]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+    return np.array([len(cell["bytes"] or b"") if cell else 0 for cell in images], np.int64)
+
+
+def _lengths(cells: pa.StructArray) -> np.ndarray:
+    lengths = pc.fill_null(pc.binary_length(cells.field("bytes")), 0)
+    return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _image_bytes(table: pa.Table) -> int:
+    """Bytes of the images of a table that is written."""
+    index = table.schema.get_field_index("image")
+    if index < 0 or table.schema.field(index).type != IMAGE:
+        return 0
+    return int(_sizes(table.column(index)).sum())
 
 
 def _table(spec: TableSpec, columns: Columns) -> pa.Table:
@@ -89,13 +208,16 @@ def _table(spec: TableSpec, columns: Columns) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=replace(spec, columns=tuple(given)).schema)
 
 
-def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
+def write_manifest(
+    root: Path, fields: Mapping[str, Any], known: Mapping[str, FileEntry] | None = None
+) -> Manifest:
     """Write the card and `bundle.json`: `fields`, and sha256 and size of every file of the bundle.
 
     Written last, so that a folder with a manifest is a whole bundle. What has no place in a bundle
     (`layout.is_known`), hidden folders and the store of generated images do not belong to it, nor
     does a link; cards do, but are not vouched for. Where there are labels or findings, `results` is
-    the sha256 of the manifest without them, unless it is given.
+    the sha256 of the manifest without them, unless it is given. `known` are entries of files that
+    were checked before and are the same files still, so that they are not read again.
     """
     models = [str(model["name"]) for model in fields.get("models", ())]
     files = {}
@@ -103,7 +225,8 @@ def write_manifest(root: Path, fields: Mapping[str, Any]) -> Manifest:
         for path in sorted((root / part).rglob("*")):
             name = path.relative_to(root).as_posix()
             if is_known(name, models) and regular_size(path) is not None:
-                files[name] = FileEntry(sha256_file(path), path.stat().st_size)
+                entry = (known or {}).get(name)
+                files[name] = entry or FileEntry(sha256_file(path), path.stat().st_size)
     given = {
         "schema_version": SCHEMA_VERSION,
         "created_with": f"blindspots_hub {blindspots_hub.__version__}",

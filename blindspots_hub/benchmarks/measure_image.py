@@ -21,10 +21,10 @@ from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, 
 from blindspots_hub.benchmarks.synthetic import LAYOUT, TOKENS, PublishedLike
 from blindspots_hub.concepts.encoder.screen import fast_bfloat16
 from blindspots_hub.concepts.rasae import RASAE
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.cooccurrence import co_occurrence
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import top_images
-from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.gpu_work import ENCODED_AT_ONCE
 

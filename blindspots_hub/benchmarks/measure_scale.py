@@ -15,8 +15,9 @@ from blindspots_hub.artifacts.layout import heatmaps_path
 from blindspots_hub.benchmarks import memory
 from blindspots_hub.benchmarks.harness import Row, at_most, unmeasured
 from blindspots_hub.benchmarks.synthetic import LAYOUT, PublishedLike
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.measure.store import CodedImages, CodeStore
+from blindspots_hub.measure.store import CodeStore
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.encoding import SHARD
 from blindspots_hub.runs.tables import EnergyPair, write_tables
@@ -102,11 +103,8 @@ def _write(root: Path, natural: CodedImages, generated: CodedImages) -> None:
         ("natural", natural, written.top_natural),
         ("model", generated, written.top_generated),
     ):
-        entries = [
-            (concept, int(row), *side.heat(int(row), concept))
-            for concept, rows in enumerate(top)
-            for row in rows
-        ]
+        keys = sorted((int(row), concept) for concept, rows in enumerate(top) for row in rows)
+        entries = [(concept, row, *side.heat(row, concept)) for row, concept in keys]
         Heatmaps.build(entries).save(heatmaps_path(root, name))
 
 

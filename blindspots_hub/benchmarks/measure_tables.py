@@ -17,7 +17,7 @@ from blindspots_hub.measure.images import (
     pair_mean_delta,
     top_images,
 )
-from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.null import null_p
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure, measured
 from blindspots_hub.progress import Event, Work
@@ -45,14 +45,13 @@ def tables_row(images: int, n: int, judged: bool) -> Work[Row]:
         co_occurring(natural, NEIGHBOURS)
         whole = time.perf_counter() - started
     yield Event("tables", 2, 3)
-    found = measured(natural, generated, settings, True)
     parts: dict[str, Callable[[], object]] = {
         "measure": lambda: measure(natural, generated, settings, True),
         "top images": lambda: (top_images(natural), top_images(generated)),
         "distances": lambda: pair_distances(natural, generated),
         "mean δ": lambda: pair_mean_delta(natural, generated, settings.tau),
         "duplicates": lambda: duplicates(generated),
-        "null": lambda: null_share(found, settings),
+        "measure and null": lambda: measured(natural, generated, settings, True, null=null_p),
         "companions": lambda: co_occurring(natural, NEIGHBOURS),
     }
     seconds = {}

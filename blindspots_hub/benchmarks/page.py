@@ -92,7 +92,7 @@ def running(sizes: PageSizes, chromium: str, bundle: Path | None = None) -> Work
         manifest = Manifest.read(root)
         n_concepts = int(manifest.concept_space["n_concepts"])
         yield Event(STAGE, 0, 4)
-        with _served(root, Path(folder)) as (process, address):
+        with served(root, Path(folder)) as (process, address):
             answered = waited(process, address)
             if answered is None:
                 raise BlindspotsError(f"The page of {root} did not start: python app.py says why.")
@@ -184,11 +184,19 @@ def _table(visit: Visit, sizes: PageSizes) -> Row:
 
 def _memory(when: str, pid: int, sizes: PageSizes) -> Row:
     name = f"memory of the server {when}"
+    held = memory_of(pid)
+    if held is None:
+        return unmeasured(name, "this system does not tell it", "≤ 800 MB")
+    return _most(name, held / 1e6, 800.0, " MB", sizes)
+
+
+def memory_of(pid: int) -> int | None:
+    """Bytes that a process holds in memory; None where the system does not tell."""
     status = Path(f"/proc/{pid}/status")
     if not status.is_file():
-        return unmeasured(name, "this system does not tell it", "≤ 800 MB")
+        return None
     held = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-    return _most(name, int(held.split()[1]) * 1024 / 1e6, 800.0, " MB", sizes)
+    return int(held.split()[1]) * 1024
 
 
 def _users(visit: Visit, sizes: PageSizes, pid: int, n_concepts: int) -> list[Row]:
@@ -213,7 +221,7 @@ def _users(visit: Visit, sizes: PageSizes, pid: int, n_concepts: int) -> list[Ro
 
 
 @contextmanager
-def _served(root: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def served(root: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The page in a process of its own; the clock runs from here."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

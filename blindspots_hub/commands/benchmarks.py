@@ -1,4 +1,4 @@
-"""`benchmark sae`, `measure`, `analyses` and `page`: what this machine reaches."""
+"""`benchmark sae`, `measure`, `analyses`, `page` and `size`: what this machine reaches."""
 
 from __future__ import annotations
 
@@ -166,3 +166,30 @@ def benchmark_page(
     sizes = page.QUICK if quick else page.FULL
     sizes = replace(sizes, users=users or sizes.users, seconds=seconds or sizes.seconds)
     _tell(run(page.running(sizes, page.find_chromium(chromium), bundle), quiet), out)
+
+
+def benchmark_size(
+    parts: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(
+            help="tables, nearest, thumbnails, checkpoints, start. Default: all of them."
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option(help="Small shapes, on which nothing is judged.")] = False,
+    out: ReportOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """What 100,000 pairs, 128,000 concepts and 100 checkpoints cost, and how quick a page starts.
+
+    Each part is measured in a process of its own. Takes half an hour and 12 GB of disk, and exits
+    with 1 where a goal is missed.
+    """
+    from blindspots_hub import planted
+    from blindspots_hub.benchmarks import size
+    from blindspots_hub.errors import BlindspotsError
+
+    chosen = tuple(parts or size.PARTS)
+    if strange := sorted({*chosen} - {*size.PARTS}):
+        raise BlindspotsError(f"There is no part {strange[0]!r}: name {', '.join(size.PARTS)}.")
+    sizes = size.QUICK if quick else size.FULL
+    _tell(run(size.running(sizes, planted.BUNDLE, chosen), quiet), out)

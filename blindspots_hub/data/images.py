@@ -101,18 +101,25 @@ def is_blank(image: Image.Image) -> bool:
 
 
 def encode_webp(
-    image: Image.Image, *, lossless: bool, quality: int = 85, size: int | None = None
+    image: Image.Image,
+    *,
+    lossless: bool,
+    quality: int = 85,
+    size: int | None = None,
+    method: int = 4,
 ) -> bytes:
     """WebP file of `image`, the same bytes for the same pixels.
 
     `size` shrinks the image so that its longer side has that many pixels (it never grows).
-    `quality`, 0 to 100, is the fidelity of a lossy file and the effort of a lossless one.
+    `quality`, 0 to 100, is the fidelity of a lossy file and the effort of a lossless one; `method`,
+    0 to 6, the effort to make it small.
     """
     if size is not None and max(image.size) > size:
         image = image.copy()
-        image.thumbnail((size, size), Image.Resampling.LANCZOS)
+        # Averaged down to nearly that first, which takes a fifth of the time.
+        image.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=1.0)
     buffer = io.BytesIO()
-    bare(image).save(buffer, format="WEBP", lossless=lossless, quality=quality, method=4)
+    bare(image).save(buffer, format="WEBP", lossless=lossless, quality=quality, method=method)
     return buffer.getvalue()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.energies import ImageEnergies, concept_blocks
 from blindspots_hub.measure.images import clusters
 from blindspots_hub.measure.moments import (
     Moments,
@@ -49,18 +50,15 @@ class Comparison:
         generated: ImageEnergies,
         paired: bool,
         generation_energies: GenerationEnergies | None = None,
+        clusters: Clusters | None = None,
     ) -> Comparison:
         """Of natural (N, n) and generated (M, n) energies; where `paired`, rows correspond.
 
         `generation_energies` are those that `generated` is the mean of, None where each was drawn
-        once.
-
-        Pairs are gathered into clusters by their natural images: copies among these come from how
-        pairs were collected. Copies among generations of different captions are what the model
-        answers to these captions, and each counts. Where there are no pairs, nobody can tell the
-        two apart, and each side is gathered by its own images.
+        once. `clusters` are those of all concepts, where these are some of them.
         """
         _check(natural, generated, paired)
+        clusters = clusters or Clusters.of(natural, generated, paired)
         fires_x = natural.fires.astype(np.float64)
         firing = _fires(generated) if generation_energies is None else generation_energies.firing
         fires_y = columns(firing)
@@ -72,20 +70,62 @@ class Comparison:
             "images_generated": fires_y,
             "largest": np.maximum(natural.largest, largest),
         }
-        cluster = clusters_of(natural)
-        x = Sample.of(natural, cluster)
+        x = Sample.of(natural, clusters.natural)
         if not paired:
-            y = Sample.of(generated, clusters_of(generated))
+            y = Sample.of(generated, clusters.generated)
             m = unpaired_moments(SideMoments.of(x), SideMoments.of(y))
             p = unpaired_p(x.fires, y.fires, m)
             return cls(x, y, None, support=fires_x + fires_y, moments=m, p=p, **counted)
-        y = Sample.of(generated, cluster, generation_energies)
+        y = Sample.of(generated, clusters.natural, generation_energies)
         difference = (y.sums - x.sums).tocsc()
         difference.eliminate_zeros()
         m = paired_moments(x, y, difference)
         support = fires_x + fires_y - columns(_fires(natural).multiply(firing))
         p = paired_p(difference, m)
         return cls(x, y, difference, support=support, moments=m, p=p, **counted)
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The cluster of near-copies that each image is in: (N,) natural, (M,) generated.
+
+    Pairs are gathered by their natural images, and both are the same: copies among these come from
+    how pairs were collected. Copies among generations of different captions are what the model
+    answers to these captions, and each counts. Where there are no pairs, nobody can tell the two
+    apart, and each side is gathered by its own images.
+    """
+
+    natural: np.ndarray
+    generated: np.ndarray
+
+    @classmethod
+    def of(cls, natural: ImageEnergies, generated: ImageEnergies, paired: bool) -> Clusters:
+        """By all concepts."""
+        own = clusters_of(natural)
+        return cls(own, own if paired else clusters_of(generated))
+
+
+def comparisons(
+    natural: ImageEnergies,
+    generated: ImageEnergies,
+    paired: bool,
+    generation_energies: GenerationEnergies | None = None,
+) -> Iterator[Comparison]:
+    """`Comparison.of` of all concepts, some at a time in their order, so that memory stays small.
+
+    Everything in it is by concept, and the same to the bit whichever are compared together.
+    """
+    _check(natural, generated, paired)
+    clusters = Clusters.of(natural, generated, paired)
+    drawn = generated if generation_energies is None else generation_energies.energies
+    for first, last in concept_blocks(natural, drawn):
+        yield Comparison.of(
+            natural.between(first, last),
+            generated.between(first, last),
+            paired,
+            None if generation_energies is None else generation_energies.between(first, last),
+            clusters,
+        )
 
 
 def _fires(energies: ImageEnergies) -> sparse.csr_matrix:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,12 @@ from scipy import sparse
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic
+
+BLOCK = 1 << 22
+"""Energies that are worked on at once where a whole matrix would need much more memory."""
+
+ROWS = 4_096
+"""Images that are worked on at once."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +43,15 @@ class ImageEnergies:
     @classmethod
     def stack(cls, rows: Iterable[tuple[np.ndarray, np.ndarray]], n_concepts: int) -> ImageEnergies:
         """Build from one (concepts, energies) tuple an image."""
-        rows = list(rows)
-        indptr = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum([len(concepts) for concepts, _ in rows], out=indptr[1:])
-        empty: list[np.ndarray] = [np.zeros(0)]
-        return cls(
-            indptr,
-            np.concatenate([c for c, _ in rows] or empty).astype(np.int32),
-            np.concatenate([e for _, e in rows] or empty).astype(np.float32),
-            n_concepts,
-        )
+        concepts: list[np.ndarray] = [np.zeros(0, np.int32)]
+        energies: list[np.ndarray] = [np.zeros(0, np.float32)]
+        for own, values in rows:
+            concepts.append(np.asarray(own, np.int32))
+            energies.append(np.asarray(values, np.float32))
+        indptr = np.cumsum([len(one) for one in concepts], dtype=np.int64)
+        every = np.concatenate(concepts)
+        concepts.clear()  # else all of them are there twice
+        return cls(indptr, every, np.concatenate(energies), n_concepts)
 
     @cached_property
     def matrix(self) -> sparse.csr_matrix:
@@ -61,10 +67,13 @@ class ImageEnergies:
         parts = (self.energies, self.concepts, self.indptr)
         return sparse.csr_matrix(parts, shape=(self.n_images, self.n_concepts)).tocsc()
 
-    @property
+    @cached_property
     def fires(self) -> np.ndarray:
         """In how many images each concept fires, int32 (n_concepts,)."""
-        return np.diff(self.by_concept.indptr).astype(np.int32)
+        counts = np.zeros(self.n_concepts, np.int64)
+        for start in range(0, len(self.concepts), BLOCK):
+            counts += np.bincount(self.concepts[start : start + BLOCK], minlength=self.n_concepts)
+        return counts.astype(np.int32)
 
     @property
     def largest(self) -> np.ndarray:
@@ -77,11 +86,47 @@ class ImageEnergies:
 
     def take(self, rows: np.ndarray) -> ImageEnergies:
         """Keep `rows` (indices), in the order given."""
+        rows = np.asarray(rows)
+        if len(rows) == self.n_images and np.array_equal(rows, np.arange(self.n_images)):
+            return self
         lengths = np.diff(self.indptr)[rows]
         indptr = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths, out=indptr[1:])
-        picks = np.repeat(self.indptr[rows] - indptr[:-1], lengths) + np.arange(indptr[-1])
-        return ImageEnergies(indptr, self.concepts[picks], self.energies[picks], self.n_concepts)
+        concepts = np.empty(indptr[-1], np.int32)
+        energies = np.empty(indptr[-1], np.float32)
+        for start in range(0, len(rows), ROWS):
+            some = slice(start, start + ROWS)
+            first, last = int(indptr[start]), int(indptr[min(start + ROWS, len(rows))])
+            shift = self.indptr[rows[some]] - indptr[:-1][some]
+            picks = np.repeat(shift, lengths[some]) + np.arange(first, last)
+            concepts[first:last], energies[first:last] = self.concepts[picks], self.energies[picks]
+        return ImageEnergies(indptr, concepts, energies, self.n_concepts)
+
+    def rows(self, start: int, stop: int) -> ImageEnergies:
+        """The images `start` to `stop` (exclusive); views, no copies."""
+        first, last = int(self.indptr[start]), int(self.indptr[min(stop, self.n_images)])
+        return ImageEnergies(
+            self.indptr[start : stop + 1] - first,
+            self.concepts[first:last],
+            self.energies[first:last],
+            self.n_concepts,
+        )
+
+    def in_rows(self, size: int) -> Iterator[ImageEnergies]:
+        """All images, `size` of them at a time."""
+        return (self.rows(start, start + size) for start in range(0, self.n_images, size))
+
+    def between(self, first: int, last: int) -> ImageEnergies:
+        """The concepts `first` to `last` (exclusive) of every image, numbered from 0."""
+        if (first, last) == (0, self.n_concepts):
+            return self
+        kept = np.flatnonzero((self.concepts >= first) & (self.concepts < last))
+        return ImageEnergies(
+            np.searchsorted(kept, self.indptr).astype(np.int64),
+            self.concepts[kept] - np.int32(first),
+            self.energies[kept],
+            last - first,
+        )
 
     def save(self, path: Path, more: Mapping[str, np.ndarray] = MappingProxyType({})) -> None:
         """Write as safetensors, atomically; `more` are tensors that go with the energies."""
@@ -130,3 +175,31 @@ class ImageEnergies:
         if not (np.isfinite(self.energies).all() and self.energies.min() > 0):
             return "an energy is not a positive number"
         return None
+
+
+def concept_blocks(*sides: ImageEnergies) -> list[tuple[int, int]]:
+    """Ranges of concepts, from 0 to n without gaps, that each fire some `BLOCK` times in `sides`.
+
+    What is computed concept by concept is the same whichever block a concept is in.
+    """
+    fires = np.zeros(sides[0].n_concepts, np.int64)
+    for side in sides:
+        fires += side.fires
+    ends = np.cumsum(fires)
+    count = max(1, -(-int(ends[-1] if len(ends) else 0) // BLOCK))
+    wanted = np.arange(1, count) * (ends[-1] / count) if count > 1 else np.zeros(0)
+    edges = np.unique([0, *(np.searchsorted(ends, wanted) + 1).tolist(), len(fires)])
+    edges = edges[edges <= len(fires)].tolist()
+    return list(itertools.pairwise(edges)) or [(0, len(fires))]
+
+
+def stacked(parts: Sequence[ImageEnergies]) -> ImageEnergies:
+    """The images of all `parts`, one after the other."""
+    offsets = np.cumsum([0, *(part.indptr[-1] for part in parts)])
+    pointers = [part.indptr[1:] + offset for part, offset in zip(parts, offsets[:-1], strict=True)]
+    return ImageEnergies(
+        np.concatenate([[0], *pointers]).astype(np.int64),
+        np.concatenate([part.concepts for part in parts]),
+        np.concatenate([part.energies for part in parts]),
+        parts[0].n_concepts,
+    )

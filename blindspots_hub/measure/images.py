@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from blindspots_hub.measure.delta import delta
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.energies import ROWS, ImageEnergies, concept_blocks
 
 TOP_IMAGES = 5
 """Images that a concept's card shows a side (the paper's explorer shows five)."""
@@ -36,6 +35,13 @@ def top_images(energies: ImageEnergies, count: int = TOP_IMAGES) -> list[np.ndar
     Ties go to the lower row, so that the result does not depend on how rows were sharded. A concept
     that never fires has no top image.
     """
+    top: list[np.ndarray] = []
+    for first, last in concept_blocks(energies):
+        top += _top_images(energies.between(first, last), count)
+    return top
+
+
+def _top_images(energies: ImageEnergies, count: int) -> list[np.ndarray]:
     by_concept, fires = energies.by_concept, energies.fires
     firing = np.flatnonzero(fires)
     starts = by_concept.indptr[firing]
@@ -54,18 +60,32 @@ def top_images(energies: ImageEnergies, count: int = TOP_IMAGES) -> list[np.ndar
 
 def pair_distances(natural: ImageEnergies, generated: ImageEnergies) -> np.ndarray:
     """‖ξ(x') - ξ(x)‖₂ of every pair, in energy units (section 5.4)."""
-    difference = (generated.matrix - natural.matrix).tocsr()
-    return np.sqrt(np.asarray(difference.multiply(difference).sum(axis=1)).ravel())
+    return np.concatenate(
+        [
+            np.sqrt(np.asarray(difference.multiply(difference).sum(axis=1)).ravel())
+            for difference in _differences(natural, generated)
+        ]
+    )
 
 
 def pair_mean_delta(natural: ImageEnergies, generated: ImageEnergies, tau: float) -> np.ndarray:
     """Mean over all concepts of σ(difference / τ), a value a pair (section 5.5)."""
-    difference = (generated.matrix - natural.matrix).tocsr()
-    # A concept silent on both sides adds σ(0) = ½: only the others need the logistic.
-    shifted = sparse.csr_matrix(
-        (delta(difference.data, tau) - 0.5, difference.indices, difference.indptr), difference.shape
-    )
-    return 0.5 + np.asarray(shifted.sum(axis=1)).ravel() / natural.n_concepts
+    found = []
+    for difference in _differences(natural, generated):
+        # A concept silent on both sides adds σ(0) = ½: only the others need the logistic.
+        shifted = sparse.csr_matrix(
+            (delta(difference.data, tau) - 0.5, difference.indices, difference.indptr),
+            difference.shape,
+        )
+        found.append(0.5 + np.asarray(shifted.sum(axis=1)).ravel() / natural.n_concepts)
+    return np.concatenate(found)
+
+
+def _differences(natural: ImageEnergies, generated: ImageEnergies) -> Iterator[sparse.csr_matrix]:
+    """Generated minus natural energies, some pairs at a time; of no pair one empty matrix."""
+    for start in range(0, max(natural.n_images, 1), ROWS):
+        x, y = (side.rows(start, start + ROWS) for side in (natural, generated))
+        yield (y.matrix - x.matrix).tocsr()
 
 
 def duplicates(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
@@ -90,8 +110,10 @@ def clusters(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     its own, and so is every image in which nothing fires. Energies of fewer than `MEASURED` values
     are indicators or counts, which are equal for no reason: there all images are their own.
     """
+    from scipy.sparse.csgraph import connected_components
+
     own = np.arange(energies.n_images)
-    if len(np.unique(energies.energies)) < MEASURED:
+    if _few_values(energies.energies):
         return own
     first, picture, _ = _distinct(energies)
     distinct = energies.take(first)
@@ -108,13 +130,25 @@ def clusters(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     return np.unique(found, return_inverse=True)[1].astype(np.int64)
 
 
+def _few_values(values: np.ndarray) -> bool:
+    """Whether there are fewer than `MEASURED` unlike ones; the first million mostly tell."""
+    seen = np.zeros(0, values.dtype)
+    for start in range(0, len(values), 1 << 20):
+        seen = np.union1d(seen, values[start : start + (1 << 20)])
+        if len(seen) >= MEASURED:
+            return False
+    return True
+
+
 def _near_copies(energies: ImageEnergies, same: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and others that are the same without being equal, in blocks, both directions."""
-    matrix = energies.matrix
-    squares = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
+    parts = (some.matrix for some in energies.in_rows(ROWS))
+    sums = [np.asarray(part.multiply(part).sum(axis=1)).ravel() for part in parts]
+    squares = np.concatenate([np.zeros(0), *sums])
     for rows, others in _may_be_same(energies, np.sqrt(squares), same):
         a, b = squares[rows][:, None], squares[others]
-        distances = a + b - 2 * (matrix[rows] @ matrix[others].T).toarray()
+        products = energies.take(rows).matrix @ energies.take(others).matrix.T
+        distances = a + b - 2 * products.toarray()
         close = (distances <= same**2 * np.sqrt(a * b)) & (rows[:, None] != others)
         row, other = close.nonzero()
         yield rows[row], others[other]
@@ -126,7 +160,9 @@ def _distinct(energies: ImageEnergies) -> tuple[np.ndarray, np.ndarray, np.ndarr
     A model that draws one picture for all captions is then no more work than one that doesn't.
     """
     keys = [
-        energies.concepts[a:b].tobytes() + energies.energies[a:b].tobytes()
+        blake2b(
+            energies.concepts[a:b].tobytes() + energies.energies[a:b].tobytes(), digest_size=20
+        ).digest()
         for a, b in pairwise(energies.indptr)
     ]
     seen: dict[bytes, int] = {}
@@ -144,11 +180,9 @@ def _may_be_same(
     triangle inequality points lie no farther apart than the images do: so a tree of points finds
     the candidates, where comparing all images costs their number squared.
     """
-    image = np.repeat(np.arange(energies.n_images), np.diff(energies.indptr))
-    group = image * _GROUPS + energies.concepts % _GROUPS
-    weights = energies.energies.astype(np.float64) ** 2
-    points = np.sqrt(np.bincount(group, weights, minlength=energies.n_images * _GROUPS))
-    points = points.reshape(energies.n_images, _GROUPS)
+    from scipy.spatial import cKDTree
+
+    points = np.concatenate([np.zeros((0, _GROUPS)), *map(_points, energies.in_rows(ROWS))])
     fires = np.flatnonzero(norms > 0)
     fires = fires[np.argsort(norms[fires], kind="stable")]  # a block's candidates overlap
     tree = cKDTree(points[fires])
@@ -160,3 +194,12 @@ def _may_be_same(
         alone = np.array([len(found) == 1 for found in near])
         if not alone.all():
             yield fires[block][~alone], fires[np.unique(np.concatenate(near).astype(np.int64))]
+
+
+def _points(energies: ImageEnergies) -> np.ndarray:
+    """The norm of each group of concepts of each image, (images, `_GROUPS`)."""
+    image = np.repeat(np.arange(energies.n_images), np.diff(energies.indptr))
+    group = image * _GROUPS + energies.concepts % _GROUPS
+    weights = energies.energies.astype(np.float64) ** 2
+    sums = np.bincount(group, weights, minlength=energies.n_images * _GROUPS)
+    return np.asarray(np.sqrt(sums).reshape(energies.n_images, _GROUPS))

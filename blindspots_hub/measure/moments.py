@@ -7,6 +7,7 @@ has a copy these are the images' energies themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,6 +91,30 @@ class Moments:
     covariance: np.ndarray
     var_gap: np.ndarray
     degrees_of_freedom: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Moments]) -> Moments:
+        """Moments of the concepts of all parts, one after the other, of the same images."""
+
+        def together(of: Callable[[Moments], np.ndarray]) -> np.ndarray:
+            return np.concatenate([of(part) for part in parts])
+
+        def side(of: Callable[[Moments], SideMoments]) -> SideMoments:
+            return SideMoments(
+                together(lambda part: of(part).mean),
+                together(lambda part: of(part).variance),
+                together(lambda part: of(part).squares),
+                of(parts[0]).images,
+                of(parts[0]).clusters,
+            )
+
+        return cls(
+            side(lambda part: part.natural),
+            side(lambda part: part.generated),
+            together(lambda part: part.covariance),
+            together(lambda part: part.var_gap),
+            together(lambda part: part.degrees_of_freedom),
+        )
 
 
 def paired_moments(natural: Sample, generated: Sample, difference: sparse.csc_matrix) -> Moments:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from blindspots_hub.measure.comparison import Comparison
+from blindspots_hub.measure.comparison import Comparison, comparisons
 from blindspots_hub.measure.moments import (
     Sample,
     SideMoments,
@@ -35,29 +35,42 @@ REPEATS = 20
 """Random exchanges that the share is averaged over, and its spread taken from."""
 
 
+def null_p(comparison: Comparison, judged: np.ndarray, seed: int = 0) -> np.ndarray:
+    """p-values (n, `REPEATS`) where sides are exchanged; NaN but for the concepts `judged`.
+
+    Which are exchanged depends on the seed and on the images alone, so that concepts may be asked
+    for in blocks.
+    """
+    p = np.full((len(judged), REPEATS), np.nan)
+    chosen = np.flatnonzero(judged)
+    if len(chosen):
+        paired = comparison.difference is not None
+        p[chosen] = (_swapped if paired else _dealt_anew)(comparison, chosen, seed)
+    return p
+
+
 def null_share(
     found: Measured,
     settings: MeasureSettings,
     generation_energies: GenerationEnergies | None = None,
-    seed: int = 0,
 ) -> dict[str, Any]:
     """Share of the supported concepts that would be flagged if nothing differed.
 
-    Paired sides are swapped at random within each pair (of a cluster of near-copies together), all
-    concepts at once; unpaired images are dealt anew to two sets of the same sizes. `flagged` is the
-    mean share over `repeats`, `flagged_low` and `flagged_high` the least and the largest. Where
-    `generation_energies` hold several of a caption, `generations` tells the share of generation 0
-    against generation 1 and of how many pairs; else it is None. Shares are None where no concept
-    has support.
+    `found` was measured with `null_p`. Paired sides are swapped at random within each pair (of a
+    cluster of near-copies together), all concepts at once; unpaired images are dealt anew to two
+    sets of the same sizes. `flagged` is the mean share over `repeats`, `flagged_low` and
+    `flagged_high` the least and the largest. Where `generation_energies` hold several of a caption,
+    `generations` tells the share of generation 0 against generation 1 and of how many pairs; else
+    it is None. Shares are None where no concept has support.
     """
+    if found.null_p is None:
+        raise ValueError("measured without null_p")
     judged = np.flatnonzero(np.isfinite(found.columns["q"]))
     threshold = found.selection.threshold(found.columns["p"], found.columns["q"], settings)
-    comparison = found.comparison
-    paired = comparison.difference is not None
     entry: dict[str, Any] = {
-        "kind": "swap" if paired else "relabel",
+        "kind": "swap" if found.paired else "relabel",
         "repeats": REPEATS,
-        "pairs": int(comparison.generated.images),
+        "pairs": found.images,
         "flagged": None,
         "flagged_low": None,
         "flagged_high": None,
@@ -65,8 +78,7 @@ def null_share(
     }
     if len(judged) == 0:
         return entry
-    p = _swapped(comparison, judged, seed) if paired else _dealt_anew(comparison, judged, seed)
-    share = (p <= threshold).mean(axis=0)
+    share = (found.null_p[judged] <= threshold).mean(axis=0)
     entry |= {
         "flagged": float(share.mean()),
         "flagged_low": float(share.min()),
@@ -130,5 +142,6 @@ def _first_two(
     if len(pairs) < 2:
         return None
     first, _ = generation_energies.number(0)
-    p = Comparison.of(first.take(pairs), second, paired=True).p[judged]
+    compared = comparisons(first.take(pairs), second, paired=True)
+    p = np.concatenate([block.p for block in compared])[judged]
     return {"pairs": len(pairs), "flagged": float((p <= threshold).mean())}

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.energies import ROWS, ImageEnergies, concept_blocks, stacked
 from blindspots_hub.measure.images import pair_distances, pair_mean_delta
 
 PAIR = "pair"
@@ -61,10 +61,22 @@ class GenerationEnergies:
 
     def distances(self, natural: ImageEnergies, tau: float) -> tuple[np.ndarray, np.ndarray]:
         """Distance and mean δ of a pair, each the mean over its generations (`measure.images`)."""
-        beside = natural.take(self.pair)
-        parts = (pair_distances(beside, self.energies), pair_mean_delta(beside, self.energies, tau))
-        distance, mean_delta = (np.bincount(self.pair, part) / self.counts for part in parts)
+        found: list[list[np.ndarray]] = [[], []]
+        for start in range(0, self.energies.n_images, ROWS):
+            some = self.energies.rows(start, start + ROWS)
+            beside = natural.take(self.pair[start : start + ROWS])
+            found[0].append(pair_distances(beside, some))
+            found[1].append(pair_mean_delta(beside, some, tau))
+        distance, mean_delta = (
+            np.bincount(self.pair, np.concatenate(part)) / self.counts for part in found
+        )
         return distance, mean_delta
+
+    def between(self, first: int, last: int) -> GenerationEnergies:
+        """The concepts `first` to `last` (exclusive), numbered from 0."""
+        if (first, last) == (0, self.energies.n_concepts):
+            return self
+        return GenerationEnergies(self.energies.between(first, last), self.pair)
 
     def number(self, draw: int) -> tuple[ImageEnergies, np.ndarray]:
         """The generations number `draw` from 0, and the pairs that have one."""
@@ -110,13 +122,21 @@ def mean_of_generations(generation_energies: ImageEnergies, pair: np.ndarray) ->
     counts = np.bincount(pair)
     if (counts == 1).all():
         return generation_energies
-    mean = _total(generation_energies, pair).multiply(1 / counts[:, None]).tocsr()
-    return ImageEnergies(
-        mean.indptr.astype(np.int64),
-        mean.indices.astype(np.int32),
-        mean.data.astype(np.float32),
-        generation_energies.n_concepts,
-    )
+    ends = np.cumsum(counts)
+    parts = []
+    for start in range(0, len(counts), ROWS):
+        first, last = (0 if start == 0 else ends[start - 1]), ends[start : start + ROWS][-1]
+        some, own = generation_energies.rows(first, last), pair[first:last] - start
+        mean = _total(some, own).multiply(1 / counts[start : start + ROWS, None]).tocsr()
+        parts.append(
+            ImageEnergies(
+                mean.indptr.astype(np.int64),
+                mean.indices.astype(np.int32),
+                mean.data.astype(np.float32),
+                generation_energies.n_concepts,
+            )
+        )
+    return stacked(parts)
 
 
 def sampler_share(
@@ -137,6 +157,20 @@ def sampler_share(
     spare = len(pair) - len(counts)
     if spare == 0:
         return None
+    return np.concatenate(
+        [
+            _share(
+                natural.between(first, last), generation_energies.between(first, last), pair, counts
+            )
+            for first, last in concept_blocks(natural, generation_energies)
+        ]
+    )
+
+
+def _share(
+    natural: ImageEnergies, generation_energies: ImageEnergies, pair: np.ndarray, counts: np.ndarray
+) -> np.ndarray:
+    spare = len(pair) - len(counts)
     total = _total(generation_energies, pair)
     squares = _columns(generation_energies.matrix.multiply(generation_energies.matrix))
     of_means = _columns(total.multiply(total).multiply(1 / counts[:, None]))

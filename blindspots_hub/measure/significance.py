@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy import sparse, stats
-from scipy.special import gammaln
+from scipy import sparse
+from scipy.special import gammaln, stdtr
 
 from blindspots_hub.measure.moments import Moments
 from blindspots_hub.measure.settings import MeasureSettings
@@ -31,7 +31,7 @@ def t_test(gap: np.ndarray, variance: np.ndarray, degrees_of_freedom: np.ndarray
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(gap) / np.sqrt(variance)
     t = np.where(variance > 0, t, np.where(gap == 0, 0.0, np.inf))
-    return np.asarray(2 * stats.t.sf(t, degrees_of_freedom))
+    return np.asarray(2 * stdtr(degrees_of_freedom, -t))
 
 
 def _signs(n: int) -> tuple[np.ndarray, bool]:

@@ -6,117 +6,37 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
 
-from blindspots_hub.concepts.codes import ImageCodes, SparseCodes
+from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.coded import (
+    BESIDE,
+    CodedImages,
+    Failure,
+    KeptCodes,
+    Shard,
+    stacked_beside,
+)
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.settings import TOKENS
-from blindspots_hub.measure.token_codes import IMAGES, TokenCodes
 from blindspots_hub.utils.files import atomic, fingerprint
 
-FORMAT = 4
+FORMAT = 5
 """Of a shard's file; part of its configuration, so that no shard of another one is ever read."""
+
+_SUMS = ("indptr", "concepts", "energies")
+"""Tensors of a shard, `energies_…`: concept energies over the patches of its images."""
 
 CHECKSUM = "sha256"
 """Key of a shard's metadata: the hash of all else that it holds."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why an image has no codes: the cause to count it by, and a sentence about this one."""
-
-    cause: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class CodedImages:
-    """Codes of images that have some, in the order of `ids`; `failed` names the others."""
-
-    ids: list[str]
-    codes: list[SparseCodes]
-    failed: dict[str, Failure]
-    layout: TokenLayout
-    n_concepts: int
-    looks: np.ndarray | None = None
-    """How each image looks to its concept space (`concepts.domain`), where that was kept."""
-    features: ImageFeatures | None = None
-    """Tokens of each image, where they were kept."""
-
-    @classmethod
-    def of(
-        cls,
-        codes: Mapping[str, SparseCodes],
-        failed: dict[str, Failure],
-        layout: TokenLayout,
-        n_concepts: int,
-    ) -> CodedImages:
-        """From the codes of every image, by id."""
-        beside = {name: _stacked(list(codes.values()), name) for name in _BESIDE}
-        return cls(list(codes), list(codes.values()), failed, layout, n_concepts, **_named(beside))
-
-    def energies(self, tokens: str) -> ImageEnergies:
-        """Concept energies ξ of every image over its `tokens` (METHOD: section 3)."""
-        if tokens not in TOKENS:
-            raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {tokens!r}.")
-        chosen = self.layout.patches if tokens == "patches" else None
-        return ImageEnergies.stack((c.energies(chosen) for c in self.codes), self.n_concepts)
-
-    def token_fires(self) -> np.ndarray:
-        """In how many images each concept fires on the class token, a register, a patch.
-
-        int32 (3, n_concepts), whichever tokens energies sum.
-        """
-        counts = np.zeros((3, self.n_concepts), np.int32)
-        first = self.layout.patches.start
-        parts = (slice(0, self.layout.cls), slice(self.layout.cls, first), self.layout.patches)
-        for codes in self.codes:
-            for kind, part in enumerate(parts):
-                start, stop = codes.indptr[part.start], codes.indptr[part.stop]
-                counts[kind, np.unique(codes.concepts[start:stop])] += 1
-        return counts
-
-    def token_codes(self, ids: Sequence[str], tokens: str, images: int = IMAGES) -> TokenCodes:
-        """Codes of the `tokens` that energies sum, of some images; `ids` decide of which."""
-        patches = self.layout.patches
-
-        def measured(row: int) -> SparseCodes:
-            codes = self.codes[row]
-            return codes.rows(patches.start, patches.stop) if tokens == "patches" else codes
-
-        return TokenCodes.of(ids, measured, self.n_concepts, images)
-
-    def heat(self, row: int, concept: int) -> tuple[np.ndarray, np.ndarray]:
-        """Patches (indices, ascending) on which `concept` fires in image `row`, and the codes."""
-        codes, patches = self.codes[row], self.layout.patches
-        (here,) = (codes.concepts == concept).nonzero()
-        tokens = codes.indptr.searchsorted(here, "right") - 1
-        kept = (tokens >= patches.start) & (tokens < patches.stop)
-        return tokens[kept] - patches.start, codes.values[here[kept]]
-
-    def take(self, ids: Sequence[str]) -> CodedImages:
-        """Keep the images named, in that order."""
-        row = {image_id: i for i, image_id in enumerate(self.ids)}
-        rows = [row[image_id] for image_id in ids]
-        kept = [self.codes[i] for i in rows]
-        return CodedImages(
-            list(ids),
-            kept,
-            self.failed,
-            self.layout,
-            self.n_concepts,
-            None if self.looks is None else self.looks[rows],
-            None if self.features is None else self.features.take(np.array(rows, np.int64)),
-        )
 
 
 class CodeStore:
@@ -153,6 +73,10 @@ class CodeStore:
         step = self.shard_size
         return [self.ids[i : i + step] for i in range(0, len(self.ids), step)]
 
+    def ids_of(self, shard: int) -> list[str]:
+        """The ids of one shard."""
+        return self.ids[shard * self.shard_size : (shard + 1) * self.shard_size]
+
     def has(self, shard: int) -> bool:
         """Whether shard number `shard` is written and as it was written.
 
@@ -168,12 +92,19 @@ class CodeStore:
         return True
 
     def write(
-        self, shard: int, codes: Mapping[str, SparseCodes], failed: Mapping[str, Failure]
+        self,
+        shard: int,
+        codes: Mapping[str, SparseCodes],
+        failed: Mapping[str, Failure],
+        thumbnails: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
-        """Write one shard: codes of the images that have some, causes of the others."""
+        """Write one shard: codes of the images that have some, causes of the others.
+
+        `thumbnails` are files of the images that have codes; those without one have none.
+        """
         from safetensors.numpy import save_file
 
-        ids = [image_id for image_id in self.shards[shard] if image_id in codes]
+        ids = [image_id for image_id in self.ids_of(shard) if image_id in codes]
         if ids:
             stacked = SparseCodes.concatenate([codes[image_id] for image_id in ids])
         else:
@@ -186,10 +117,18 @@ class CodeStore:
             "concepts": np.ascontiguousarray(stacked.concepts),
             "values": np.ascontiguousarray(stacked.values),
         }
-        for name in _BESIDE:
-            found = _stacked([codes[image_id] for image_id in ids], name)
+        # Summed here, each process of several sums its own share.
+        sums = (codes[image_id].energies(self.layout.patches) for image_id in ids)
+        energies = ImageEnergies.stack(sums, self.n_concepts)
+        tensors |= {f"energies_{name}": getattr(energies, name) for name in _SUMS}
+        for name in BESIDE:
+            found = stacked_beside([codes[image_id] for image_id in ids], name)
             if found is not None:
                 tensors[name] = found
+        if thumbnails:
+            small = [thumbnails.get(image_id, b"") for image_id in ids]
+            tensors["thumbnails"] = np.frombuffer(b"".join(small), np.uint8)
+            tensors["thumbnail_ends"] = np.cumsum([len(one) for one in small], dtype=np.int64)
         causes = {i: [failure.cause, failure.reason] for i, failure in failed.items()}
         metadata = {"ids": json.dumps(ids), "failed": json.dumps(causes)}
         metadata[CHECKSUM] = _checksum(tensors, metadata)
@@ -197,39 +136,64 @@ class CodeStore:
             save_file(tensors, partial, metadata=metadata)
 
     def load(self, shards: Sequence[int] | None = None) -> CodedImages:
-        """Codes of `shards` (all unless said otherwise), in the order of the ids."""
+        """Codes of `shards` (all unless said otherwise), in the order of the ids.
+
+        Every shard is looked at, and its codes are read again when they are asked for.
+        """
         ids: list[str] = []
-        codes: list[SparseCodes] = []
         failed: dict[str, Failure] = {}
+        places: list[tuple[int, int]] = []
         parts: list[dict[str, np.ndarray]] = []
         for shard in range(len(self.shards)) if shards is None else shards:
-            try:
-                shard_ids, stacked, shard_failed, beside = self._read(shard)
-            except (ValueError, KeyError) as error:
-                raise BlindspotsError(
-                    f"{self._path(shard)} was damaged while the run was under way ({error}): run "
-                    "the same again, it is made anew."
-                ) from error
-            step = self.layout.tokens
-            codes += [stacked.rows(i * step, (i + 1) * step) for i in range(len(shard_ids))]
+            shard_ids, tensors, shard_failed = self._whole(shard)
+            places += [(shard, row) for row in range(len(shard_ids))]
             ids += shard_ids
             failed |= shard_failed
             if shard_ids:
-                parts.append(beside)
-        every = {
-            name: np.concatenate([part[name] for part in parts])
+                parts.append({name: tensors[name] for name in BESIDE if name in tensors})
+        looks, features = (
+            np.concatenate([part.pop(name) for part in parts])
             if parts and all(name in part for part in parts)
             else None
-            for name in _BESIDE
-        }
-        return CodedImages(ids, codes, failed, self.layout, self.n_concepts, **_named(every))
+            for name in BESIDE
+        )
+        at = np.array(places, np.int64).reshape(-1, 2)
+        return CodedImages(
+            ids,
+            KeptCodes(at[:, 0], at[:, 1], self.read),
+            failed,
+            self.layout,
+            self.n_concepts,
+            looks,
+            None if features is None else ImageFeatures.stacked(features),
+        )
+
+    def read(self, shard: int) -> Shard:
+        """The codes and thumbnails of one shard."""
+        ids, tensors, _ = self._whole(shard)
+        indptr, concepts, values = (tensors[name] for name in ("indptr", "concepts", "values"))
+        stacked, step = SparseCodes(indptr, concepts, values, self.n_concepts), self.layout.tokens
+        codes = [stacked.rows(i * step, (i + 1) * step) for i in range(len(ids))]
+        first, own, sums = (tensors[f"energies_{name}"] for name in _SUMS)
+        energies = ImageEnergies(first, own, sums, self.n_concepts)
+        if "thumbnails" not in tensors:
+            return Shard(codes, energies, None)
+        content, ends = tensors["thumbnails"].tobytes(), [0, *tensors["thumbnail_ends"].tolist()]
+        return Shard(codes, energies, [content[first:last] for first, last in pairwise(ends)])
+
+    def _whole(self, shard: int) -> tuple[list[str], dict[str, np.ndarray], dict[str, Failure]]:
+        try:
+            return self._read(shard)
+        except (ValueError, KeyError) as error:
+            raise BlindspotsError(
+                f"{self._path(shard)} was damaged while the run was under way ({error}): run "
+                "the same again, it is made anew."
+            ) from error
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"shard-{shard:05d}.safetensors"
 
-    def _read(
-        self, shard: int
-    ) -> tuple[list[str], SparseCodes, dict[str, Failure], dict[str, np.ndarray]]:
+    def _read(self, shard: int) -> tuple[list[str], dict[str, np.ndarray], dict[str, Failure]]:
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -240,13 +204,11 @@ class CodeStore:
             raise ValueError(f"{self._path(shard)}: {error}") from error
         if metadata.get(CHECKSUM) != _checksum(tensors, metadata):
             raise ValueError(f"{self._path(shard)} is not as it was written: it is made anew")
-        indptr, concepts, values = (tensors[name] for name in ("indptr", "concepts", "values"))
-        beside = {name: one for name, one in tensors.items() if name in _BESIDE}
         ids = json.loads(metadata["ids"])
         failed = {i: Failure(*told) for i, told in json.loads(metadata["failed"]).items()}
-        if set(ids) | set(failed) != set(self.shards[shard]):
+        if set(ids) | set(failed) != set(self.ids_of(shard)):
             raise ValueError(f"{self._path(shard)} holds other images")
-        return ids, SparseCodes(indptr, concepts, values, self.n_concepts), failed, beside
+        return ids, tensors, failed
 
 
 def _checksum(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
@@ -258,21 +220,3 @@ def _checksum(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) ->
     for key in ("ids", "failed"):
         digest.update(metadata.get(key, "").encode())
     return digest.hexdigest()
-
-
-_BESIDE = {"looks": "look", "features": "features"}
-"""Tensors of a shard beside the codes, and the fields of `ImageCodes` that they stack."""
-
-
-def _stacked(codes: Sequence[SparseCodes], name: str) -> np.ndarray | None:
-    """A tensor of `_BESIDE` over the images; None where one of them has none, or there are none."""
-    rows = [getattr(one, _BESIDE[name]) for one in codes if isinstance(one, ImageCodes)]
-    known = [row for row in rows if row is not None]
-    return np.stack(known) if known and len(known) == len(codes) else None
-
-
-def _named(beside: Mapping[str, np.ndarray | None]) -> dict[str, Any]:
-    """The fields of `CodedImages` that the tensors of `_BESIDE` become."""
-    features = beside["features"]
-    stacked = None if features is None else ImageFeatures.stacked(features)
-    return {"looks": beside["looks"], "features": stacked}

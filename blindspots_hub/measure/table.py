@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindspots_hub.measure.comparison import Comparison
+from blindspots_hub.measure.comparison import Comparison, comparisons
 from blindspots_hub.measure.delta import (
     LEAST_ABSOLUTE,
     delta,
@@ -18,6 +18,7 @@ from blindspots_hub.measure.delta import (
 )
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.intervals import GapIntervals, Interval
+from blindspots_hub.measure.moments import Moments
 from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import Selection, benjamini_hochberg
@@ -29,11 +30,17 @@ Columns = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Measured:
-    """The columns of a table, what was selected in it, and what it was computed from."""
+    """The columns of a table, what was selected in it, and p-values where nothing differs.
+
+    `null_p` float64 (n, repeats) of `measure.null`, NaN where a concept is not judged; None where
+    they were not asked for. `images` are those of the generated side.
+    """
 
     columns: Columns
     selection: Selection
-    comparison: Comparison
+    paired: bool
+    images: int
+    null_p: np.ndarray | None = None
 
 
 def measure(
@@ -53,18 +60,32 @@ def measured(
     settings: MeasureSettings,
     paired: bool,
     generation_energies: GenerationEnergies | None = None,
+    null: Callable[[Comparison, np.ndarray], np.ndarray] | None = None,
 ) -> Measured:
     """Measure every concept (METHOD: section 3; paper: Definition 2 and appendix I).
 
     `natural` (N, n) and `generated` (M, n); where `paired`, row i of both belongs to pair i, and
     `generation_energies` may be those that `generated` is the mean of. The columns are the numeric
     and state columns of the bundle's `deltas` table, each of length n; intervals are NaN for
-    concepts that are dead or undetermined.
+    concepts that are dead or undetermined. `null(comparison, judged)` (`measure.null`) gives
+    p-values under which nothing differs, in the same pass over the energies.
+
+    Concepts are gone through some at a time, and of each block only what is known of single
+    concepts stays, so that memory does not grow with images times concepts.
     """
-    found = Comparison.of(natural, generated, paired, generation_energies)
-    m, support = found.moments, found.support
-    judged = (support > 0) & (support >= settings.min_support)
-    q = benjamini_hochberg(found.p, judged)
+    blocks: list[dict[str, np.ndarray]] = []
+    moments: list[Moments] = []
+    for block in comparisons(natural, generated, paired, generation_energies):
+        judged = _judged(block.support, settings)
+        told = {name: getattr(block, name) for name in _OF_CONCEPTS}
+        if null is not None:
+            told["null_p"] = null(block, judged)
+        blocks.append(told)
+        moments.append(block.moments)
+    found = {name: np.concatenate([one[name] for one in blocks]) for name in blocks[0]}
+    m, support = Moments.joined(moments), found["support"]
+    judged = _judged(support, settings)
+    q = benjamini_hochberg(found["p"], judged)
     selection = Selection.of(q, settings)
     pointwise = GapIntervals.of(m, settings.confidence)
     selected = GapIntervals.of(m, selection.level)
@@ -96,20 +117,30 @@ def measured(
     images = min(natural.n_images, generated.n_images)
     columns = {
         "concept": np.arange(natural.n_concepts, dtype=np.int32),
-        "images_natural": found.images_natural,
-        "images_generated": found.images_generated,
+        "images_natural": found["images_natural"],
+        "images_generated": found["images_generated"],
         "support": support,
         "energy_natural": x,
         "energy_generated": y,
         **gaps,
         **relative,
-        "delta_bound": mcdiarmid_epsilon(found.largest, images, settings.tau, settings.confidence),
-        "p": found.p,
+        "delta_bound": mcdiarmid_epsilon(
+            found["largest"], images, settings.tau, settings.confidence
+        ),
+        "p": found["p"],
         "q": q,
     }
     for prefix, named in states_of.items():
         columns |= {f"{prefix}state": named.state, f"{prefix}certain": named.certain}
-    return Measured(columns, selection, found)
+    return Measured(columns, selection, paired, generated.n_images, found.get("null_p"))
+
+
+_OF_CONCEPTS = ("images_natural", "images_generated", "support", "largest", "p")
+"""What stays of a `Comparison`, beside its moments."""
+
+
+def _judged(support: np.ndarray, settings: MeasureSettings) -> np.ndarray:
+    return (support > 0) & (support >= settings.min_support)
 
 
 def _both(

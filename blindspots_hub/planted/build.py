@@ -29,7 +29,7 @@ from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import resolve
 from blindspots_hub.generation.plan import Plan
-from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.planted.concept_match import labels as factor_names
 from blindspots_hub.planted.dice import derive

@@ -21,6 +21,10 @@ from blindspots_hub.utils.files import replace_folder, restore_folder
 ADDING = ".adding"
 """Folder below a bundle in which models are evaluated that will be added to it."""
 
+NATURAL_CODES = ".natural"
+"""Folder below a bundle of several models with the codes of natural images that a model which was
+added was measured on: the next one on the same pairs finds them. It may be deleted."""
+
 
 def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
     """The bundle at `out` if it answers `request` already, and the folder to evaluate in if not.

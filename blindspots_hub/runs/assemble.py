@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,9 @@ from blindspots_hub.measure.token_codes import TokenCodes
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.loading import threads
 from blindspots_hub.runs.tables import EnergyPair, write_tables
+
+THUMBNAILS_A_BLOCK = 2_560
+"""Thumbnails that are in memory at once: ten row groups."""
 
 Blocks = Iterable[Columns]
 """A table block by block: one with images is larger than memory."""
@@ -84,15 +87,22 @@ class ModelImages:
 
 @dataclass
 class _Shown:
-    """What cards of all models show of one source: heatmap entries and thumbnail rows."""
+    """What cards of all models show of one source: (concept, row) of heatmaps, and thumbnails."""
 
-    heat: dict[tuple[int, int], Entry] = field(default_factory=dict)
+    keys: set[tuple[int, int]] = field(default_factory=set)
     rows: set[int] = field(default_factory=set)
 
-    def add(self, side: EncodedImages, concept: int, row: int) -> None:
+    def add(self, concept: int, row: int) -> None:
         self.rows.add(row)
-        if (concept, row) not in self.heat:
-            self.heat[concept, row] = (concept, row, *side.heat(row, concept))
+        self.keys.add((concept, row))
+
+    def heatmaps(self, side: EncodedImages) -> Heatmaps:
+        """In the order of the images, which may be read shard by shard."""
+        entries: list[Entry] = [
+            (concept, row, *side.heat(row, concept))
+            for concept, row in sorted(self.keys, key=lambda key: (key[1], key[0]))
+        ]
+        return Heatmaps.build(entries)
 
 
 def assemble(
@@ -124,7 +134,7 @@ def assemble(
         entries.append(_measure(root, natural, model, settings, shown))
     sides = {NATURAL: natural} | {model.name: model.side for model in models}
     for source, side in sides.items():
-        Heatmaps.build(list(shown[source].heat.values())).save(heatmaps_path(root, source))
+        shown[source].heatmaps(side).save(heatmaps_path(root, source))
         if side.features is not None:
             side.features.save(features_path(root, source))
         if side.token_codes is not None:
@@ -166,10 +176,10 @@ def _measure(
     for source, top in tops.items():
         # Where images are paired, a card shows every top image beside its counterpart.
         for target in sides if paired else [source]:
-            side, index = sides[target]
+            _, index = sides[target]
             for concept, images in enumerate(top):
                 for image in images:
-                    shown[target].add(side, concept, int(index[image]))
+                    shown[target].add(concept, int(index[image]))
     return {
         "name": model.name,
         "title": model.title,
@@ -182,20 +192,22 @@ def _measure(
 
 def _thumbnails(
     sides: Mapping[str, EncodedImages], shown: Mapping[str, _Shown]
-) -> dict[str, list[Any]]:
-    """Rows by pair, then source: models that drew the same picture lie side by side, which
-    compresses well."""
+) -> Iterator[dict[str, list[Any]]]:
+    """Blocks of rows by pair, then source: models that drew the same picture lie side by side,
+    which compresses well."""
     wanted = sorted(
         (side.ids[row], source, row) for source, side in sides.items() for row in shown[source].rows
     )
-    columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
     with ThreadPoolExecutor(threads(), thread_name_prefix="thumbnail") as pool:
-        images = pool.map(lambda one: sides[one[1]].thumbnail(one[2]), wanted)
-        for (pair_id, source, row), image in zip(wanted, images, strict=True):
-            if image is None:
-                continue
-            columns["source"].append(source)
-            columns["pair_id"].append(pair_id)
-            columns["caption"].append(sides[source].captions[row])
-            columns["image"].append(image_cell(image, f"{pair_id}.webp"))
-    return columns
+        for start in range(0, len(wanted), THUMBNAILS_A_BLOCK):
+            some = wanted[start : start + THUMBNAILS_A_BLOCK]
+            columns: dict[str, list[Any]] = {name: [] for name in THUMBNAILS.names}
+            images = pool.map(lambda one: sides[one[1]].thumbnail(one[2]), some)
+            for (pair_id, source, row), image in zip(some, images, strict=True):
+                if image is None:
+                    continue
+                columns["source"].append(source)
+                columns["pair_id"].append(pair_id)
+                columns["caption"].append(sides[source].captions[row])
+                columns["image"].append(image_cell(image, f"{pair_id}.webp"))
+            yield columns

@@ -1,7 +1,8 @@
 """`combine`: bundles of one concept space become one, with their models side by side.
 
-No table is computed anew. Every model keeps its own pairs, so that models measured on different
-pairs are compared concept by concept; pairs that several bundles have are there once.
+No table is computed anew, and none of a model is copied. Every model keeps its own pairs, so that
+models measured on different pairs are compared concept by concept; pairs that several bundles have
+are there once.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.inventory import files_to_copy
@@ -29,15 +28,16 @@ from blindspots_hub.artifacts.layout import (
     features_path,
     generation_energies_path,
     heatmaps_path,
-    table_path,
+    listed_files,
     token_codes_path,
 )
-from blindspots_hub.artifacts.manifest import ModelEntry
+from blindspots_hub.artifacts.manifest import FileEntry, ModelEntry
 from blindspots_hub.artifacts.merging import (
     NaturalImages,
     merged_heatmaps,
     merged_labels,
     merged_pairs,
+    merged_thumbnails,
 )
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
@@ -57,7 +57,7 @@ from blindspots_hub.artifacts.schema import (
 from blindspots_hub.artifacts.writer import write_manifest, write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import atomic, copy_files, replace_folder
+from blindspots_hub.utils.files import copy_files, replace_folder, share_or_copy
 
 STAGE = "combine"
 NAMED = 5
@@ -89,8 +89,10 @@ def combine(
 
     Each is a bundle, its folder, or NAMESPACE/NAME[@VERSION] on the Hub. Pairs, natural energies,
     heatmaps, thumbnails and labels are merged by pair id; the map is that of the first bundle;
-    findings are left out. A model that several bundles hold alike is there once; unlike ones of one
-    name are refused, or with `rename` the later ones are called NAME-2, NAME-3.
+    findings are left out. What belongs to one model alone, and natural images that all bundles have
+    alike, is not copied but has a second name (a hard link) on the same disk. A model that several
+    bundles hold alike is there once; unlike ones of one name are refused, or with `rename` the
+    later ones are called NAME-2, NAME-3.
 
     Raises `BlindspotsError` where the concept spaces differ, where two bundles hold other energies
     of one natural image, where a bundle is damaged; nothing is left at `output_dir` then.
@@ -105,7 +107,7 @@ def combine(
         replace_folder(work, output_dir)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return load_bundle(output_dir)
+    return load_bundle(output_dir, contents=False)
 
 
 def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) -> Work[None]:
@@ -115,7 +117,9 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
     yield Event(STAGE, 0, len(members) + 1)
     for bundle in bundles:
         bundle.require(PAIRS_PART, GENERATIONS_PART if bundle.models else PAIRS_PART, SAE)
-    natural = NaturalImages.of(bundles)
+        bundle.check()
+    natural_bundles = _unlike(bundles, _natural_files)
+    natural = NaturalImages.of(natural_bundles)
     if natural.unlike:
         shown = ", ".join(natural.unlike[:NAMED])
         more = f" and {len(natural.unlike) - NAMED:,} more" if len(natural.unlike) > NAMED else ""
@@ -124,28 +128,70 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
             "combine bundles that were measured alike, or evaluate one of them again."
         )
     first = bundles[0]
+    known: dict[str, FileEntry] = {}
     for part in (SAE, BACKBONE):
         if part in first.parts:
             first.require(part)
             names = files_to_copy(first.root, first.manifest.files, (part,))
             copy_files(first.root, root, names)
-    write_table(root, PAIRS, merged_pairs(bundles))
-    write_table(root, NATURAL_IMAGES, natural.columns())
+    pairs = _unlike(bundles, lambda one: listed_files(one.manifest.files, PAIRS))
+    if len(pairs) == 1:
+        known |= _shared(first, root, {n: n for n in listed_files(first.manifest.files, PAIRS)})
+    else:
+        write_table(root, PAIRS, merged_pairs(pairs))
     write_table(root, CONCEPTS, first.concept_columns)
-    natural.energies.save(energies_path(root, NATURAL))
-    merged_heatmaps(bundles, natural).save(heatmaps_path(root, NATURAL))
-    if natural.features is not None:
-        natural.features.save(features_path(root, NATURAL))
-    if natural.token_codes is not None:
-        natural.token_codes.save(token_codes_path(root, NATURAL))
+    if len(natural_bundles) == 1:
+        known |= _shared(first, root, {name: name for name in _natural_files(first)})
+    else:
+        write_table(root, NATURAL_IMAGES, natural.columns())
+        natural.energies.save(energies_path(root, NATURAL))
+        if natural.features is not None:
+            natural.features.save(features_path(root, NATURAL))
+        if natural.token_codes is not None:
+            natural.token_codes.save(token_codes_path(root, NATURAL))
+    of_heatmaps = [heatmaps_path(Path(), NATURAL).as_posix()]
+    with_heatmaps = _unlike(bundles, lambda one: [*of_heatmaps, NATURAL_IMAGES.path])
+    merged_heatmaps(with_heatmaps, natural).save(heatmaps_path(root, NATURAL))
     for done, member in enumerate(members, start=1):
         yield Event(STAGE, done, len(members) + 1, {"model": member.name})
-        _copy_model(member, root, natural)
-    _write_thumbnails(bundles, members, root)
+        known |= _share_model(member, root, natural)
+    called = [
+        {NATURAL: NATURAL, **{m.own: m.name for m in members if m.bundle is bundle}}
+        for bundle in bundles
+    ]
+    write_table(root, THUMBNAILS, merged_thumbnails(bundles, called))
     labels = merged_labels(bundles)
     write_table(root, LABELS, {column: labels[column] for column in LABELS.names})
-    write_manifest(root, _fields(bundles, members, name))
+    write_manifest(root, _fields(bundles, members, name), known)
     yield Event(STAGE, len(members) + 1, len(members) + 1)
+
+
+def _natural_files(bundle: Bundle) -> list[str]:
+    """Files of a bundle that hold what was measured of its natural images."""
+    places = (energies_path, features_path, token_codes_path)
+    names = [NATURAL_IMAGES.path, *(place(Path(), NATURAL).as_posix() for place in places)]
+    return [name for name in names if name in bundle.manifest.files]
+
+
+def _unlike(bundles: Sequence[Bundle], names: Callable[[Bundle], list[str]]) -> list[Bundle]:
+    """The first of all bundles whose files of these names have the same sha256."""
+    found: dict[tuple[tuple[str, str], ...], Bundle] = {}
+    for bundle in bundles:
+        files = bundle.manifest.files
+        key = tuple((name, files[name].sha256) for name in names(bundle) if name in files)
+        found.setdefault(key, bundle)
+    return list(found.values())
+
+
+def _shared(bundle: Bundle, root: Path, names: Mapping[str, str]) -> dict[str, FileEntry]:
+    """Make files of a bundle, by their names there and here, files of `root` too.
+
+    They are hard links where the disk has them, so that nothing is copied: whoever looks finds
+    files, and no file of a bundle is ever written in place. Returns what the manifest says of them.
+    """
+    for own, name in names.items():
+        share_or_copy(bundle.root / own, root / name)
+    return {name: bundle.manifest.files[own] for own, name in names.items()}
 
 
 def _check(bundles: Sequence[Bundle]) -> None:
@@ -219,45 +265,29 @@ def _alike(one: _Member, other: _Member) -> bool:
     )
 
 
-def _copy_model(member: _Member, root: Path, natural: NaturalImages) -> None:
-    """Files that belong to one model alone, as they are."""
-    source = member.bundle.root
-    for spec in (DELTAS, PAIR_DISTANCES, GENERATIONS):
-        _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
-    for path in (energies_path, heatmaps_path):
-        _copy(path(source, member.own), path(root, member.name))
-    for optional in (generation_energies_path, features_path, token_codes_path):
-        if optional(source, member.own).is_file():
-            _copy(optional(source, member.own), optional(root, member.name))
-    for spec in (TOKEN_FIRES, IMAGE_TEXT):
-        if spec.path.format(model=member.own) in member.bundle.manifest.files:
-            _copy(table_path(source, spec, member.own), table_path(root, spec, member.name))
+def _share_model(member: _Member, root: Path, natural: NaturalImages) -> dict[str, FileEntry]:
+    """Files that belong to one model alone, as they are, and what the manifest says of them."""
+    listed, names = member.bundle.manifest.files, {}
+    for spec in (DELTAS, PAIR_DISTANCES, GENERATIONS, TOKEN_FIRES, IMAGE_TEXT):
+        before = spec.path.split("{model}")[0]
+        for own in listed_files(listed, spec, member.own):
+            ending = own.removeprefix(f"{before}{member.own}")
+            names[own] = f"{before}{member.name}{ending}"
+    for place in (
+        energies_path,
+        heatmaps_path,
+        generation_energies_path,
+        features_path,
+        token_codes_path,
+    ):
+        own = place(Path(), member.own).as_posix()
+        if own in listed:
+            names[own] = place(Path(), member.name).as_posix()
+    known = _shared(member.bundle, root, names)
     ids = member.bundle.natural_ids(member.own)
     if not member.entry.paired and ids != natural.ids:
         write_table(root, OWN_NATURAL, {"pair_id": ids}, member.name)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with atomic(target) as partial:
-        shutil.copyfile(source, partial)
-
-
-def _write_thumbnails(bundles: Sequence[Bundle], members: Sequence[_Member], root: Path) -> None:
-    """Thumbnails of all bundles by pair, then source; of two of one image the first."""
-    parts = []
-    for bundle in bundles:
-        table = pq.read_table(table_path(bundle.root, THUMBNAILS)).select(list(THUMBNAILS.names))
-        called = {NATURAL: NATURAL, **{m.own: m.name for m in members if m.bundle is bundle}}
-        source = pa.array([called.get(one) for one in table["source"].to_pylist()], pa.string())
-        table = table.set_column(0, "source", source)
-        parts.append(table.filter(source.is_valid()))
-    every = pa.concat_tables(parts).combine_chunks()
-    keys = list(zip(every["pair_id"].to_pylist(), every["source"].to_pylist(), strict=True))
-    first: dict[tuple[str, str], int] = {}
-    for row, key in enumerate(keys):
-        first.setdefault(key, row)
-    kept = every.take(pa.array([first[key] for key in sorted(first)], pa.int64()))
-    write_table(root, THUMBNAILS, {column: kept[column] for column in THUMBNAILS.names})
+    return known
 
 
 def _fields(bundles: Sequence[Bundle], members: Sequence[_Member], name: str) -> dict[str, object]:

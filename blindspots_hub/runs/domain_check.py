@@ -7,7 +7,7 @@ from typing import Any
 
 from blindspots_hub.analysis.domain import side_warning
 from blindspots_hub.concepts.domain import Domain
-from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.coded import CodedImages
 
 WARNING = "warning"
 """Key of an event's detail: a sentence that whoever shows the event must show, and keep."""

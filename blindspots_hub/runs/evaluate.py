@@ -25,7 +25,7 @@ from blindspots_hub.generation.plan import Plan
 from blindspots_hub.generation.store import ABOUT, GenerationStore
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Work
-from blindspots_hub.runs.adding import begin, settle
+from blindspots_hub.runs.adding import NATURAL_CODES, begin, settle
 from blindspots_hub.runs.evaluation import DRAW, Run, RunOptions
 from blindspots_hub.runs.generate import PAIRS, changed, generating, planned, with_settings
 from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
@@ -171,7 +171,9 @@ def _evaluated(
         session = yield from Session.opening(base, workers)
         store, pipeline = yield from asked.opening(images_at, workers)
         images = Generations(store, asked.pair_ids, pipeline)
-        run = Run(place, request, source, session, images, base, options)
+        # Whoever adds models to a bundle compares them on the same natural images mostly.
+        natural_at = None if place == out else out / NATURAL_CODES
+        run = Run(place, request, source, session, images, base, options, natural_at)
         yield from telling_what_is_kept(store, run.draw())
         yield from workers.bundle(place, asked.finishing(store, run), request.fingerprint)
     yield from workers.first(settle(place, out))

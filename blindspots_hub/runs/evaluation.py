@@ -16,7 +16,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.data.images import encode_webp, open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.table import count_states, measure
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.assemble import EncodedImages, ModelImages, assemble
@@ -83,7 +83,9 @@ class Run:
         generations: Generations,
         base: Bundle,
         manner: RunOptions,
+        natural_at: Path | None = None,
     ) -> None:
+        """`natural_at` keeps codes of natural images beyond this run, for models that follow."""
         self.out, self.request, self.source, self.manner = out, request, source, manner
         self.session, self.base = session, base
         self.space = space = session.space
@@ -96,7 +98,7 @@ class Run:
             name: partial(generations.image, name) for name in generations.names
         }
         work = work_folder(out, request.fingerprint)
-        self.natural_store = code_store(work, self.ids, space)
+        self.natural_store = code_store(natural_at or work, self.ids, space)
         plan = request.plan  # images that are made in another way have other codes
         folder = work / f"generated-{plan.identity[:16]}"
         self.generated_store = code_store(

@@ -18,7 +18,7 @@ from blindspots_hub.data.images import open_image, read_image
 from blindspots_hub.data.matching import Matched, match_folders
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import slug
-from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.assemble import ModelImages, assemble

@@ -15,7 +15,7 @@ from PIL import Image
 
 from blindspots_hub.data.images import is_blank
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.store import Failure
+from blindspots_hub.measure.coded import Failure
 from blindspots_hub.serving.zerogpu import ON_ZEROGPU
 from blindspots_hub.utils.cores import cores
 from blindspots_hub.utils.passing import PassingFault
@@ -57,11 +57,13 @@ def loading(
     batches: Iterable[Sequence[str]],
     images: Mapping[str, ImageLoader],
     preprocess: Callable[[Image.Image], torch.Tensor],
+    beside: Callable[[str, Image.Image], None] | None = None,
 ) -> Generator[dict[str, Pixels], None, None]:
     """What became of every image of each batch, batch after batch, in the order of its ids.
 
     One that cannot be decoded, or is blank, does not stop the others; a disk that stays away does
     (`PassingFault`), as does an error that is no `BlindspotsError`: they say nothing of the image.
+    `beside(image_id, image)` is called in the threads with every image that is measured.
     Closing the iterator waits for the images in the threads' hands and leaves the rest.
     """
 
@@ -70,6 +72,8 @@ def loading(
             image = images[image_id]()
             if is_blank(image):
                 return Failure("blank", "The image is all one colour.")
+            if beside is not None:
+                beside(image_id, image)
             return preprocess(image).numpy()
         except PassingFault:
             raise  # no fact about the image: the run ends here, and goes on when the disk does

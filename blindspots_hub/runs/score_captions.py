@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import pyarrow as pa
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import GENERATIONS_PART, PAIRS_PART
 from blindspots_hub.artifacts.optional import add_tables
-from blindspots_hub.artifacts.schema import IMAGE_TEXT, TableSpec
+from blindspots_hub.artifacts.parquet import batches_of
+from blindspots_hub.artifacts.schema import GENERATIONS, IMAGE_TEXT, PAIRS, TableSpec
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.concepts.source import model_folder
 from blindspots_hub.data.images import open_image
@@ -127,22 +127,23 @@ def score_captions(
     models = [name for name, entry in bundle.models.items() if entry.paired]
     if not models:
         raise BlindspotsError(f"{bundle.name} holds no model of paired images to score.")
-    by_model = {name: _generated(bundle, name) for name in models}
     ready = Scorer.load(scorer, device)
-    natural = dict(zip(*(bundle.pairs[c].to_pylist() for c in ("pair_id", "image")), strict=True))
-    if all(cell is None for cell in natural.values()):
+    natural = bundle.pictures_in_order(PAIRS)
+    if bundle.pair_rows["image"].null_count == bundle.pair_rows.num_rows:
         raise BlindspotsError(f"{bundle.name} does not hold its natural images.")
     means = {}
     for name in models:
         ids = bundle.image_ids(name)
+        generated = bundle.pictures_in_order(GENERATIONS, name)
+        first = _first_draws(bundle, name)
         captions = bundle.captions(ids)
         columns: dict[str, list[np.ndarray]] = {"natural": [], "mismatched": [], "generated": []}
         for start in range(0, len(ids), BATCH):
             yield Event(f"score {name}", start, len(ids))
             some = ids[start : start + BATCH]
             texts = ready.texts(captions[start : start + BATCH])
-            seen = ready.images([_file(natural.get(one)) for one in some])
-            drawn = ready.images([_file(by_model[name].get(one)) for one in some])
+            seen = ready.images([natural.image(one) for one in some])
+            drawn = ready.images([generated.image(one, first.get(one)) for one in some])
             columns["natural"].append(clip_score(seen, texts))
             columns["mismatched"].append(clip_score(seen, np.roll(texts, 1, axis=0)))
             columns["generated"].append(clip_score(drawn, texts))
@@ -163,19 +164,13 @@ def _keep(
     add_tables(bundle.root, {spec: pa.table({column: columns[column] for column in spec.names})})
 
 
-def _generated(bundle: Bundle, name: str) -> dict[str, Any]:
-    """The first image of every pair that the bundle holds."""
-    return dict(_first_images(bundle.generations(name)))
-
-
-def _first_images(table: pa.Table) -> Iterator[tuple[str, Any]]:
-    seen: set[str] = set()
-    for batch in table.select(["pair_id", "image"]).to_batches(max_chunksize=64):
-        for pair_id, image in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            if image is not None and pair_id not in seen:
-                seen.add(pair_id)
-                yield pair_id, image
-
-
-def _file(cell: dict[str, Any] | None) -> bytes | None:
-    return None if cell is None else cell["bytes"]
+def _first_draws(bundle: Bundle, name: str) -> dict[str, int]:
+    """The first draw of every pair whose image the bundle holds, by pair id."""
+    found: dict[str, int] = {}
+    paths = bundle.files_of(GENERATIONS, name)
+    for batch in batches_of(paths, ("pair_id", "draw", "image.path"), 10_000):
+        there = batch.column("image").is_valid()
+        rows = (batch.column(one).filter(there).to_pylist() for one in ("pair_id", "draw"))
+        for pair_id, draw in zip(*rows, strict=True):
+            found.setdefault(pair_id, draw)
+    return found

@@ -21,7 +21,7 @@ from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
-from blindspots_hub.measure.store import CodedImages
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.encoding import code_store, encode_all
 from blindspots_hub.runs.loading import ImageLoader

@@ -51,25 +51,27 @@ class BundlePairs:
     """The pairs of a bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._table = bundle.pairs
-        ids = self._table["pair_id"].to_pylist()
+        self._rows, self._images = bundle.pair_rows, bundle.pictures_in_order(PAIRS)
+        ids = self._rows["pair_id"].to_pylist()
         self.captions: Mapping[str, str] = dict(
-            zip(ids, self._table["caption"].to_pylist(), strict=True)
+            zip(ids, self._rows["caption"].to_pylist(), strict=True)
         )
-        self._row = {pair_id: row for row, pair_id in enumerate(ids)}
-        self.images_at_hand = self._table["image"].null_count == 0
+        self.images_at_hand = self._rows["image"].null_count == 0
         self.skipped: Mapping[str, int] = {}
 
     def image(self, pair_id: str) -> bytes | None:
         """The natural image's file, or None where the bundle does not redistribute it."""
-        cell = self._table["image"][self._row[pair_id]].as_py()
-        return None if cell is None else cell["bytes"]
+        return self._images.image(pair_id)
 
     def columns(self, pair_ids: Sequence[str]) -> dict[str, Any]:
         """The rows of these pairs, as they stand in the bundle."""
-        index = pc.index_in(pa.array(pair_ids, pa.string()), value_set=self._table["pair_id"])
-        rows = self._table.take(index).combine_chunks()
-        return {name: rows[name] for name in PAIRS.names}
+        index = pc.index_in(pa.array(pair_ids, pa.string()), value_set=self._rows["pair_id"])
+        rows = self._rows.take(index).combine_chunks()
+        cells = [
+            None if path is None else image_cell(self._images.image(pair_id), path["path"])
+            for pair_id, path in zip(pair_ids, rows["image"].to_pylist(), strict=True)
+        ]
+        return {name: cells if name == "image" else rows[name] for name in PAIRS.names}
 
 
 class OwnPairs:

@@ -17,7 +17,7 @@ from blindspots_hub.measure.images import (
     pair_mean_delta,
     top_images,
 )
-from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.null import null_p, null_share
 from blindspots_hub.measure.sampler import GenerationEnergies, sampler_share
 from blindspots_hub.measure.settings import METHOD, MeasureSettings
 from blindspots_hub.measure.table import count_states, measured
@@ -58,7 +58,7 @@ def write_tables(
         sides.generated,
         sides.generation_energies,
     )
-    found = measured(natural, generated, settings, sides.paired, generation_energies)
+    found = measured(natural, generated, settings, sides.paired, generation_energies, null_p)
     table = found.columns
     top_natural, top_generated = top_images(natural), top_images(generated)
     named = {

@@ -90,8 +90,11 @@ def sweep(folder: Path) -> None:
 
     Only where no other process writes there.
     """
-    for path in folder.rglob(f".*.*{_PARTIAL}"):
-        path.unlink(missing_ok=True)
+    for path in list(folder.rglob(f".*.*{_PARTIAL}")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def remove_abandoned(folder: Path, pattern: str, older: float) -> list[Path]:

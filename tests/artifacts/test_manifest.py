@@ -139,6 +139,6 @@ def test_a_newer_minor_opens_with_what_it_adds_ignored(root: Path, tmp_path: Pat
 def test_a_newer_major_is_one_sentence(root: Path, version: object) -> None:
     change(root, lambda m: (m.clear(), m.update(schema_version=version, shape="unknown")))
     (told,) = faults(root)
-    assert "this program reads versions up to 2.2" in told
+    assert "this program reads versions up to 2.3" in told
     with pytest.raises(BlindspotsError, match="use the version of blindspots_hub that wrote it"):
         load_bundle(root)

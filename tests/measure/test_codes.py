@@ -7,8 +7,8 @@ import pytest
 
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.cooccurrence import co_occurrence
-from blindspots_hub.measure.store import CodedImages
 
 LAYOUT = TokenLayout(1, 2, (3, 4))
 CONCEPTS = 9

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from coverage_worlds import LAWS, Setting, default_grid, energies, full_grid, many_concepts
 
-from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.null import null_p, null_share
 from blindspots_hub.measure.table import Columns, MeasureSettings, measure, measured
 
 SETTINGS = MeasureSettings()
@@ -151,7 +151,7 @@ def test_copies_of_a_pair_count_once(both: bool) -> None:
 @pytest.mark.parametrize("r", [0.0, -0.5])
 def test_the_null_is_what_exchanged_sides_flag(paired: bool, r: float) -> None:
     x, y = Setting(800, 0.1, r).draw(np.random.default_rng(0), 400)
-    found = measured(energies(x), energies(y), SETTINGS, paired)
+    found = measured(energies(x), energies(y), SETTINGS, paired, null=null_p)
     null = null_share(found, SETTINGS)
     assert null["kind"] == ("swap" if paired else "relabel")
     assert null["flagged_low"] <= null["flagged"] <= null["flagged_high"]
@@ -170,7 +170,7 @@ def test_a_null_is_the_table_of_swapped_pairs() -> None:
     from blindspots_hub.measure.null import REPEATS
 
     x, y = Setting(300, 0.1, -0.3).draw(np.random.default_rng(1), 150)
-    found = measured(energies(x), energies(y), SETTINGS, True)
+    found = measured(energies(x), energies(y), SETTINGS, True, null=null_p)
     threshold = found.selection.threshold(found.columns["p"], found.columns["q"], SETTINGS)
     judged = np.isfinite(found.columns["q"])
     signs = np.random.default_rng(0).choice((1.0, -1.0), size=(300, REPEATS))

@@ -11,7 +11,7 @@ from coverage_worlds import energies
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import pair_distances
-from blindspots_hub.measure.null import null_share
+from blindspots_hub.measure.null import null_p, null_share
 from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.table import MeasureSettings, measure, measured
 
@@ -85,7 +85,7 @@ def test_an_absent_concept_is_bounded_by_the_weight_of_one_image() -> None:
 def test_the_null_of_two_drawings(world: tuple[ImageEnergies, list[np.ndarray]]) -> None:
     natural, draws = world
     three = _interleaved(draws)
-    null = null_share(measured(natural, three.mean, SETTINGS, True, three), SETTINGS, three)
+    null = null_share(measured(natural, three.mean, SETTINGS, True, three, null_p), SETTINGS, three)
     assert null["generations"]["pairs"] == PAIRS
     assert null["generations"]["flagged"] <= 0.05
     # Only a few captions have a second generation: the null is of those.
@@ -93,7 +93,7 @@ def test_the_null_of_two_drawings(world: tuple[ImageEnergies, list[np.ndarray]])
     order = np.argsort(pair, kind="stable")
     rows = np.concatenate([draws[0], draws[1][:50]])[order]
     few = GenerationEnergies(energies(rows), pair[order])
-    found = measured(natural, few.mean, SETTINGS, True, few)
+    found = measured(natural, few.mean, SETTINGS, True, few, null_p)
     assert null_share(found, SETTINGS, few)["generations"]["pairs"] == 50
     second, pairs = few.number(1)
     assert np.array_equal(second.matrix.toarray(), draws[1][:50].astype(np.float32))

@@ -200,7 +200,7 @@ def test_coverage_is_judged_by_band() -> None:
     population = small_population([1.0] * n, [1.0] * (n - 60) + [1.4] * 60)
     support = np.where(np.arange(n) < n - 60, 30.0, 500.0)
     columns = table(list(r), ["aligned"] * n, support=list(support), q=[1.0] * n)
-    found = {"m": Measured(columns, Selection(0, n, 0.95), None)}  # type: ignore[arg-type]
+    found = {"m": Measured(columns, Selection(0, n, 0.95), True, n)}
     whole = [PairSample(1, found)]
     rows = {check.name: check for check in coverage(whole, population, [], MeasureSettings())}
     assert rows["coverage: 95 % intervals of r"].value.startswith("340 of 400 (85.0%)")

@@ -9,11 +9,11 @@ import pytest
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import MANIFEST
+from blindspots_hub.artifacts.layout import MANIFEST, energies_path
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, drive
-from blindspots_hub.runs import adding
+from blindspots_hub.runs import adding, encoding
 from blindspots_hub.runs.adding import ADDING
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.evaluation import DRAW
@@ -57,6 +57,29 @@ def test_the_model_is_added_and_found_again(first: Bundle, out: Path) -> None:
     assert load_bundle(out).sha256 == before
     third = evaluate("planted/alder-2", out, pairs=PAIRS)
     assert list(third.models) == ["cedar", "willow", "alder-2"]
+
+
+def test_natural_images_are_encoded_once_for_the_models_that_are_added(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate("planted/willow", out, pairs=PAIRS)
+    encoded: list[str] = []
+    encode = encoding.encode
+
+    def seen(space, pixels):  # type: ignore[no-untyped-def]
+        encoded.extend("image" for _ in pixels)
+        return encode(space, pixels)
+
+    monkeypatch.setattr(encoding, "encode", seen)
+    found = evaluate("planted/alder-2", out, pairs=PAIRS)
+    assert len(encoded) == PAIRS, "those that the model generated, and no natural one"
+    assert list(found.models) == ["cedar", "willow", "alder-2"]
+    assert faults(out) == []
+    # What belongs to one model alone is not copied when another is added.
+    energies = energies_path(out, "cedar")
+    before = energies.stat().st_ino
+    evaluate("planted/alder-1", out, pairs=PAIRS)
+    assert energies.stat().st_ino == before
 
 
 def test_another_evaluation_of_a_model_and_other_concepts_are_refused(

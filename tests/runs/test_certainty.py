@@ -21,8 +21,8 @@ from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.settings import MeasureSettings
-from blindspots_hub.measure.store import CodedImages
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.confounds import REPORT, Alteration, confounds
 from blindspots_hub.runs.remeasure import remeasure

@@ -17,7 +17,7 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.images import encode_png, open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.store import Failure
+from blindspots_hub.measure.coded import Failure
 from blindspots_hub.planted.world import world_pairs
 from blindspots_hub.progress import drive
 from blindspots_hub.runs import loading as module

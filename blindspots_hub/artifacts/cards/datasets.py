@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.cards.facts import (
 from blindspots_hub.artifacts.cards.front_matter import configs, dataset_front, optional_configs
 from blindspots_hub.artifacts.cards.version import Card, PublishedVersion
 from blindspots_hub.artifacts.hub.repos import Repo
+from blindspots_hub.artifacts.layout import listed_files
 from blindspots_hub.artifacts.licences import UNKNOWN, joint
 from blindspots_hub.artifacts.schema import GENERATIONS, LABELS, PAIRS
 
@@ -27,13 +28,15 @@ def pairs_card(of: PublishedVersion, repo: Repo) -> Card:
     """The card of the captions and natural images."""
     facts = PairFacts.of(of.root)
     front = dataset_front(
-        configs(repo.part, of.models),
+        configs(repo.part, of.models, listed=of.manifest.files),
         f"{of.name}: captions and natural images",
         of.licence or UNKNOWN,
         facts.rows,
     )
+    first = listed_files(of.manifest.files, PAIRS)[0]
     fields = {
         "facts": facts,
+        "file": first.removeprefix(f"{repo.part}/"),
         "columns": columns_table(PAIRS),
         "skipped": counted(of.manifest.skipped or {}),
     }
@@ -57,7 +60,7 @@ def generations_card(of: PublishedVersion, repo: Repo) -> Card:
             }
         )
     front = dataset_front(
-        configs(repo.part, of.models),
+        configs(repo.part, of.models, listed=of.manifest.files),
         f"{of.name}: generated images",
         joint(model["licence"] for model in models),
         sum(model["facts"].rows for model in models),
@@ -76,7 +79,8 @@ def deltas_card(of: PublishedVersion, repo: Repo) -> Card:
     """The card of the δ tables."""
     n_concepts = of.manifest.concept_space["n_concepts"]
     labels = LABELS.path in of.manifest.files
-    named = configs(repo.part, of.models, optional_configs(of.manifest.files, of.models))
+    files = of.manifest.files
+    named = configs(repo.part, of.models, optional_configs(files, of.models), files)
     front = dataset_front(
         named,
         f"{of.name}: blindspots",

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from blindspots_hub import paper
 from blindspots_hub.artifacts.cards.markdown import Markdown, code, text
 from blindspots_hub.artifacts.cards.templates import QUALITY_METRICS
-from blindspots_hub.artifacts.layout import NATURAL, QUALITY, table_path
+from blindspots_hub.artifacts.layout import NATURAL, QUALITY, table_files, table_path
 from blindspots_hub.artifacts.manifest import ModelEntry
+from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import (
     GENERATIONS,
     IMAGE,
@@ -43,7 +44,7 @@ class PairFacts:
     @classmethod
     def of(cls, root: Path) -> PairFacts:
         """Count in the bundle at `root`; no image is read."""
-        table = pq.ParquetFile(table_path(root, PAIRS)).read(["url", "image.path"])
+        table = read_table(table_files(root, PAIRS), ["url", "image.path"])
         url = pc.not_equal(pc.fill_null(table["url"], ""), "")
         image = pc.is_valid(table["image"])
         neither = pc.invert(pc.or_(url, image))
@@ -62,8 +63,8 @@ class GenerationFacts:
     @classmethod
     def of(cls, root: Path, model: str) -> GenerationFacts:
         """Count in the bundle at `root`; no image is read."""
-        path = table_path(root, GENERATIONS, model)
-        table = pq.ParquetFile(path).read(["image.path", "flags", "status"])
+        files = table_files(root, GENERATIONS, model)
+        table = read_table(files, ["image.path", "flags", "status"])
         return cls(
             rows=table.num_rows,
             images=table.num_rows - table["image"].null_count,
@@ -84,7 +85,7 @@ class DeltaFacts:
     @classmethod
     def of(cls, root: Path, labelled: int) -> DeltaFacts:
         """Count in the bundle at `root`; `labelled` concepts have a name. No image is read."""
-        sources = pq.read_table(table_path(root, THUMBNAILS), columns=["source"])["source"]
+        sources = read_table(table_files(root, THUMBNAILS), ["source"])["source"]
         natural = sum(source == NATURAL for source in sources.to_pylist())
         return cls(
             natural=pq.read_metadata(table_path(root, NATURAL_IMAGES)).num_rows,

@@ -31,11 +31,16 @@ _SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _SIZE_NAMES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M")
 
 Config = tuple[str, TableSpec, str]
-"""A config of a dataset: its name, its table, its file from the repository's top."""
+"""A config of a dataset: its name, its table, its file (or `*.parquet` of its shards) from the
+repository's top."""
 
 
-def configs(part: str, models: Sequence[str], more: Sequence[Config] = ()) -> list[Config]:
+def configs(
+    part: str, models: Sequence[str], more: Sequence[Config] = (), listed: Collection[str] = ()
+) -> list[Config]:
     """The configs of a part's dataset, the default first; `more` are of tables it need not have.
+
+    `listed` are the names of the manifest's files, which tell what lies in shards.
 
     Raises `BlindspotsError` where a model's name cannot be a config's, or two configs share one.
     """
@@ -62,7 +67,16 @@ def configs(part: str, models: Sequence[str], more: Sequence[Config] = ()) -> li
             f"{twice[0]!r} is the name of a model and of another table of the dataset: give the "
             "model another name."
         )
-    return [(name, spec, path.removeprefix(f"{part}/")) for name, spec, path in named]
+    return [
+        (name, spec, _pattern(path, listed).removeprefix(f"{part}/")) for name, spec, path in named
+    ]
+
+
+def _pattern(path: str, listed: Collection[str]) -> str:
+    """The file of a table, or what matches all of its shards."""
+    folder = f"{path.removesuffix('.parquet')}/"
+    sharded = path not in listed and any(name.startswith(folder) for name in listed)
+    return f"{folder}*.parquet" if sharded else path
 
 
 def optional_configs(listed: Collection[str], models: Sequence[str]) -> list[Config]:

@@ -18,14 +18,14 @@ import pyarrow.parquet as pq
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.hub.repos import Version
 from blindspots_hub.artifacts.inventory import unknown_files
-from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, table_path
+from blindspots_hub.artifacts.layout import MANIFEST, NATURAL, listed_files, table_files
 from blindspots_hub.artifacts.manifest import FileEntry
+from blindspots_hub.artifacts.parquet import batches_of, read_table
 from blindspots_hub.artifacts.schema import PAIRS, THUMBNAILS, TableSpec
-from blindspots_hub.artifacts.writer import PARQUET
+from blindspots_hub.artifacts.writer import write_pieces
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.utils.files import atomic, sha256_file, share_or_copy, write_json
-from blindspots_hub.utils.sink import sink
+from blindspots_hub.utils.files import sha256_file, share_or_copy, write_json
 
 ALL, THUMBNAILS_ONLY, NONE = "all", "thumbnails", "none"
 NATURAL_IMAGES = (ALL, THUMBNAILS_ONLY, NONE)
@@ -54,20 +54,25 @@ def staging(
             "version wrote it."
         )
     rewritten: list[str] = []
+    replaced: set[str] = set()
     if natural_images != ALL:
         yield Event("prepare the bundle", 0, 2)
-        rewritten += _without_web_images(bundle.root, into)
+        if written := _without_web_images(bundle.root, into):
+            rewritten += written
+            replaced |= {*listed_files(names, PAIRS)}
     if natural_images == NONE:
         yield Event("prepare the bundle", 1, 2)
-        rewritten += _without_web_thumbnails(bundle.root, into)
+        if written := _without_web_thumbnails(bundle.root, into):
+            rewritten += written
+            replaced |= {*listed_files(names, THUMBNAILS)}
 
-    files = dict(bundle.manifest.files)
-    for file in names:
-        if file in rewritten:
-            path = into / file
-            files[file] = FileEntry(sha256_file(path), path.stat().st_size)
-        else:
-            share_or_copy(bundle.root / file, into / file)
+    files = {name: entry for name, entry in bundle.manifest.files.items() if name not in replaced}
+    for file in files:
+        share_or_copy(bundle.root / file, into / file)
+    for file in rewritten:
+        path = into / file
+        files[file] = FileEntry(sha256_file(path), path.stat().st_size)
+    files = dict(sorted(files.items()))
     published = replace(bundle.manifest, name=name, version=str(version), files=files)
     write_json(into / MANIFEST, published.to_json())
     yield Event("prepare the bundle", 2, 2)
@@ -76,10 +81,10 @@ def staging(
 
 def _without_web_images(root: Path, into: Path) -> list[str]:
     """Write the table of pairs without its images from the web, if it holds any."""
-    path = table_path(root, PAIRS)
+    columns = ["url", "image.path"]
     if not any(
         pc.any(pc.and_(_from_web(batch), batch["image"].is_valid())).as_py()
-        for batch in pq.ParquetFile(path).iter_batches(columns=["url", "image"])
+        for batch in batches_of(table_files(root, PAIRS), columns, 10_000)
     ):
         return []
 
@@ -88,12 +93,12 @@ def _without_web_images(root: Path, into: Path) -> list[str]:
         kept = pc.if_else(_from_web(table), pa.scalar(None, image.type), image)
         return table.set_column(table.schema.get_field_index("image"), "image", kept)
 
-    return [_rewrite(root, into, PAIRS, blank)]
+    return _rewrite(root, into, PAIRS, blank)
 
 
 def _without_web_thumbnails(root: Path, into: Path) -> list[str]:
     """Write the table of thumbnails without those of natural images from the web."""
-    pairs = pq.read_table(table_path(root, PAIRS), columns=["pair_id", "url"])
+    pairs = read_table(table_files(root, PAIRS), ["pair_id", "url"])
     from_web = pairs["pair_id"].filter(_from_web(pairs)).combine_chunks()
 
     def drop(table: pa.Table) -> pa.Table:
@@ -102,7 +107,7 @@ def _without_web_thumbnails(root: Path, into: Path) -> list[str]:
             pc.invert(pc.and_(natural, pc.is_in(table["pair_id"], value_set=from_web)))
         )
 
-    return [_rewrite(root, into, THUMBNAILS, drop)] if len(from_web) else []
+    return _rewrite(root, into, THUMBNAILS, drop) if len(from_web) else []
 
 
 def _from_web(table: pa.Table | pa.RecordBatch) -> pa.Array:
@@ -110,19 +115,13 @@ def _from_web(table: pa.Table | pa.RecordBatch) -> pa.Array:
     return pc.not_equal(url, "")
 
 
-def _rewrite(root: Path, into: Path, spec: TableSpec, change: Any) -> str:
-    """Write a table changed, row group by row group, as images may be larger than memory."""
-    file = pq.ParquetFile(table_path(root, spec))
-    target = table_path(into, spec)
-    schema = file.schema_arrow
-    with (
-        atomic(target) as partial,
-        sink(partial) as out,
-        pq.ParquetWriter(out, schema, **PARQUET) as writer,
-    ):
-        for group in range(file.num_row_groups):
-            writer.write_table(change(file.read_row_group(group)))
-    return target.relative_to(into).as_posix()
+def _rewrite(root: Path, into: Path, spec: TableSpec, change: Any) -> list[str]:
+    """Write a table changed, some rows at a time, as images may be larger than memory."""
+    files = table_files(root, spec)
+    schema = pq.read_schema(files[0])
+    rows = (pa.Table.from_batches([batch]) for batch in batches_of(files, schema.names))
+    written = write_pieces(into, spec, (change(table) for table in rows), schema=schema)
+    return [path.relative_to(into).as_posix() for path in written]
 
 
 def part_files(staged: Path, names: Collection[str], part: str) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from html import escape
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.card.all_images import all_images_part
 from blindspots_hub.explorer.card.neighbours import neighbours_part
-from blindspots_hub.explorer.page.catalog import Entry, bundle_id
+from blindspots_hub.explorer.page.catalog import OPEN, Entry, bundle_id
 from blindspots_hub.explorer.page.format import (
     count,
     interval,
@@ -250,7 +250,8 @@ def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> s
     if len(others) < 2:
         return ""
     rows = []
-    for other in others:
+    shown = _beside(entry, others)
+    for other in shown:
         reading = other.reading(kind)
         current = ' aria-current="true"' if other == entry else ""
         rows.append(
@@ -259,8 +260,18 @@ def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> s
             f"<span class='num'>{escape(delta_words(reading, concept))}</span>"
             "</a>"
         )
+    which = "every model"
+    if len(shown) < len(others):
+        which = f"{len(shown)} of {len(others):,} models, those next to this one in the menu"
     return (
-        f"<section class='models'><h3>{kind.capitalize()} δ in every model</h3>{''.join(rows)}"
+        f"<section class='models'><h3>{kind.capitalize()} δ in {which}</h3>{''.join(rows)}"
         "<div class='axis' aria-hidden='true'><span></span><span class='ticks'><b>0</b>"
         "<b>0.1</b><b>0.5</b><b>0.9</b><b>1</b></span><span></span></div></section>"
     )
+
+
+def _beside(entry: Entry, others: Sequence[Entry]) -> Sequence[Entry]:
+    """The models that a card compares: all, or of many those around this one in the menu."""
+    place = others.index(entry) if entry in others else 0
+    first = min(max(place - OPEN // 2, 0), max(len(others) - OPEN, 0))
+    return others[first : first + OPEN]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub import planted
+from blindspots_hub.measure.null import null_p
 from blindspots_hub.measure.table import Columns, Measured, MeasureSettings, measured
 from blindspots_hub.planted.benchmark import power
 from blindspots_hub.planted.benchmark.another_renderer import another_renderer
@@ -118,7 +119,7 @@ def judge(
     """Hold every criterion of the benchmark against the evidence."""
     settings = settings or MeasureSettings()
     found = {
-        name: measured(evidence.natural, energies, settings, paired=True)
+        name: measured(evidence.natural, energies, settings, paired=True, null=null_p)
         for name, energies in evidence.generated.items()
     }
     tables = {name: table.columns for name, table in found.items()}
