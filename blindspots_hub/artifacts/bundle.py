@@ -48,6 +48,7 @@ from blindspots_hub.artifacts.schema import (
     PAIRS,
     THUMBNAILS,
     TableSpec,
+    with_optional,
 )
 from blindspots_hub.artifacts.validate import faults, file_faults
 from blindspots_hub.errors import BlindspotsError
@@ -477,10 +478,7 @@ class Bundle:
 
     def _read(self, spec: TableSpec, model: str | None = None) -> pa.Table:
         table = read_table(self._checked(table_path(self.root, spec, model))).combine_chunks()
-        for column in spec.columns:
-            if column.optional and column.name not in table.column_names:
-                table = table.append_column(column.name, pa.nulls(len(table), column.type))
-        return table
+        return with_optional(table, spec)
 
     def captions(self, pair_ids: list[str]) -> list[str]:
         """Captions of pairs, in the order asked."""

@@ -22,8 +22,9 @@ from blindspots_hub.artifacts.writer import image_cell, write_table
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.naming.backends.similarity import Scorer
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.score_captions import Scorer, _keep, clip_score, score_captions
+from blindspots_hub.runs.score_captions import _keep, clip_score, score_captions
 
 
 @pytest.fixture(scope="module")
