@@ -47,6 +47,11 @@ class Label:
     judge: str | None = None
 
     @property
+    def key(self) -> tuple[int, str, str | None, str | None]:
+        """What one name of a concept is told from its others by."""
+        return self.concept, self.method, self.model, self.prompt
+
+    @property
     def provisional(self) -> bool:
         """Whether the name is to be taken with care, as nothing looked at the images."""
         return self.method in PROVISIONAL
@@ -99,12 +104,12 @@ def best(table: pa.Table, n_concepts: int) -> list[str]:
 def changed(table: pa.Table, by: Iterable[Label]) -> pa.Table:
     """`table` with the names `by` in it.
 
-    Each takes the place of the name that the same method and model gave the concept before; an
-    empty one removes that.
+    Each takes the place of the name that the same method, model and prompt gave the concept before;
+    an empty one removes that.
     """
-    kept = {(one.concept, one.method, one.model): one for one in rows_of(table)}
+    kept = {one.key: one for one in rows_of(table)}
     for one in by:
-        kept[one.concept, one.method, one.model] = one
+        kept[one.key] = one
     return table_of(one for one in kept.values() if one.label)
 
 

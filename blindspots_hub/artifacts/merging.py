@@ -18,6 +18,7 @@ from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.labels import Label, rows_of, table_of
 from blindspots_hub.artifacts.layout import NATURAL, heatmaps_path, table_path
 from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import TENSORS, ImageFeatures
 from blindspots_hub.measure.token_codes import TokenCodes
@@ -181,9 +182,22 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def merged_labels(bundles: Iterable[Bundle]) -> pa.Table:
-    """Table LABELS of all bundles; of two names by one method and model the first."""
-    found: dict[tuple[int, str, str | None], Label] = {}
+    """Table LABELS of all bundles; of two names by one method, model and prompt the first."""
+    found: dict[tuple[int, str, str | None, str | None], Label] = {}
     for bundle in bundles:
         for one in rows_of(bundle.label_table):
-            found.setdefault((one.concept, one.method, one.model), one)
+            found.setdefault(one.key, one)
     return table_of(found.values())
+
+
+def labels_of_same_space(bundle: Bundle, other: Bundle) -> pa.Table:
+    """Table LABELS of `bundle` with the names of `other` beside its own.
+
+    Raises `BlindspotsError` where the two are of different concept spaces.
+    """
+    if bundle.concept_space != other.concept_space:
+        raise BlindspotsError(
+            f"{other.root} is of another concept space than {bundle.root}: its names are of other "
+            "concepts."
+        )
+    return merged_labels([bundle, other])

@@ -70,6 +70,7 @@ def download(
     repo_id: str, revision: str | None, allow: Sequence[str], token: str | bool | None = None
 ) -> Path:
     """The folder of a Hub repository's files that match `allow`, fetched where they are not."""
+    from huggingface_hub import snapshot_download
 
     return call_hub(
         lambda: Path(

@@ -101,7 +101,12 @@ def test_what_is_no_clip_is_told(clip: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(clip, tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "model_type": "siglip"}))
-    with pytest.raises(BlindspotsError, match="type 'siglip'"):
+    with pytest.raises(BlindspotsError, match="lacks weights of its own kind"):
+        Scorer.load(other)
+    with pytest.raises(BlindspotsError, match="type 'siglip': give a CLIP model"):
+        Scorer.load(other, kinds=("clip",))
+    (other / "config.json").write_text(json.dumps({**config, "model_type": "vit"}))
+    with pytest.raises(BlindspotsError, match="type 'vit': give a CLIP or SigLIP model"):
         Scorer.load(other)
     with pytest.raises(BlindspotsError, match="neither a folder nor a Hub id"):
         Scorer.load("no such thing")

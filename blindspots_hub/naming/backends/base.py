@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from PIL import Image
@@ -45,6 +45,7 @@ class Usage:
             self.tries_again += again
 
 
+@runtime_checkable
 class TextModel(Protocol):
     """A model that answers a question in words.
 
@@ -55,10 +56,21 @@ class TextModel(Protocol):
         usage: what it was asked so far.
     """
 
-    name: str
-    sees_images: bool
-    at_once: int
-    usage: Usage
+    @property
+    def name(self) -> str:  # noqa: D102
+        ...
+
+    @property
+    def sees_images(self) -> bool:  # noqa: D102
+        ...
+
+    @property
+    def at_once(self) -> int:  # noqa: D102
+        ...
+
+    @property
+    def usage(self) -> Usage:  # noqa: D102
+        ...
 
     def ask(self, prompt: str, images: Sequence[Image.Image] = ()) -> str:
         """The answer to `prompt` about RGB `images`: at most `LONGEST_ANSWER` characters.
@@ -76,7 +88,9 @@ class Similarity(Protocol):
         name: what the model is called in tables.
     """
 
-    name: str
+    @property
+    def name(self) -> str:  # noqa: D102
+        ...
 
     def images(self, files: Sequence[bytes | Image.Image | None]) -> np.ndarray:
         """Unit embeddings float64 (N, d); NaN of None and of what cannot be decoded."""

@@ -14,7 +14,7 @@ from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.concepts.source import model_folder
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.foreign import check_part
+from blindspots_hub.generation.foreign import check_loaded, check_part
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.utils.files import public_name, read_json
 
@@ -68,14 +68,15 @@ class Scorer:
         where = pick_device(device)
         try:
             read = _reader(folder, kind)
-            network = AutoModel.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False
+            network, told = AutoModel.from_pretrained(
+                folder, use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError, RuntimeError) as error:
             raise BlindspotsError(
                 f"{source} cannot be loaded as a {KINDS[kind]} model: {error}"
             ) from error
+        check_loaded(told, str(source))
         network = network.to(where).eval()
         return cls(network, tokenizer, read, public_name(source), where, kind)
 

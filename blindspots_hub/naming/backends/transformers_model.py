@@ -12,7 +12,7 @@ from PIL import Image
 
 from blindspots_hub.concepts.source import download, model_folder
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.foreign import check_part
+from blindspots_hub.generation.foreign import check_loaded, check_part
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.naming.backends.base import LONGEST_ANSWER, Unanswered, Usage
 from blindspots_hub.utils.files import public_name, read_json
@@ -64,12 +64,17 @@ class TransformersModel:
         auto = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         try:
             processor = _processor(folder, sees)
-            network = auto.from_pretrained(
-                folder, use_safetensors=True, trust_remote_code=False, dtype="auto"
+            network, told = auto.from_pretrained(
+                folder,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype="auto",
+                output_loading_info=True,
             )
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError) as error:
             why = " ".join(str(error).split())[:300]
             raise BlindspotsError(f"{source} cannot be loaded ({why}).") from error
+        check_loaded(told, str(source))
         return cls(network.to(where).eval(), processor, public_name(source), sees, where)
 
     def ask(self, prompt: str, images: Sequence[Image.Image] = ()) -> str:
