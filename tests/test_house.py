@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "concepts": {"utils", "data"},
     "measure": {"utils", "data", "concepts"},
     "artifacts": {"utils", "concepts", "measure"},
-    "analysis": {"utils", "measure", "artifacts"},
+    "analysis": {"utils", "measure", "artifacts", "naming"},
     "report": {"utils", "measure", "artifacts", "analysis"},
     "naming": {"utils", "data", "generation", "concepts", "measure", "artifacts"},
     "runs": {
