@@ -261,6 +261,14 @@ class Bundle:
         """Name of every concept, the best it has; "" where it has none."""
         return best(self.label_table, self.n_concepts)
 
+    def name_again(self) -> None:
+        """Forget the names that were read: the table of labels was written anew."""
+        for kept in ("label_table", "labels", "_label_rows"):
+            self.__dict__.pop(kept, None)
+        self._sure.discard(LABELS.path)
+        self.manifest = Manifest.read(self.root)
+        self.sha256 = sha256_file(self.root / MANIFEST)
+
     def label_of(self, concept: int) -> Label | None:
         """The name that is shown of a concept with where it comes from; None where it has none."""
         row = self._label_rows.get(concept)

@@ -285,3 +285,62 @@ def test_names_are_taken_over_by_a_bundle_of_the_same_space(root: Path, tmp_path
     told = CliRunner().invoke(cli.app, ["labels", str(other), "--from", str(root)])
     assert told.exit_code == 0, told.output
     assert named(other, CAPTION_WORDS) == named(root, CAPTION_WORDS)
+
+
+def test_a_card_names_on_ones_own_machine(root: Path) -> None:
+    from blindspots_hub.explorer.card.naming import named_by, rename
+
+    label(root, "caption-words", Naming(SOME))
+    bundle = load_bundle(root)
+    entry = Catalog(bundle).entries()[0]
+    before = bundle.identity
+    assert "caption words, provisional" in named_by(entry, 344, editable=False)
+    assert "data-rename" not in named_by(entry, 344, editable=False)
+    assert "data-rename" in named_by(entry, 344, editable=True)
+    rename(bundle, 344, ' a "seed"  house ')
+    assert bundle.labels[344] == 'a "seed" house'
+    assert load_bundle(root).labels[344] == 'a "seed" house'
+    assert bundle.identity == before
+    html = named_by(entry, 344, editable=True)
+    assert 'value="a &quot;seed&quot; house"' in html
+    assert "also: bird feeder" in html
+    rename(bundle, 344, "")
+    assert bundle.labels[344] == "bird feeder"
+    with pytest.raises(BlindspotsError, match="501 characters"):
+        rename(bundle, 344, "x" * 501)
+
+
+def test_the_page_writes_a_name_and_a_space_does_not(root: Path, tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    import gradio as gr
+
+    from blindspots_hub.explorer.page.app import build_app
+    from blindspots_hub.explorer.page.page import Page
+    from blindspots_hub.explorer.page.page_options import PageOptions
+    from blindspots_hub.explorer.page.view import View
+    from blindspots_hub.explorer.tabs.registry import TABS
+    from blindspots_hub.serving.deployment import Deployment
+
+    bundle = load_bundle(root)
+    build_app(bundle, tmp_path, [])
+    for public in (True, False):
+        with gr.Blocks():
+            page = Page(Catalog(bundle), PageOptions(tmp_path, site=Deployment(public)), TABS)
+        view: View = replace_view(page.first, 344)
+        tab: Any = page.tabs["explore"]
+        event = SimpleNamespace(label="seed house")
+        if public:
+            with pytest.raises(BlindspotsError, match="on one's own machine"):
+                tab._name(event, view, [])
+            assert "data-rename" not in tab._card(view, [])
+        else:
+            assert "data-rename" in tab._card(view, [])
+            tab._name(event, view, [])
+            assert load_bundle(root).labels[344] == "seed house"
+
+
+def replace_view(view: Any, concept: int) -> Any:
+    from dataclasses import replace
+
+    return replace(view, concept=concept)
