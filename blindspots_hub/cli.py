@@ -15,6 +15,7 @@ from blindspots_hub.commands import (
     generating,
     hub,
     measuring,
+    naming,
     new_bundle,
     planted,
     published,
@@ -44,7 +45,8 @@ app.command()(measuring.validate)
 app.command("sample-laion")(sampling.sample_laion)
 app.command("link-rot")(sampling.link_rot)
 app.command()(combining.combine)
-app.command()(combining.labels)
+app.command()(naming.label)
+app.command()(naming.labels)
 app.command()(findings.analyse)
 app.command()(findings.compare)
 app.command()(findings.report)

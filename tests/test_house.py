@@ -22,11 +22,12 @@ ROOMS: dict[str, set[str]] = {
     "concepts": {"utils", "data"},
     "measure": {"utils", "data", "concepts"},
     "artifacts": {"utils", "concepts", "measure"},
-    "analysis": {"utils", "measure", "artifacts"},
+    "analysis": {"utils", "measure", "artifacts", "naming"},
     "report": {"utils", "measure", "artifacts", "analysis"},
+    "naming": {"utils", "data", "generation", "concepts", "measure", "artifacts"},
     "runs": {
         "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "report",
-        "serving",
+        "naming", "serving",
     },
     "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
 }  # fmt: skip

@@ -13,6 +13,7 @@ from blindspots_hub.analysis import (
     hierarchy,
     model_agreement,
     model_comparison,
+    names,
     notable_pairs,
     orthogonality,
     other_metrics,
@@ -46,6 +47,7 @@ ANALYSES: tuple[Analysis, ...] = (
     orthogonality.ANALYSIS,
     ranking_stability.ANALYSIS,
     token_kinds.ANALYSIS,
+    names.ANALYSIS,
 )
 """In the order of the paper's sections."""
 

@@ -49,6 +49,7 @@ from blindspots_hub.artifacts.schema import (
     PAIRS,
     THUMBNAILS,
     TableSpec,
+    with_optional,
 )
 from blindspots_hub.artifacts.validate import faults, file_faults
 from blindspots_hub.errors import BlindspotsError
@@ -272,6 +273,14 @@ class Bundle:
     def labels(self) -> list[str]:
         """Name of every concept, the best it has; "" where it has none."""
         return best(self.label_table, self.n_concepts)
+
+    def name_again(self) -> None:
+        """Forget the names that were read: the table of labels was written anew."""
+        for kept in ("label_table", "labels", "_label_rows"):
+            self.__dict__.pop(kept, None)
+        self._sure.discard(LABELS.path)
+        self.manifest = Manifest.read(self.root)
+        self.sha256 = sha256_file(self.root / MANIFEST)
 
     def label_of(self, concept: int) -> Label | None:
         """The name that is shown of a concept with where it comes from; None where it has none."""
@@ -523,10 +532,7 @@ class Bundle:
         table = read_table(self.files_of(spec, model))
         if "image" not in table.column_names:
             table = table.combine_chunks()
-        for column in spec.columns:
-            if column.optional and column.name not in table.column_names:
-                table = table.append_column(column.name, pa.nulls(len(table), column.type))
-        return table
+        return with_optional(table, spec)
 
     def captions(self, pair_ids: list[str]) -> list[str]:
         """Captions of pairs, in the order asked."""

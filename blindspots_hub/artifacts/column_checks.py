@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from blindspots_hub.artifacts.limits import CAPTION, LIST, NAME, TITLE
+from blindspots_hub.artifacts.limits import CAPTION, LIST, NAME, SENTENCE, TITLE
 from blindspots_hub.artifacts.parquet_bounds import plain, text_fault
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
@@ -160,6 +160,10 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "score": Number(null=True, nan=True),
         "faithfulness": Number(null=True, nan=True),
         "date": Text(NAME),
+        "sentence": Text(SENTENCE, null=True),
+        "prompt": Text(NAME, null=True),
+        "shuffled": Number(0, 1, null=True, nan=True),
+        "judge": Text(TITLE, null=True),
     },
     OWN_NATURAL.path: {"pair_id": Id()},
     IMAGE_TEXT.path: {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic
+
+if TYPE_CHECKING:
+    from blindspots_hub.artifacts.bundle import Bundle
 
 Entry = tuple[int, int, np.ndarray, np.ndarray]
 """(concept, row of the image, patch indices ascending, codes)."""
@@ -89,3 +92,20 @@ def _joined(concept: Any, row: Any) -> Any:
 
 
 _NAMES = ("keys", "indptr", "patches", "values")
+
+
+def seen_share(bundle: Bundle) -> float:
+    """Side of the square that the backbone sees, over an image's shorter side.
+
+    Preprocessing enlarges the shorter side to `size` and cuts the middle out: 224 of 256, usually.
+    """
+    told = bundle.concept_space.get("preprocessing") or {}
+    try:
+        crop = told.get("crop_size", told.get("crop"))
+        size = told.get("size", told.get("resize"))
+        crop = min(crop.values()) if isinstance(crop, dict) else crop
+        size = size["shortest_edge"] if isinstance(size, dict) else size
+        share = float(str(crop)) / float(str(size))
+    except (TypeError, ValueError, KeyError, ZeroDivisionError, AttributeError):
+        return 1.0
+    return share if 0.25 <= share <= 1 else 1.0

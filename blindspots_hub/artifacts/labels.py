@@ -11,12 +11,23 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from blindspots_hub.artifacts.limits import NAME, SENTENCE, TITLE
 from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic
+from blindspots_hub.utils.spreadsheet import bare, no_formula
 
 HUMAN = "human"
 """The method of a name that somebody gave; it is shown before any other."""
+
+TRUTH = "planted factor"
+"""The method of a name that is known, as the concept's images were made: shown before any found."""
+
+CAPTION_WORDS = "caption words"
+"""The method of a name that is a word of captions: nobody looked at the images."""
+
+PROVISIONAL = (CAPTION_WORDS,)
+"""Methods whose names are to be taken with care."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +41,30 @@ class Label:
     score: float | None = None
     faithfulness: float | None = None
     date: str = ""
+    sentence: str | None = None
+    prompt: str | None = None
+    shuffled: float | None = None
+    judge: str | None = None
 
     @property
-    def rank(self) -> tuple[bool, float, float, str]:
-        """Larger is better: given by hand, then faithful, then sure, then recent."""
+    def key(self) -> tuple[int, str, str | None, str | None]:
+        """What one name of a concept is told from its others by."""
+        return self.concept, self.method, self.model, self.prompt
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the name is to be taken with care, as nothing looked at the images."""
+        return self.method in PROVISIONAL
+
+    @property
+    def rank(self) -> tuple[int, float, float, str]:
+        """Larger is better: given by hand, then known, then faithful, then sure, then recent."""
+        given = {HUMAN: 2, TRUTH: 1}.get(self.method, 0)
         faithful, sure = (
-            -math.inf if one is None else one for one in (self.faithfulness, self.score)
+            -math.inf if one is None or math.isnan(one) else one
+            for one in (self.faithfulness, self.score)
         )
-        return self.method == HUMAN, faithful, sure, self.date
+        return given, faithful, sure, self.date
 
 
 NAMES = tuple(one.name for one in fields(Label))
@@ -77,12 +104,12 @@ def best(table: pa.Table, n_concepts: int) -> list[str]:
 def changed(table: pa.Table, by: Iterable[Label]) -> pa.Table:
     """`table` with the names `by` in it.
 
-    Each takes the place of the name that the same method and model gave the concept before; an
-    empty one removes that.
+    Each takes the place of the name that the same method, model and prompt gave the concept before;
+    an empty one removes that.
     """
-    kept = {(one.concept, one.method, one.model): one for one in rows_of(table)}
+    kept = {one.key: one for one in rows_of(table)}
     for one in by:
-        kept[one.concept, one.method, one.model] = one
+        kept[one.key] = one
     return table_of(one for one in kept.values() if one.label)
 
 
@@ -91,7 +118,8 @@ def write_csv(path: Path, table: pa.Table) -> None:
     with atomic(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(NAMES)
-        writer.writerows(astuple(one) for one in rows_of(table))
+        for one in rows_of(table):
+            writer.writerow([no_formula(o) if isinstance(o, str) else o for o in astuple(one)])
 
 
 def read_csv(path: Path, n_concepts: int) -> list[Label]:
@@ -124,16 +152,37 @@ def _parsed(reader: csv.DictReader[str], path: Path, n_concepts: int) -> Iterato
                 f"{where} has another number of fields than the {len(columns)} columns: put "
                 "names that contain a comma in double quotes."
             )
-        label = row["label"].strip()
+        told = {name: _text(row.get(name, ""), name, where) for name in _TEXTS}
         yield Label(
             concept_number(row["concept"], n_concepts, where),
-            label,
-            row.get("method", "").strip() or HUMAN,
-            row.get("model", "").strip() or None,
-            _number(row.get("score", ""), "score", where),
-            _number(row.get("faithfulness", ""), "faithfulness", where),
-            _day(row.get("date", ""), where),
+            told.pop("label") or "",
+            told.pop("method") or HUMAN,
+            date=_day(row.get("date", ""), where),
+            **told,  # type: ignore[arg-type]
+            **{name: _number(row.get(name, ""), name, where) for name in _NUMBERS},  # type: ignore[arg-type]
         )
+
+
+_TEXTS = {
+    "label": TITLE, "method": TITLE, "model": TITLE, "judge": TITLE, "sentence": SENTENCE,
+    "prompt": NAME,
+}  # fmt: skip
+_NUMBERS = ("score", "faithfulness", "shuffled")
+
+
+def _text(told: str, name: str, where: str) -> str | None:
+    """A text of a table as it is kept: no longer than a bundle may hold."""
+    words = bare(told).strip()
+    if len(words) > _TEXTS[name]:
+        raise BlindspotsError(
+            f"{where}: the {name} has {len(words):,} characters: {_TEXTS[name]:,} at most."
+        )
+    return words or None
+
+
+def given_by_hand(label: str) -> str:
+    """A name as somebody typed it, in one line; `BlindspotsError` where it is too long."""
+    return _text(" ".join(label.split()), "label", "The name") or ""
 
 
 def concept_number(told: str, n_concepts: int, where: str) -> int:

@@ -27,6 +27,9 @@ LONGEST_PATH = 500
 """Characters of a file's path in a manifest."""
 
 TITLE = 500
+SENTENCE = 2_000
+"""Characters of what is said of a concept beside its name."""
+
 CAPTION = 100_000
 """Characters of a caption, a URL, a note."""
 

@@ -21,6 +21,7 @@ from blindspots_hub.artifacts.parquet import batches_of, read_table
 from blindspots_hub.artifacts.picture_table import PictureTable
 from blindspots_hub.artifacts.schema import NATURAL_IMAGES, PAIRS, THUMBNAILS
 from blindspots_hub.artifacts.writer import image_cell
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies, stacked
 from blindspots_hub.measure.features import TENSORS, ImageFeatures
 from blindspots_hub.measure.token_codes import TokenCodes
@@ -229,9 +230,22 @@ def merged_thumbnails(
 
 
 def merged_labels(bundles: Iterable[Bundle]) -> pa.Table:
-    """Table LABELS of all bundles; of two names by one method and model the first."""
-    found: dict[tuple[int, str, str | None], Label] = {}
+    """Table LABELS of all bundles; of two names by one method, model and prompt the first."""
+    found: dict[tuple[int, str, str | None, str | None], Label] = {}
     for bundle in bundles:
         for one in rows_of(bundle.label_table):
-            found.setdefault((one.concept, one.method, one.model), one)
+            found.setdefault(one.key, one)
     return table_of(found.values())
+
+
+def labels_of_same_space(bundle: Bundle, other: Bundle) -> pa.Table:
+    """Table LABELS of `bundle` with the names of `other` beside its own.
+
+    Raises `BlindspotsError` where the two are of different concept spaces.
+    """
+    if bundle.concept_space != other.concept_space:
+        raise BlindspotsError(
+            f"{other.root} is of another concept space than {bundle.root}: its names are of other "
+            "concepts."
+        )
+    return merged_labels([bundle, other])

@@ -16,7 +16,7 @@ from blindspots_hub.artifacts.cards.templates import write_bundle_card
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.parquet import read_table
-from blindspots_hub.artifacts.schema import TableSpec
+from blindspots_hub.artifacts.schema import TableSpec, has_columns, with_optional
 from blindspots_hub.artifacts.writer import PARQUET
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
@@ -59,6 +59,6 @@ def read_optional(
     if path.relative_to(root).as_posix() not in manifest.files:
         return None
     table = read_table(path)
-    named = {field.name: field.type for field in table.schema}
-    same = all(named.get(column.name) == column.type for column in spec.columns)
-    return table.select(list(spec.names)) if same else None
+    if not has_columns({field.name: field.type for field in table.schema}, spec):
+        return None
+    return with_optional(table, spec).select(list(spec.names))

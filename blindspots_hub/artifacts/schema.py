@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -265,10 +266,23 @@ LABELS = TableSpec(
             "faithfulness",
             pa.float64(),
             "",
-            "how well the name predicts where the concept fires, by the method; or null",
+            "AUROC on held-out images: whether the name predicts where the concept fires; or null",
             True,
         ),
         Column("date", pa.string(), "", "day it was given, YYYY-MM-DD; empty where not known"),
+        Column(
+            "sentence", pa.string(), "", "what the images share, in a sentence; or null", True, True
+        ),
+        Column("prompt", pa.string(), "", "sha256 of the prompt; or null", True, True),
+        Column(
+            "shuffled",
+            pa.float64(),
+            "",
+            "the same figure as faithfulness of other concepts' names; or null",
+            True,
+            True,
+        ),
+        Column("judge", pa.string(), "", "what faithfulness was measured by; or null", True, True),
     ),
 )
 """Apart from CONCEPTS, as names change and results must not."""
@@ -439,6 +453,19 @@ def major(version: object) -> int | None:
     found = re.fullmatch(r"([1-9]\d{0,8})\.\d{1,9}", version) if isinstance(version, str) else None
     known = int(SCHEMA_VERSION.split(".")[0])
     return int(found[1]) if found and int(found[1]) <= known else None
+
+
+def has_columns(types: Mapping[str, pa.DataType], spec: TableSpec) -> bool:
+    """Whether a table with columns of these `types` has all that `spec` cannot do without."""
+    return all(types[c.name] == c.type if c.name in types else c.optional for c in spec.columns)
+
+
+def with_optional(table: pa.Table, spec: TableSpec) -> pa.Table:
+    """`table` with the optional columns of `spec` that it lacks, as nulls."""
+    for column in spec.columns:
+        if column.optional and column.name not in table.column_names:
+            table = table.append_column(column.name, pa.nulls(len(table), column.type))
+    return table
 
 
 def spec_markdown() -> str:

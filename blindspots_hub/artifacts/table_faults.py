@@ -39,6 +39,7 @@ from blindspots_hub.artifacts.schema import (
     THUMBNAILS,
     TOKEN_FIRES,
     TableSpec,
+    has_columns,
 )
 
 _MAGIC = (b"RIFF", b"\x89PNG", b"\xff\xd8")
@@ -84,7 +85,7 @@ class Tables:
         try:
             table = open_bounded([self.root / one for one in files] or path, IMAGES)
             types = {one.name: one.type for one in table.schema}
-            if lenient and any(types.get(c.name) != c.type for c in spec.columns):
+            if lenient and not has_columns(types, spec):
                 return
             yield from self._inside(name, spec, model, table, contents, pictures)
         except Unreadable as error:

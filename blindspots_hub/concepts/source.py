@@ -45,7 +45,7 @@ def model_folder(
             f"{source} is not in the local cache and the Hugging Face Hub cannot be reached: check "
             "the network (or HF_HUB_OFFLINE), or give a local folder."
         )
-    folder = _download(source, revision, allow, token)
+    folder = download(source, revision, allow, token)
     _all_there(folder, needed)
     return folder
 
@@ -66,9 +66,10 @@ def _cached(repo_id: str, revision: str | None, needed: Sequence[str]) -> Path |
     return paths[0].parent if len(paths) == len(needed) else None
 
 
-def _download(
-    repo_id: str, revision: str | None, allow: Sequence[str], token: str | bool | None
+def download(
+    repo_id: str, revision: str | None, allow: Sequence[str], token: str | bool | None = None
 ) -> Path:
+    """The folder of a Hub repository's files that match `allow`, fetched where they are not."""
     from huggingface_hub import snapshot_download
 
     return call_hub(

@@ -293,3 +293,16 @@ def own_code(source: str) -> BlindspotsError:
         f"{source} brings Python code of its own, which is never run: "
         "give a pipeline made of diffusers' and transformers' own classes."
     )
+
+
+def check_loaded(told: Mapping[str, Any], source: str) -> None:
+    """Refuse a network of transformers that its weights leave partly random.
+
+    `told` is the loading info of `from_pretrained(..., output_loading_info=True)`.
+    """
+    for kind in ("missing_keys", "mismatched_keys"):
+        if names := list(told.get(kind) or ()):
+            raise BlindspotsError(
+                f"{source} lacks weights of its own kind ({len(names):,}, such as "
+                f"{str(names[0])[:80]!r}): its config.json is of another model."
+            )

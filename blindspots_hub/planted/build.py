@@ -14,7 +14,7 @@ from blindspots_hub import planted
 from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.cards.templates import render, write_sae_card
-from blindspots_hub.artifacts.labels import named
+from blindspots_hub.artifacts.labels import TRUTH, named
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, NETWORK_FILES, SAE
 from blindspots_hub.artifacts.licences import OWN
 from blindspots_hub.artifacts.writer import image_cell
@@ -293,7 +293,7 @@ def _write(
         "note": "The embedded default: a small world with known blindspots, not a real model.",
     }
     models = [_model_side(item, captions, settings, coded, space.domain) for item in drawn]
-    names = named(factor_labels, "planted factor")
+    names = named(factor_labels, TRUTH)
     yield from assemble(out, identity, _pairs(natural), concepts, side, models, settings, names)
 
 

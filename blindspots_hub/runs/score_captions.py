@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,97 +12,12 @@ from blindspots_hub.artifacts.layout import GENERATIONS_PART, PAIRS_PART
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.parquet import batches_of
 from blindspots_hub.artifacts.schema import GENERATIONS, IMAGE_TEXT, PAIRS, TableSpec
-from blindspots_hub.concepts.preprocess import Preprocessing
-from blindspots_hub.concepts.source import model_folder
-from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.generate import pick_device
+from blindspots_hub.naming.backends.similarity import Scorer
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import public_name, read_json
-
-_NEEDED = ("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json")
-_ALLOWED = (
-    *_NEEDED,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.json",
-    "merges.txt",
-)
 
 BATCH = 32
 """Pairs that are scored at once."""
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A CLIP model: CLIPScore(image, text) = 2.5 · max(cosine, 0) (Hessel et al. 2021)."""
-
-    network: Any
-    tokenizer: Any
-    preprocessing: Preprocessing
-    name: str
-    device: str
-
-    @classmethod
-    def load(cls, source: str | Path, device: str | None = None) -> Scorer:
-        """From a folder or, by its id, from the Hub; safetensors only, no code of theirs.
-
-        Raises `BlindspotsError` for files that are missing or of another type of model.
-        """
-        from transformers import AutoTokenizer, CLIPModel
-
-        folder = model_folder(source, None, needed=_NEEDED, allow=_ALLOWED)
-        kind = read_json(folder / "config.json").get("model_type")
-        if kind != "clip":
-            raise BlindspotsError(f"{source} is a model of type {kind!r}: give a CLIP model.")
-        preprocessing = Preprocessing.from_config(read_json(folder / "preprocessor_config.json"))
-        where = pick_device(device)
-        try:
-            network = CLIPModel.from_pretrained(folder, use_safetensors=True).to(where).eval()
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BlindspotsError(f"{source} cannot be loaded as a CLIP model: {error}") from error
-        return cls(network, tokenizer, preprocessing, public_name(source), where)
-
-    def images(self, files: list[bytes | None]) -> np.ndarray:
-        """Unit embeddings (N, d) of image files; NaN of None and of what cannot be decoded."""
-        import torch
-
-        pixels: dict[int, Any] = {}
-        for row, file in enumerate(files):
-            if file is not None:
-                try:
-                    pixels[row] = self.preprocessing(open_image(file))
-                except BlindspotsError:
-                    continue
-        width = int(self.network.config.projection_dim)
-        found = np.full((len(files), width), np.nan)
-        if pixels:
-            with torch.no_grad():
-                stacked = torch.stack(list(pixels.values())).to(self.device)
-                seen = self.network.vision_model(pixel_values=stacked).pooler_output
-                found[list(pixels)] = _unit(self.network.visual_projection(seen))
-        return found
-
-    def texts(self, captions: list[str]) -> np.ndarray:
-        """Unit embeddings (N, d) of captions, cut to what the model reads."""
-        import torch
-
-        most = int(self.network.config.text_config.max_position_embeddings)
-        told = self.tokenizer(
-            captions, padding=True, truncation=True, max_length=most, return_tensors="pt"
-        )
-        with torch.no_grad():
-            read = self.network.text_model(
-                input_ids=told["input_ids"].to(self.device),
-                attention_mask=told["attention_mask"].to(self.device),
-            ).pooler_output
-            return _unit(self.network.text_projection(read))
-
-
-def _unit(embeddings: Any) -> np.ndarray:
-    found = embeddings.float().cpu().numpy().astype(np.float64)
-    return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12))
 
 
 def clip_score(images: np.ndarray, texts: np.ndarray) -> np.ndarray:
@@ -127,7 +40,7 @@ def score_captions(
     models = [name for name, entry in bundle.models.items() if entry.paired]
     if not models:
         raise BlindspotsError(f"{bundle.name} holds no model of paired images to score.")
-    ready = Scorer.load(scorer, device)
+    ready = Scorer.load(scorer, device, kinds=("clip",))
     natural = bundle.pictures_in_order(PAIRS)
     if bundle.pair_rows["image"].null_count == bundle.pair_rows.num_rows:
         raise BlindspotsError(f"{bundle.name} does not hold its natural images.")

@@ -13,6 +13,7 @@ from PIL import Image
 from synthetic_bundle import write_synthetic
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.heatmaps import seen_share
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page import pictures
 from blindspots_hub.explorer.page.catalog import Catalog
@@ -103,7 +104,7 @@ def test_heat_is_a_clear_png_with_an_outline(bundle: Bundle, served: PictureServ
     drawn = np.asarray(Image.open(io.BytesIO(body)).convert("RGBA"))
     fill, line = np.split(drawn, 2, axis=1)
     side = pictures.PATCH_PIXELS
-    assert pictures.seen_share(bundle) == 224 / 256
+    assert seen_share(bundle) == 224 / 256
     assert fill.shape == line.shape == (146, 146, 4), "128 of the patches, 224/256 of the image"
     patches = np.kron(grid, np.ones((side, side)))
     inner = fill[9:-9, 9:-9, 3]

@@ -22,8 +22,9 @@ from blindspots_hub.artifacts.writer import image_cell, write_table
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.naming.backends.similarity import Scorer
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.score_captions import Scorer, _keep, clip_score, score_captions
+from blindspots_hub.runs.score_captions import _keep, clip_score, score_captions
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,12 @@ def test_what_is_no_clip_is_told(clip: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(clip, tmp_path / "other"))
     config = json.loads((other / "config.json").read_text())
     (other / "config.json").write_text(json.dumps({**config, "model_type": "siglip"}))
-    with pytest.raises(BlindspotsError, match="type 'siglip'"):
+    with pytest.raises(BlindspotsError, match="lacks weights of its own kind"):
+        Scorer.load(other)
+    with pytest.raises(BlindspotsError, match="type 'siglip': give a CLIP model"):
+        Scorer.load(other, kinds=("clip",))
+    (other / "config.json").write_text(json.dumps({**config, "model_type": "vit"}))
+    with pytest.raises(BlindspotsError, match="type 'vit': give a CLIP or SigLIP model"):
         Scorer.load(other)
     with pytest.raises(BlindspotsError, match="neither a folder nor a Hub id"):
         Scorer.load("no such thing")

@@ -69,9 +69,10 @@ element.addEventListener("toggle", event => {
 }, true);
 
 element.addEventListener("click", event => {
-  const asked = event.target.closest("[data-all], [data-around], [data-region], [data-drawing]");
+  const asked = event.target.closest("[data-all], [data-around], [data-region], [data-drawing], [data-rename]");
   if (asked) {
     if (asked.dataset.all) images(asked);
+    else if ("rename" in asked.dataset) trigger("name", { label: element.querySelector("[data-name]").value });
     else if (asked.dataset.around !== undefined) trigger("around", { percent: Number(asked.dataset.around) });
     else if (asked.dataset.drawing) drawing(asked);
     else save(asked);
@@ -89,6 +90,7 @@ element.addEventListener("click", event => {
 });
 element.addEventListener("keydown", event => {
   if (event.key === "Enter" && event.target.matches("tr[data-open]")) event.target.click();
+  if (event.key === "Enter" && event.target.matches("[data-name]")) element.querySelector("[data-rename]").click();
 });
 document.addEventListener("keydown", event => {
   if (event.key !== "Escape" || event.defaultPrevented || !element.offsetParent) return;

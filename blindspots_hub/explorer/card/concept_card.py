@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.card.all_images import all_images_part
+from blindspots_hub.explorer.card.naming import named_by
 from blindspots_hub.explorer.card.neighbours import neighbours_part
 from blindspots_hub.explorer.page.catalog import OPEN, Entry, bundle_id
 from blindspots_hub.explorer.page.format import (
@@ -55,19 +55,20 @@ def concept_card(
     others: Sequence[Entry],
     opened: bool = True,
     view: View | None = None,
+    editable: bool = False,
 ) -> str:
     """The whole card as HTML; every text of the bundle in it is escaped.
 
     `others` are the models to compare with, `entry` among them; `opened` tells a visitor's own
     choice from the card that the page opens with, which stays below the map on a phone; `view`
-    says how it is shown (neighbours, overlays).
+    says how it is shown (neighbours, overlays). `editable`: the concept's name can be changed.
     """
     query = link(entry, kind, concept)
     shown = replace(view or View(), kind=kind, concept=concept)
     sheet = ' data-sheet="1"' if opened else ""
     return (
         f'<article class="card" data-concept="{concept}" data-link="{escape(query)}"{sheet}>'
-        + _head(entry, concept)
+        + _head(entry, concept, editable)
         + _verdict(entry, kind, concept)
         + '<details class="spread"><summary>Energies of single images</summary>'
         "<div data-histogram></div></details>"
@@ -84,28 +85,14 @@ def _label(entry: Entry, concept: int) -> str:
     return entry.bundle.labels[concept]
 
 
-def _head(entry: Entry, concept: int) -> str:
+def _head(entry: Entry, concept: int, editable: bool) -> str:
     return (
         f"<header><h2>{name(concept, _label(entry, concept))}</h2><span class='tools'>"
         '<button type="button" data-copy title="A link to this concept, model and δ">Copy link'
         "</button>"
         '<button type="button" data-close aria-label="Close the card" title="Close (Esc)">×'
-        "</button></span></header>" + _named_by(entry, concept)
+        "</button></span></header>" + named_by(entry, concept, editable)
     )
-
-
-def _named_by(entry: Entry, concept: int) -> str:
-    """Where the concept's name comes from."""
-    found = entry.bundle.label_of(concept)
-    if found is None:
-        return '<p class="named">It has no name: its images say what it is.</p>'
-    said = [found.method, found.model or "", found.date]
-    if found.faithfulness is not None and math.isfinite(found.faithfulness):
-        said.append(f"faithfulness {number(found.faithfulness)}")
-    elif found.score is not None and math.isfinite(found.score):
-        said.append(f"score {number(found.score)}")
-    words = " · ".join(part for part in said if part)
-    return f'<p class="named">{term("label", "named by")} {escape(words)}</p>'
 
 
 def _verdict(entry: Entry, kind: str, concept: int) -> str:

@@ -16,6 +16,7 @@ import anyio.to_thread
 from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.heatmaps import seen_share
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.pictures import (
@@ -25,7 +26,6 @@ from blindspots_hub.explorer.page.pictures import (
     THUMBNAIL,
     heat_png,
     media_type,
-    seen_share,
 )
 
 Scope = MutableMapping[str, Any]

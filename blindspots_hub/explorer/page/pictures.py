@@ -155,23 +155,6 @@ def short_caption(caption: str) -> str:
     return caption if len(caption) <= CAPTION_SHOWN else f"{caption[: CAPTION_SHOWN - 1]}…"
 
 
-def seen_share(bundle: Bundle) -> float:
-    """Side of the square that the backbone sees, over an image's shorter side.
-
-    Preprocessing enlarges the shorter side to `size` and cuts the middle out: 224 of 256, usually.
-    """
-    told = bundle.concept_space.get("preprocessing") or {}
-    try:
-        crop = told.get("crop_size", told.get("crop"))
-        size = told.get("size", told.get("resize"))
-        crop = min(crop.values()) if isinstance(crop, dict) else crop
-        size = size["shortest_edge"] if isinstance(size, dict) else size
-        share = float(str(crop)) / float(str(size))
-    except (TypeError, ValueError, KeyError, ZeroDivisionError, AttributeError):
-        return 1.0
-    return share if 0.25 <= share <= 1 else 1.0
-
-
 def heat_png(grid: np.ndarray, largest: float, seen: float = 1.0) -> bytes:
     """Patch codes (rows, columns) as a transparent PNG of two drawings side by side.
 

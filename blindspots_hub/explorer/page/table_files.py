@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.utils.spreadsheet import no_formula
 
 FORMATS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 """Endings of files, and their media types."""
@@ -38,7 +39,7 @@ def csv_text(table: pa.Table) -> str:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(table.column_names)
     columns = (
-        [_cell(text) for text in column.to_pylist()]
+        [no_formula(text) for text in column.to_pylist()]
         if pa.types.is_string(column.type)
         else column.to_pylist()
         for column in table.columns
@@ -51,8 +52,3 @@ def _parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def _cell(text: str | None) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text and text[0] in ("=", "+", "-", "@", "\t", "\r") else text or ""

@@ -13,6 +13,7 @@ from blindspots_hub.analysis.deltas import SHOW
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
+from blindspots_hub.explorer.card.naming import can_be_named, rename
 from blindspots_hub.explorer.card.region import region_card
 from blindspots_hub.explorer.map.concept_map import concept_map, update_map
 from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch, map_key
@@ -153,6 +154,7 @@ class ExploreTab(Tab):
         self.card.around(
             page.told(self._around), seen, [self.card, self.map, *page.noted], **AT_ONCE
         )
+        self.card.name(page.told(self._name), seen, [*page.outputs], **AT_ONCE)
         self.card.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
         self.size.input(
             page.told(self._resize),
@@ -215,7 +217,12 @@ class ExploreTab(Tab):
         others = self._catalog.entries(own)
         if entry not in others:  # opened by a link of someone else's evaluation
             others = [*others, entry]
-        return concept_card(entry, view.kind, view.concept, others, opened, view)
+        editable = self._may_name(entry.bundle)
+        return concept_card(entry, view.kind, view.concept, others, opened, view, editable)
+
+    def _may_name(self, bundle: Bundle) -> bool:
+        """Whether who sees the page may name concepts: on their own machine, in their own files."""
+        return not self._page.options.site.public and can_be_named(bundle)
 
     def _opener(self, on_map: bool) -> Callable[..., Updates]:
         def open_concept(event: gr.EventData, view: View, own: list[str]) -> Updates:
@@ -259,6 +266,15 @@ class ExploreTab(Tab):
             self.map: update_map(around=view.around),
             **self._page.at(view),
         }
+
+    def _name(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        bundle = self._page.entry(view).bundle
+        if view.concept is None or not self._may_name(bundle):
+            raise BlindspotsError(
+                "Concepts are named on one's own machine, in a bundle of one's own."
+            )
+        rename(bundle, check_concept(bundle, view.concept), str(event.label))
+        return self._page.go(view, own)
 
     def _heat(self, event: gr.EventData, view: View) -> Updates:
         return self._page.at(replace(view, heat=min(max(int(event.percent), 0), 100)))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub import planted
+from blindspots_hub.artifacts.labels import CAPTION_WORDS
 from blindspots_hub.measure.null import null_p
 from blindspots_hub.measure.table import Columns, Measured, MeasureSettings, measured
 from blindspots_hub.planted.benchmark import power
@@ -17,6 +18,7 @@ from blindspots_hub.planted.benchmark.checks import Check, told, unjudged
 from blindspots_hub.planted.benchmark.coverage import coverage
 from blindspots_hub.planted.benchmark.evidence import Evidence, Through, gathering
 from blindspots_hub.planted.benchmark.findings import pairs_of_note, signs
+from blindspots_hub.planted.benchmark.names import caption_names, names
 from blindspots_hub.planted.benchmark.nothing_differs import nothing_differs
 from blindspots_hub.planted.benchmark.points import Point, calibration, points
 from blindspots_hub.planted.benchmark.precision import ENOUGH, precision
@@ -136,6 +138,10 @@ def judge(
         *power.by_strength(reading.outcomes),
         *power.checks(rows),
     ]
+    captions = [pair.caption.text for pair in evidence.pairs.pairs]
+    standing = [stand.concept for stand in evidence.stands.values()]
+    by_words = caption_names(evidence.natural, captions, standing)
+    checks += names({CAPTION_WORDS: by_words}, evidence.stands)
     beside = None if unlabelled is None else read(unlabelled, settings, judged=False)
     return Report(checks, reading, beside, rows, len(evidence.pairs.ids))
 

@@ -38,7 +38,8 @@ def _index(bundle: Bundle) -> CaptionIndex:
 
 
 @lru_cache(maxsize=8)
-def _names(bundle: Bundle) -> list[str]:
+def _names(bundle: Bundle, version: str) -> list[str]:
+    """Names as they are searched; `version` is the manifest's sha256, which a new name changes."""
     return [label.lower() for label in bundle.labels]
 
 
@@ -66,7 +67,7 @@ def find(entry: Entry, text: str, limit: int = LIMIT) -> list[Hit]:
     reasons: dict[int, str] = {}
     if (digits := re.fullmatch(r"#?(\d{1,9})", text)) and int(digits[1]) < bundle.n_concepts:
         reasons[int(digits[1])] = ""
-    for concept in _by_name(_names(bundle), text)[:limit]:
+    for concept in _by_name(_names(bundle, bundle.sha256), text)[:limit]:
         reasons.setdefault(concept, "")
     if len(reasons) < limit:
         for concept, reason in _by_caption(entry, text, limit):
