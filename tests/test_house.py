@@ -24,9 +24,10 @@ ROOMS: dict[str, set[str]] = {
     "artifacts": {"utils", "concepts", "measure"},
     "analysis": {"utils", "measure", "artifacts"},
     "report": {"utils", "measure", "artifacts", "analysis"},
+    "stress": {"utils", "data", "measure", "artifacts"},
     "runs": {
         "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "report",
-        "serving",
+        "serving", "stress",
     },
     "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
 }  # fmt: skip

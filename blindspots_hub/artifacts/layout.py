@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from blindspots_hub.artifacts.schema import LABELS, OPTIONAL, TABLES, TableSpec
+from blindspots_hub.artifacts.schema import (
+    LABELS,
+    OPTIONAL,
+    STRESS_IMAGES,
+    STRESS_TESTS,
+    TABLES,
+    TableSpec,
+)
 
 MANIFEST = "bundle.json"
 CARD = "README.md"
@@ -35,8 +42,9 @@ FINDINGS = "deltas/analyses"
 
 
 def of_results(name: str) -> bool:
-    """Whether a file of the manifest belongs to the results: labels and findings may change."""
-    return name != LABELS.path and not name.startswith(f"{FINDINGS}/")
+    """Whether a file belongs to the results: labels, findings and stress tests come and go."""
+    beside = {one.path for one in (LABELS, STRESS_TESTS, STRESS_IMAGES)}
+    return name not in beside and not name.startswith(f"{FINDINGS}/")
 
 
 NETWORK_FILES = {
