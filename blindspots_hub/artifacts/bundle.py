@@ -46,6 +46,7 @@ from blindspots_hub.artifacts.schema import (
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
+    STRESS_TESTS,
     THUMBNAILS,
     TableSpec,
 )
@@ -283,6 +284,20 @@ class Bundle:
         """Table DELTAS of a model."""
         self.model(model)
         return self._read(DELTAS, model)
+
+    @_kept
+    def stress_tests(self) -> dict[tuple[int, str], dict[str, Any]]:
+        """Rows of STRESS_TESTS by concept and model: what prompts that asked for it have shown."""
+        table = self.optional(STRESS_TESTS)
+        rows = [] if table is None else table.to_pylist()
+        return {(row["concept"], row["model"]): row for row in rows}
+
+    def refresh(self) -> None:
+        """Read the manifest anew: an optional table was added to the folder since."""
+        with self._checking:
+            self.manifest = Manifest.read(self.root)
+            self._sure.clear()
+            self.let_go()
 
     @_kept
     def distances(self, model: str) -> pa.Table:

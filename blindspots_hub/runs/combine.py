@@ -54,6 +54,8 @@ from blindspots_hub.artifacts.schema import (
     TOKEN_FIRES,
     major,
 )
+from blindspots_hub.artifacts.stress_tables import SPECS as STRESS
+from blindspots_hub.artifacts.stress_tables import joined, renamed
 from blindspots_hub.artifacts.writer import write_manifest, write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
@@ -88,7 +90,7 @@ def combine(
     """Write to `output_dir`, an empty or missing folder, one bundle of the models of all `bundles`.
 
     Each is a bundle, its folder, or NAMESPACE/NAME[@VERSION] on the Hub. Pairs, natural energies,
-    heatmaps, thumbnails and labels are merged by pair id; the map is that of the first bundle;
+    heatmaps, thumbnails, labels and stress tests are merged; the map is that of the first bundle;
     findings are left out. A model that several bundles hold alike is there once; unlike ones of one
     name are refused, or with `rename` the later ones are called NAME-2, NAME-3.
 
@@ -142,6 +144,7 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
         yield Event(STAGE, done, len(members) + 1, {"model": member.name})
         _copy_model(member, root, natural)
     _write_thumbnails(bundles, members, root)
+    _write_stress_tests(bundles, members, root)
     labels = merged_labels(bundles)
     write_table(root, LABELS, {column: labels[column] for column in LABELS.names})
     write_manifest(root, _fields(bundles, members, name))
@@ -258,6 +261,20 @@ def _write_thumbnails(bundles: Sequence[Bundle], members: Sequence[_Member], roo
         first.setdefault(key, row)
     kept = every.take(pa.array([first[key] for key in sorted(first)], pa.int64()))
     write_table(root, THUMBNAILS, {column: kept[column] for column in THUMBNAILS.names})
+
+
+def _write_stress_tests(bundles: Sequence[Bundle], members: Sequence[_Member], root: Path) -> None:
+    """Stress tests of all bundles; of two of one concept and model that of the first bundle."""
+    parts = []
+    for bundle in reversed(bundles):
+        tables = {spec: bundle.optional(spec) for spec in STRESS}
+        there = {spec: table for spec, table in tables.items() if table is not None}
+        if len(there) == len(STRESS):
+            called = {m.own: m.name for m in members if m.bundle is bundle}
+            parts.append(renamed(there, called))
+    if parts:
+        for spec, table in joined(parts).items():
+            write_table(root, spec, {column: table[column] for column in spec.names})
 
 
 def _fields(bundles: Sequence[Bundle], members: Sequence[_Member], name: str) -> dict[str, object]:

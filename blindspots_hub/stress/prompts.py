@@ -243,3 +243,48 @@ def _numbered(answer: str) -> list[str]:
 
 def _natural_captions(bundle: Bundle) -> list[str]:
     return bundle.captions(bundle.image_ids(NATURAL))
+
+
+Ask = Callable[[str], str]
+"""Sends one text to a language model and returns its answer."""
+
+
+@dataclass(frozen=True)
+class PromptSource:
+    """Where prompts come from: "usual", "captions", "templates", "given" or "written".
+
+    `lines` are those given, which may hold `{label}`, and `where` names them in sentences; `ask`
+    is the language model that writes them, called `name`.
+    """
+
+    kind: str = "usual"
+    lines: tuple[str, ...] = ()
+    where: str = "The command"
+    ask: Ask | None = None
+    name: str = ""
+
+    @classmethod
+    def given(cls, lines: Sequence[str], where: str = "The command") -> PromptSource:
+        """Prompts that somebody wrote."""
+        return cls("given", tuple(lines), where)
+
+    @classmethod
+    def file(cls, path: Path) -> PromptSource:
+        """Those of a file, a line each; `read_lines` tells what it may hold."""
+        return cls.given(read_lines(path), str(path))
+
+    def __call__(self, bundle: Bundle, concept: int, count: int, seed: int) -> Prompts:
+        """The prompts for one concept: `count` of them unless they are given."""
+        if not LEAST <= count <= MOST:
+            raise BlindspotsError(
+                f"{count:,} prompts were asked for: ask for {LEAST} to {MOST:,} a concept."
+            )
+        label = bundle.labels[concept]
+        if self.kind == "given":
+            return Prompts.of(filled(self.lines, label, concept), "given", self.where)
+        if self.kind == "written" and self.ask is not None:
+            return written_prompts(self.ask, self.name, label, concept, count)
+        if self.kind == "templates":
+            return template_prompts(bundle, concept, count)
+        chosen = caption_prompts if self.kind == "captions" else usual_prompts
+        return chosen(bundle, concept, count, seed)
