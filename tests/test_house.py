@@ -45,8 +45,11 @@ KNOW_PLANTED = {
 }
 """The callers that offer the planted world; nothing else knows it."""
 
-SPACE_MAY = {"explorer/tabs/evaluate_parts/evaluations.py"}
-"""The one part of the page that runs the pipeline itself."""
+SPACE_MAY = {
+    "explorer/tabs/evaluate_parts/evaluations.py",
+    "explorer/tabs/stress_parts/stress_runs.py",
+}
+"""The parts of the page that run the pipeline themselves."""
 
 
 def _requirements(path: Path) -> dict[str, str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.schema import STRESS_IMAGES, STRESS_TESTS, TableSpec
 
@@ -56,8 +58,12 @@ def _sorted(table: pa.Table, by: Iterable[str]) -> pa.Table:
     return table.take(pa.array(order, pa.int64())) if len(rows) else table
 
 
-def of_test(images: pa.Table, concept: int, model: str) -> pa.Table:
-    """The rows of STRESS_IMAGES that belong to one test, both models' images."""
-    return images.filter(
-        pc.and_(pc.equal(images["concept"], concept), pc.equal(images["model"], model))
-    )
+def images_of_test(path: Path, concept: int, model: str) -> list[dict[str, Any]]:
+    """The rows of a file of STRESS_IMAGES that belong to one test, both models' images.
+
+    Only row groups that may hold the concept are read.
+    """
+    asked = [("concept", "=", concept), ("model", "=", model)]
+    table = pq.read_table(path, columns=list(STRESS_IMAGES.names), filters=asked)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows

@@ -92,10 +92,13 @@ class RunningPage:
         if not self._pairs:
             return ""
         pairs = "".join(_pair(detail) for detail in self._pairs)
-        return (
-            '<p class="sides-note">Newest pairs: natural on the left, generated on the right.</p>'
-            f'<div class="coming">{pairs}</div>'
+        single = "sides" in self._pairs[0]
+        told = (
+            "Newest images."
+            if single
+            else "Newest pairs: natural on the left, generated on the right."
         )
+        return f'<p class="sides-note">{told}</p><div class="coming">{pairs}</div>'
 
 
 def _pair(detail: dict[str, Any]) -> str:
@@ -103,7 +106,7 @@ def _pair(detail: dict[str, Any]) -> str:
         f'<img alt="{side} image" src="{data_uri(media_type(detail[side]), detail[side])}">'
         if detail.get(side)
         else f'<div class="missing"><span>no {side} image</span></div>'
-        for side in ("natural", "generated")
+        for side in detail.get("sides", ("natural", "generated"))
     )
     caption = escape(str(detail.get("caption", "")))
     return f'<figure>{images}<figcaption title="{caption}">{caption}</figcaption></figure>'
