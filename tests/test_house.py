@@ -24,10 +24,11 @@ ROOMS: dict[str, set[str]] = {
     "artifacts": {"utils", "concepts", "measure"},
     "analysis": {"utils", "measure", "artifacts"},
     "report": {"utils", "measure", "artifacts", "analysis"},
+    "naming": {"utils", "data", "generation", "concepts", "measure", "artifacts"},
     "stress": {"utils", "data", "measure", "artifacts"},
     "runs": {
         "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "report",
-        "serving", "stress",
+        "naming", "serving", "stress",
     },
     "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
 }  # fmt: skip

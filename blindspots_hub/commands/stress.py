@@ -31,6 +31,9 @@ from blindspots_hub.commands.model_options import (
 )
 from blindspots_hub.commands.options import BundleArgument, DeviceOption, QuietOption, share
 
+ANSWER_TOKENS = 8_192
+"""Tokens that a list of prompts may have: a thousand characters and more for every tenth prompt."""
+
 
 def stress(
     bundle: BundleArgument,
@@ -57,6 +60,18 @@ def stress(
     templates: Annotated[
         bool, typer.Option("--templates", help="Templates over the concept's name.")
     ] = False,
+    prompts_with: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--prompts-with",
+            help="A language model that writes them: hf:OWNER/NAME, or an OpenAI-compatible "
+            "server's address. The key is BLINDSPOTS_API_KEY or HF_TOKEN.",
+        ),
+    ] = None,
+    prompts_model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--prompts-model", help="The model's name on that server."),
+    ] = None,
     num_prompts: Annotated[
         int, typer.Option("--num-prompts", help="Prompts a concept, unless they are given.")
     ] = 50,
@@ -101,16 +116,21 @@ def stress(
     from blindspots_hub.serving.estimate import stress_estimate
     from blindspots_hub.stress.prompts import PromptSource
 
-    given = [bool(prompt), prompts is not None, captions, templates]
+    given = [bool(prompt), prompts is not None, captions, templates, prompts_with is not None]
     if sum(given) > 1:
         raise BlindspotsError(
-            "Prompts come from one source: choose one of --prompt, --prompts, --captions and "
-            "--templates."
+            "Prompts come from one source: choose one of --prompt, --prompts, --prompts-with, "
+            "--captions and --templates."
         )
     if prompt:
         source = PromptSource.given(prompt)
     elif prompts is not None:
         source = PromptSource.file(prompts)
+    elif prompts_with is not None:
+        from blindspots_hub.naming.backends.endpoint import Endpoint
+
+        writer = Endpoint.of(prompts_with, prompts_model, answer_tokens=ANSWER_TOKENS)
+        source = PromptSource("written", ask=writer.ask, name=writer.name)
     else:
         source = PromptSource("captions" if captions else "templates" if templates else "usual")
     opened = load_bundle(bundle)

@@ -184,13 +184,16 @@ class StressTab(RunningTab):
             self.place.select,
             self.model.change,
             self.against.change,
-            self.concepts.blur,
+            self.concepts.change,
             self.source.change,
             self.lines.blur,
             self.prompts.release,
             self.images.release,
         ):
-            event(self._estimate, [page.view, *fields], self.estimate, **PRIVATE)
+            event(
+                self._estimate, [page.view, *fields], self.estimate,
+                **{**PRIVATE, "trigger_mode": "always_last"},
+            )  # fmt: skip
 
     # ---- what happens ------------------------------------------------------------------------
 
