@@ -112,7 +112,7 @@ def stress(
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.artifacts.labels import concept_number
     from blindspots_hub.errors import BlindspotsError
-    from blindspots_hub.runs.stress import stress as testing
+    from blindspots_hub.runs.stress import stress_test
     from blindspots_hub.serving.estimate import stress_estimate
     from blindspots_hub.stress.prompts import PromptSource
 
@@ -139,7 +139,7 @@ def stress(
     found = stress_estimate(model, against, asked * len(numbers), num_images_per_prompt)
     if not quiet:
         typer.echo(found.sentence, err=True)
-    work_done = testing.stream(
+    work_done = stress_test.stream(
         opened,
         model,
         concepts=numbers,

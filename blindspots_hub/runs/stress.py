@@ -1,4 +1,4 @@
-"""`stress`: is a suppressed concept missing too when prompts ask for it (appendix G)?
+"""`stress_test`: is a suppressed concept missing too when prompts ask for it (appendix G)?
 
 Prompts that ask for a concept are drawn by the model, and by a second one where that is given; each
 image's energy of the concept says whether it shows it; the shares give a verdict (METHOD §8).
@@ -71,7 +71,7 @@ class StressResult:
 
 
 @Call
-def stress(
+def stress_test(
     bundle: Bundle | str | Path,
     model: str,
     *,

@@ -119,7 +119,7 @@ def test_the_verdict_stands_on_the_card_in_concepts_and_in_compare(bundle: Bundl
 def engine(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
     """Put `work` in the place of the test, whose import would load torch."""
     stand_in = types.ModuleType("blindspots_hub.runs.stress")
-    stand_in.stress = types.SimpleNamespace(stream=work)  # type: ignore[attr-defined]
+    stand_in.stress_test = types.SimpleNamespace(stream=work)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "blindspots_hub.runs.stress", stand_in)
 
 

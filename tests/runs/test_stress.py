@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from chat_fixtures import Reply, chat
 from stress_fixtures import tables, with_tests
 from synthetic_bundle import Synthetic, write_synthetic
 from typer.testing import CliRunner
@@ -24,8 +26,10 @@ from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.evaluate import evaluate
-from blindspots_hub.runs.stress import WORK, StressResult, stress
+from blindspots_hub.runs.stress import WORK, StressResult, stress_test
 from blindspots_hub.stress.prompts import PromptSource
+
+__all__ = ["chat"]
 
 FEEDER, GUITAR, CAR, CHAIR = 344, 192, 174, 311
 FULL = {"bird feeder": FEEDER, "guitar": GUITAR}
@@ -34,7 +38,7 @@ FULL = {"bird feeder": FEEDER, "guitar": GUITAR}
 UNCHANGED = {"car": CAR, "chair": CHAIR, "mug": 332, "lamp": 307, "flower": 355, "apple": 147}
 
 
-def tested(place: Path, **more: Any) -> StressResult:
+def put_to_the_test(place: Path, **more: Any) -> StressResult:
     asked: dict[str, Any] = {
         "concepts": [FEEDER, GUITAR, CAR, CHAIR],
         "num_prompts": 20,
@@ -43,12 +47,12 @@ def tested(place: Path, **more: Any) -> StressResult:
         "against": "planted/cedar",
         **more,
     }
-    return stress(planted.BUNDLE, "planted/alder-1", **asked)
+    return stress_test(planted.BUNDLE, "planted/alder-1", **asked)
 
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> StressResult:
-    return tested(tmp_path_factory.mktemp("stress"))
+    return put_to_the_test(tmp_path_factory.mktemp("stress"))
 
 
 def _content(result: StressResult) -> dict[str, bytes]:
@@ -74,7 +78,7 @@ def test_full_faults_are_confirmed_and_unchanged_concepts_are_not(found: StressR
 @pytest.mark.slow
 def test_with_the_papers_numbers_every_verdict_is_right(tmp_path: Path) -> None:
     concepts = [*FULL.values(), *UNCHANGED.values()]
-    result = tested(
+    result = put_to_the_test(
         tmp_path, concepts=concepts, num_prompts=50, num_images_per_prompt=5,
         prompts=PromptSource("templates"),
     )  # fmt: skip
@@ -111,7 +115,7 @@ def test_stopped_anywhere_it_ends_with_the_same_tables(
         "against": "planted/cedar", "work_dir": tmp_path,
     }  # fmt: skip
     for events in (15, 60, 250):
-        work = stress.stream(planted.BUNDLE, "planted/alder-1", **asked)  # type: ignore[arg-type]
+        work = stress_test.stream(planted.BUNDLE, "planted/alder-1", **asked)  # type: ignore[arg-type]
         for _ in range(events):
             next(work)
         work.close()
@@ -124,11 +128,11 @@ def test_stopped_anywhere_it_ends_with_the_same_tables(
         return attempt(self, pairs, seed)
 
     monkeypatch.setattr(TextToImage, "_attempt", told)
-    again = tested(tmp_path)
+    again = put_to_the_test(tmp_path)
     assert _content(again) == _content(found)
     assert len(names) < 100  # of 320: those of before were kept
     names.clear()
-    assert _content(tested(tmp_path)) == _content(found)
+    assert _content(put_to_the_test(tmp_path)) == _content(found)
     assert not names
 
 
@@ -137,7 +141,7 @@ def test_a_concept_that_is_added_draws_its_own_prompts_only(
 ) -> None:
     place = Path(shutil.copytree(found.place, tmp_path / "place"))
     before = {path.name for path in (place / WORK).iterdir()}
-    result = tested(place, concepts=[245], against=None)
+    result = put_to_the_test(place, concepts=[245], against=None)
     added = {path.name for path in (place / WORK).iterdir()} - before
     assert {name.rpartition("-codes")[0] or name for name in added} == {
         name for name in added if not name.endswith("-codes")
@@ -156,7 +160,7 @@ def test_a_bundle_keeps_the_verdicts_and_stays_itself(tmp_path: Path) -> None:
     kept_levels = load_bundle(planted.BUNDLE)
     concept = max(range(bundle.n_concepts), key=lambda k: bundle.energies("natural").fires[k])
     assert kept_levels.concept_space == bundle.concept_space
-    stress(
+    stress_test(
         bundle, "planted/alder-1", concepts=[concept], num_prompts=3, num_images_per_prompt=1,
         prompts=PromptSource.given(["a red car", "a car in the grass", "a blue car"]),
     )  # fmt: skip
@@ -187,7 +191,7 @@ def test_prompts_that_are_too_long_for_the_tokenizer_are_left_out(
     monkeypatch.setattr(TextToImage, "__init__", init)
     lines = ["a red car", "a blue car", "a car " + "in the grass " * 20]
     warnings: list[str] = []
-    work = stress.stream(
+    work = stress_test.stream(
         planted.BUNDLE, "planted/alder-1", concepts=[CAR], num_images_per_prompt=2,
         prompts=PromptSource.given(lines), work_dir=tmp_path,
     )  # fmt: skip
@@ -199,7 +203,7 @@ def test_prompts_that_are_too_long_for_the_tokenizer_are_left_out(
     assert row["images"] == 4
     assert "2 images could not be measured" in row["sentence"]
     with pytest.raises(BlindspotsError, match="does not read them to their end: shorten them"):
-        stress(
+        stress_test(
             planted.BUNDLE, "planted/alder-1", concepts=[CAR], num_images_per_prompt=1,
             prompts=PromptSource.given([lines[2], lines[2] + "x"]), work_dir=tmp_path,
         )  # fmt: skip
@@ -228,7 +232,7 @@ DEAD = 1
 )
 def test_bad_input_is_one_sentence(tmp_path: Path, more: dict[str, Any], told: str) -> None:
     with pytest.raises(BlindspotsError, match=told) as error:
-        tested(tmp_path, **more)
+        put_to_the_test(tmp_path, **more)
     assert "\n" not in str(error.value)
     assert not list(tmp_path.rglob("*.parquet"))
 
@@ -237,9 +241,9 @@ def test_a_concept_that_never_fires_is_one_sentence(tmp_path: Path) -> None:
     fires = load_bundle(planted.BUNDLE, contents=False).energies("natural").fires
     never, seldom = int((fires == 0).argmax()), int(((fires > 0) & (fires < 20)).argmax())
     with pytest.raises(BlindspotsError, match=f"Concept {never} fires in no natural image"):
-        tested(tmp_path, concepts=[CAR, never])
+        put_to_the_test(tmp_path, concepts=[CAR, never])
     with pytest.raises(BlindspotsError, match=rf"Concept {seldom} fires in \d+ natural images"):
-        tested(tmp_path, concepts=[seldom])
+        put_to_the_test(tmp_path, concepts=[seldom])
 
 
 def test_the_command(tmp_path: Path) -> None:
@@ -256,6 +260,26 @@ def test_the_command(tmp_path: Path) -> None:
     assert "Prompts come from one source" in str(both.exception)
     none = CliRunner().invoke(cli.app, [*asked[:3], "--concept", "car"])
     assert "is no concept" in str(none.exception)
+
+
+def test_prompts_of_a_language_model_are_asked_for_once(tmp_path: Path, chat: Any) -> None:
+    """Over the chat-completions protocol; what it wrote is kept, as it would not write it again."""
+    replies = ["no list at all", json.dumps(["a red bird feeder", "a bird feeder on the beach"])]
+    chat.answer = lambda request, before: Reply(replies[min(before, 1)])
+    asked = ["stress", str(planted.BUNDLE), "planted/alder-1", "--concept", str(FEEDER)]
+    asked += ["--prompts-with", chat.url, "--prompts-model", "writer", "--seeds", "1"]
+    asked += ["--num-prompts", "2", "--work", str(tmp_path)]
+    refused = CliRunner().invoke(cli.app, asked)
+    assert "writer (127.0.0.1) wrote no list of prompts" in str(refused.exception)
+    for _ in range(2):
+        done = CliRunner().invoke(cli.app, asked)
+        assert done.exit_code == 0, done.output
+        assert "in 0 of 2 images" in done.output
+        assert "(written by writer (127.0.0.1))" in done.output
+    assert len(chat.asked) == 2
+    assert 'concept: "bird feeder". Suggest 2 prompts' in chat.asked[0].prompt
+    (row,) = load_rows(tmp_path)
+    assert row["origin"] == "written by writer (127.0.0.1)"
 
 
 # ---- tables ------------------------------------------------------------------------------------

@@ -66,7 +66,8 @@ class RunningPage:
             f'<p class="stage"><b>{escape(stage)}</b> {numbers} '
             f"<span>{escape(remaining)}</span></p>"
             f'<div class="meter{pulse}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{100 * share:.0f}"><i style="width:{100 * share:.1f}%"></i></div>'
+            f'aria-label="{escape(stage)}" aria-valuenow="{100 * share:.0f}">'
+            f'<i style="width:{100 * share:.1f}%"></i></div>'
             f"{'' if note else domain_notice(self._warnings)}"
             f"{counts or self._count_line()}{self._gallery()}</div>"
         )

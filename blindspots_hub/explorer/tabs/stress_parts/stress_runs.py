@@ -133,7 +133,7 @@ class StressRuns:
             self._site.check_size(one, self._known, has)
             for one, has in zip(models, access, strict=True)
         )
-        from blindspots_hub.runs.stress import stress
+        from blindspots_hub.runs.stress import stress_test
         from blindspots_hub.stress.prompts import PromptSource
 
         while not self._busy.acquire(timeout=INTERVAL):
@@ -150,7 +150,7 @@ class StressRuns:
                 else PromptSource(choice.source)
             )
             generation = choice.generation
-            result: StressResult = yield from stress.stream(
+            result: StressResult = yield from stress_test.stream(
                 bundle,
                 choice.model,
                 concepts=choice.concepts,
