@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from blindspots_hub.runs.sample import link_rot as link_rot
     from blindspots_hub.runs.sample import sample as sample
     from blindspots_hub.runs.score_captions import score_captions as score_captions
+    from blindspots_hub.runs.stress import stress_test as stress_test
     from blindspots_hub.runs.train_sae import train_sae as train_sae
 
 _WHERE = {
@@ -71,6 +72,7 @@ _WHERE = {
     "report": "runs.report",
     "sample": "runs.sample",
     "score_captions": "runs.score_captions",
+    "stress_test": "runs.stress",
     "train_sae": "runs.train_sae",
     "versions": "artifacts.hub.versions",
 }

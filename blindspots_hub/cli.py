@@ -23,6 +23,7 @@ from blindspots_hub.commands import (
     sae,
     sampling,
     space,
+    stress,
 )
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import told_by_the_system
@@ -50,6 +51,7 @@ app.command()(naming.labels)
 app.command()(findings.analyse)
 app.command()(findings.compare)
 app.command()(findings.report)
+app.command()(stress.stress)
 app.command("score-captions")(findings.score_captions)
 app.command()(certainty.plan)
 app.command()(certainty.stability)

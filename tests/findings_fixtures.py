@@ -1,4 +1,4 @@
-"""Bundles with all that an analysis may ask for: features, atoms, counts by kind of token."""
+"""Bundles with all that an analysis may ask for: features, atoms, counts of tokens, tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from hub_fixtures import write_sae
+from stress_fixtures import with_tests
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import Bundle
@@ -45,6 +46,7 @@ def write_rich(root: Path, spec: Synthetic) -> Path:
         table = pa.table(dict(zip(TOKEN_FIRES.names, counts, strict=True)))
         own = TableSpec(TOKEN_FIRES.path.format(model=name), TOKEN_FIRES.row, TOKEN_FIRES.columns)
         add_tables(root, {own: table})
+    with_tests(root, next(iter(spec.models)), {0: 0, 1: 12})
     return root
 
 

@@ -25,9 +25,10 @@ ROOMS: dict[str, set[str]] = {
     "analysis": {"utils", "measure", "artifacts", "naming"},
     "report": {"utils", "measure", "artifacts", "analysis"},
     "naming": {"utils", "data", "generation", "concepts", "measure", "artifacts"},
+    "stress": {"utils", "data", "measure", "artifacts"},
     "runs": {
         "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "report",
-        "naming", "serving",
+        "naming", "serving", "stress",
     },
     "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
 }  # fmt: skip
@@ -40,12 +41,16 @@ KNOW_PLANTED = {
     "runs/evaluate.py",
     "runs/folders.py",
     "runs/generate.py",
+    "runs/stress.py",
     "serving/estimate.py",
 }
 """The callers that offer the planted world; nothing else knows it."""
 
-SPACE_MAY = {"explorer/tabs/evaluate_parts/evaluations.py"}
-"""The one part of the page that runs the pipeline itself."""
+SPACE_MAY = {
+    "explorer/tabs/evaluate_parts/evaluations.py",
+    "explorer/tabs/stress_parts/stress_runs.py",
+}
+"""The parts of the page that run the pipeline themselves."""
 
 
 def _requirements(path: Path) -> dict[str, str]:

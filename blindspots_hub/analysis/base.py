@@ -43,10 +43,11 @@ Need = Literal[
     "scores",
     "fires",
     "token codes",
+    "stress tests",
 ]
 """What a bundle must have: δ tables, per-image energies, paired models, pairs that all the models
 share, per-image features, the RA-SAE's dictionary, scores of an image-text model, counts of the
-tokens that concepts fire on."""
+tokens that concepts fire on, codes of tokens, stress tests."""
 
 
 LEAST_SHARED = 2
@@ -191,6 +192,19 @@ def _no_atoms(bundle: Bundle, models: Sequence[str]) -> str | None:
     return None if here else f"the RA-SAE's dictionary: pull the bundle with its part {SAE}"
 
 
+def _no_stress_tests(bundle: Bundle, models: Sequence[str]) -> str | None:
+    tested = {model for _, model in bundle.stress_tests()}
+    names = [name for name in models if name not in tested]
+    return (
+        None
+        if not names
+        else (
+            f"prompts that ask {', '.join(names)} for its blindspots: python -m blindspots_hub "
+            f"stress {bundle.name} MODEL --concept NUMBER draws them"
+        )
+    )
+
+
 def _no_table(spec: TableSpec, what: str) -> Callable[[Bundle, Sequence[str]], str | None]:
     def missing(bundle: Bundle, models: Sequence[str]) -> str | None:
         names = [name for name in models if bundle.optional(spec, name) is None]
@@ -207,6 +221,7 @@ _MISSING: dict[Need, Callable[[Bundle, Sequence[str]], str | None]] = {
     "features": _no_features,
     "token codes": _no_token_codes,
     "atoms": _no_atoms,
+    "stress tests": _no_stress_tests,
     "scores": _no_table(
         IMAGE_TEXT, "scores by an image-text model (`score-captions` computes them)"
     ),

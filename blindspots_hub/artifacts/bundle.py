@@ -47,10 +47,13 @@ from blindspots_hub.artifacts.schema import (
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
+    STRESS_IMAGES,
+    STRESS_TESTS,
     THUMBNAILS,
     TableSpec,
     with_optional,
 )
+from blindspots_hub.artifacts.stress_tables import images_of_test
 from blindspots_hub.artifacts.validate import faults, file_faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
@@ -326,6 +329,27 @@ class Bundle:
         """Table DELTAS of a model."""
         self.model(model)
         return self._read(DELTAS, model)
+
+    @_kept
+    def stress_tests(self) -> dict[tuple[int, str], dict[str, Any]]:
+        """Rows of STRESS_TESTS by concept and model: what prompts that asked for it have shown."""
+        table = self.optional(STRESS_TESTS)
+        rows = [] if table is None else table.to_pylist()
+        return {(row["concept"], row["model"]): row for row in rows}
+
+    def stress_images(self, concept: int, model: str) -> list[dict[str, Any]]:
+        """Rows of STRESS_IMAGES of one test, highest energy first of each drawing model."""
+        path = table_path(self.root, STRESS_IMAGES)
+        if path.relative_to(self.root).as_posix() not in self.manifest.files:
+            return []
+        return images_of_test(self._checked(path), concept, model)
+
+    def refresh(self) -> None:
+        """Read the manifest anew: an optional table was added to the folder since."""
+        with self._checking:
+            self.manifest = Manifest.read(self.root)
+            self._sure.clear()
+            self.let_go()
 
     @_kept
     def distances(self, model: str) -> pa.Table:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from blindspots_hub.artifacts.limits import CAPTION, LIST, NAME, SENTENCE, TITLE
+from blindspots_hub.artifacts.limits import CAPTION, GRID, LIST, NAME, SENTENCE, TITLE
 from blindspots_hub.artifacts.parquet_bounds import plain, text_fault
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
@@ -23,6 +23,9 @@ from blindspots_hub.artifacts.schema import (
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
+    STRESS_IMAGES,
+    STRESS_TESTS,
+    STRESS_VERDICTS,
     THUMBNAILS,
     TOKEN_FIRES,
 )
@@ -80,6 +83,11 @@ _FROM_0 = Number(0)
 _SCORE = Number(-1e6, 1e6, null=True, nan=True)
 _COSINES = Listed(Number(-1.001, 1.001))
 _PLACE = Number(-1e9, 1e9, null=True)
+_MAYBE_SHARE = Number(0, 1, null=True)
+
+
+def _with_ends(name: str, rule: Number) -> dict[str, Rule]:
+    return dict.fromkeys((name, f"{name}_low", f"{name}_high"), rule)
 
 
 def _interval(name: str, low: float, high: float) -> dict[str, Rule]:
@@ -174,6 +182,42 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "scorer": Text(TITLE),
     },
     TOKEN_FIRES.path: {name: Number(0, 2**31) for name in TOKEN_FIRES.names},
+    STRESS_TESTS.path: {
+        "concept": _FROM_0,
+        "model": Text(NAME),
+        "against": Text(NAME, null=True),
+        "verdict": Text(allowed=STRESS_VERDICTS),
+        "reference": Text(allowed=("against", "natural", "none")),
+        "sentence": Text(CAPTION),
+        "origin": Text(TITLE),
+        "prompts": Number(0, 2**20),
+        "num_images_per_prompt": Number(1, 2**20),
+        "seed": Number(),
+        "level": _FROM_0,
+        **{name: Number(0, 2**40) for name in ("images", "images_against", "images_natural")},
+        **_with_ends("share", _MAYBE_SHARE),
+        "share": _SHARE,
+        **_with_ends("share_against", _MAYBE_SHARE),
+        **_with_ends("share_natural", _MAYBE_SHARE),
+        **_with_ends("fold", Number(0, 1e9, null=True)),
+        "p": _MAYBE_SHARE,
+        "p_holm": _MAYBE_SHARE,
+        "concepts": Number(0, 2**20),
+        "date": Text(NAME),
+    },
+    STRESS_IMAGES.path: {
+        "concept": _FROM_0,
+        "model": Text(NAME),
+        "drawn_by": Text(NAME),
+        "prompt": Text(CAPTION),
+        "draw": Number(0, 2**20),
+        "seed": Number(null=True),
+        "energy": _FROM_0,
+        "shows": Flag(),
+        "image_sha256": Text(64, null=True),
+        "patches": Listed(Number(0, GRID**2)),
+        "codes": Listed(_FROM_0),
+    },
 }
 """What the columns hold beside their types; images are looked at apart."""
 

@@ -11,6 +11,8 @@ from blindspots_hub.artifacts.schema import (
     LABELS,
     OPTIONAL,
     PAIRS,
+    STRESS_IMAGES,
+    STRESS_TESTS,
     TABLES,
     THUMBNAILS,
     TableSpec,
@@ -44,8 +46,9 @@ FINDINGS = "deltas/analyses"
 
 
 def of_results(name: str) -> bool:
-    """Whether a file of the manifest belongs to the results: labels and findings may change."""
-    return name != LABELS.path and not name.startswith(f"{FINDINGS}/")
+    """Whether a file belongs to the results: labels, findings and stress tests come and go."""
+    beside = {one.path for one in (LABELS, STRESS_TESTS, STRESS_IMAGES)}
+    return name not in beside and not name.startswith(f"{FINDINGS}/")
 
 
 NETWORK_FILES = {

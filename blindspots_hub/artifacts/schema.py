@@ -326,7 +326,76 @@ TOKEN_FIRES = TableSpec(
 )
 """Whichever tokens energies sum: `patches` does not see what fires on the others only."""
 
-OPTIONAL = (LABELS, OWN_NATURAL, IMAGE_TEXT, TOKEN_FIRES)
+STRESS_VERDICTS = ("confirmed", "not confirmed", "undecided")
+"""What a stress test says of a blindspot (METHOD section 9)."""
+
+_ENDS = (("low", "lower"), ("high", "upper"))
+
+
+def _share(name: str, of: str, nullable: bool = True) -> tuple[Column, ...]:
+    ends = (
+        Column(f"{name}_{end}", pa.float64(), "share", f"{words} end of its 95 % interval", True)
+        for end, words in _ENDS
+    )
+    return (Column(name, pa.float64(), "share", f"images that show the concept, of {of}", nullable),
+            *ends)  # fmt: skip
+
+
+STRESS_TESTS = TableSpec(
+    "deltas/stress_tests.parquet",
+    "one concept that one model was asked for; rows ascend by concept, then model",
+    (
+        Column("concept", pa.int32(), "", "index of the concept"),
+        Column("model", pa.string(), "", "the model that was put to the test"),
+        Column("against", pa.string(), "", "the second model, or null", True),
+        Column("verdict", pa.string(), "", ", ".join(STRESS_VERDICTS)),
+        Column("reference", pa.string(), "", "what it rests on: against, natural, none"),
+        Column("sentence", pa.string(), "", "the verdict in words"),
+        Column("origin", pa.string(), "", "where the prompts come from"),
+        Column("prompts", pa.int32(), "prompts", "prompts that asked for the concept"),
+        Column("num_images_per_prompt", pa.int32(), "images", "images a prompt"),
+        Column("seed", pa.int64(), "", "seed that each image's own follows from"),
+        Column("level", pa.float64(), "energy", "the natural level: what shows the concept"),
+        Column("images", pa.int64(), "images", "images of the model that could be measured"),
+        *_share("share", "these", nullable=False),
+        Column("images_against", pa.int64(), "images", "images of the second model; 0 without one"),
+        *_share("share_against", "these"),
+        Column("images_natural", pa.int64(), "images", "natural images whose caption names it"),
+        *_share("share_natural", "these"),
+        Column("fold", pa.float64(), "ratio", "share over that of the reference", True),
+        *(
+            Column(f"fold_{end}", pa.float64(), "ratio", f"{words} end of its 95 % interval", True)
+            for end, words in _ENDS
+        ),
+        Column("p", pa.float64(), "probability", "p-value of half the reference's share", True),
+        Column("p_holm", pa.float64(), "probability", "the same, of all concepts of the run", True),
+        Column("concepts", pa.int32(), "concepts", "concepts of the run that were corrected for"),
+        Column("date", pa.string(), "", "day of the run, YYYY-MM-DD"),
+    ),
+)
+"""Only where a stress test was made."""
+
+STRESS_IMAGES = TableSpec(
+    "deltas/stress_images.parquet",
+    "one image of a stress test; rows by concept, model and drawn_by, highest energy first",
+    (
+        Column("concept", pa.int32(), "", "index of the concept"),
+        Column("model", pa.string(), "", "the model that was put to the test"),
+        Column("drawn_by", pa.string(), "", "the model whose image it is: that, or the second one"),
+        Column("prompt", pa.string(), "", "what was asked for"),
+        Column("draw", pa.int32(), "", "which image of the prompt it is, from 0"),
+        Column("seed", pa.int64(), "", "seed of the generator"),
+        Column("energy", pa.float64(), "energy", "energy of the concept"),
+        Column("shows", pa.bool_(), "", "whether it reaches the natural level"),
+        Column("image", IMAGE, "", "small webp"),
+        Column("image_sha256", pa.string(), "", "sha256 of the image's file as it was drawn"),
+        Column("patches", pa.list_(pa.int32()), "", "patches it fires on, row-major, ascending"),
+        Column("codes", pa.list_(pa.float32()), "energy", "the codes there; 256 at most"),
+    ),
+)
+"""Small pictures and heatmaps of every measured image; with STRESS_TESTS or not at all."""
+
+OPTIONAL = (LABELS, OWN_NATURAL, IMAGE_TEXT, TOKEN_FIRES, STRESS_TESTS, STRESS_IMAGES)
 """Tables that a bundle may lack, those of analyses apart."""
 
 _SPARSE = """\
@@ -415,10 +484,10 @@ its least and largest, `flagged_low` and `flagged_high`; `generations`, null or 
 `silent`, and by which `feature` they differ most), and `request`, in combined bundles: what its
 evaluation was asked for; `packages`; `files` with the sha256 and size of every other file, cards
 (`README.md`) excepted: they are for people, and nothing reads them; `licence`, where told: the
-Hub's identifier of the licence of what is the publisher's own; `results`, where there are labels or
-findings: what names the bundle in links, the sha256 that the manifest has without them; `request`:
-what the evaluation that wrote it was asked for; `combined_from`, where several bundles became one:
-their `name`, `version` and `results`.
+Hub's identifier of the licence of what is the publisher's own; `results`, where there are labels,
+findings or stress tests: what names the bundle in links, the sha256 that the manifest has without
+them; `request`: what the evaluation that wrote it was asked for; `combined_from`, where several
+bundles became one: their `name`, `version` and `results`.
 
 Fields, columns, tables and files that a reader does not know it ignores, and keeps what it writes
 back. A later minor version only adds; a later major is refused.

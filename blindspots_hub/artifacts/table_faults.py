@@ -36,6 +36,8 @@ from blindspots_hub.artifacts.schema import (
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
+    STRESS_IMAGES,
+    STRESS_TESTS,
     THUMBNAILS,
     TOKEN_FIRES,
     TableSpec,
@@ -135,6 +137,8 @@ class Tables:
         yield from (f"{name}: {fault}" for fault in interval_faults(read.select(sound)))
         for names in (("nearest", "nearest_cosine"), ("often_with", "often_with_cosine")):
             yield from self._neighbours(name, read.select([n for n in names if n in sound]))
+        if {"patches", "codes"} <= set(sound) and _differ(read["patches"], read["codes"]):
+            yield f"{name}: patches and their codes differ in length"
         if {"top_natural", "top_generated"} & set(sound) and model is not None:
             self._tops = {n: plain(read[n]).unique() for n in sound if n.startswith("top_")}
             yield from self._top_faults(name, model)
@@ -154,12 +158,8 @@ class Tables:
             whole = pa.types.is_integer(members.type)
             if whole and len(members) and pc.max(members).as_py() >= self.n_concepts:
                 yield f"{name}: {column} names a concept that is none of the {self.n_concepts}"
-        if both.num_columns == 2:
-            lengths = [
-                pc.list_value_length(both[column]).combine_chunks() for column in both.column_names
-            ]
-            if not pc.all(pc.equal(*lengths)).as_py():
-                yield f"{name}: {both.column_names[0]} and its cosines differ in length"
+        if both.num_columns == 2 and _differ(*both.columns):
+            yield f"{name}: {both.column_names[0]} and its cosines differ in length"
 
     def _top_faults(self, name: str, model: str) -> Iterator[str]:
         places = {
@@ -198,11 +198,12 @@ class Tables:
         yield from self.label_faults()
 
     def label_faults(self) -> Iterator[str]:
-        """Names of concepts that are none, where the table of labels was looked at."""
-        labelled = self.ids.get((f"{LABELS.path}#concept", None))
-        most = pc.max(labelled).as_py() if labelled is not None and len(labelled) else 0
-        if most >= self.n_concepts:
-            yield f"{LABELS.path} names a concept that is none of the {self.n_concepts}"
+        """Concepts that are none, in the tables that name some of them and were looked at."""
+        for spec in (LABELS, STRESS_TESTS, STRESS_IMAGES):
+            named = self.ids.get((f"{spec.path}#concept", None))
+            most = pc.max(named).as_py() if named is not None and len(named) else 0
+            if most >= self.n_concepts:
+                yield f"{spec.path} names a concept that is none of the {self.n_concepts}"
 
     def _thumbnail_references(self, models: list[str]) -> Iterator[str]:
         source, pair_id = (
@@ -230,9 +231,15 @@ class Tables:
             yield f"{what} names {missing[0].as_py()[:60]!r}, which {table} does not have"
 
 
+def _differ(a: pa.ChunkedArray, b: pa.ChunkedArray) -> bool:
+    """Whether lists that belong to each other differ in length."""
+    lengths = [pc.list_value_length(one).combine_chunks() for one in (a, b)]
+    return not pc.all(pc.equal(*lengths), min_count=0).as_py()
+
+
 def _image_faults(name: str, table: BoundedTable) -> Iterator[str]:
-    """Images of a table; thumbnails must be pictures, others may be missing."""
-    shown = name == THUMBNAILS.path
+    """Images of a table; small ones must be pictures, others may be missing."""
+    shown = name in (THUMBNAILS.path, STRESS_IMAGES.path)
     most, total = (THUMBNAIL_BYTES if shown else IMAGE_BYTES), 0
     for cells in table.images():
         content = cells.field("bytes")

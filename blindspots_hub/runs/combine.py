@@ -54,6 +54,8 @@ from blindspots_hub.artifacts.schema import (
     TOKEN_FIRES,
     major,
 )
+from blindspots_hub.artifacts.stress_tables import SPECS as STRESS
+from blindspots_hub.artifacts.stress_tables import joined, renamed
 from blindspots_hub.artifacts.writer import write_manifest, write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
@@ -88,11 +90,11 @@ def combine(
     """Write to `output_dir`, an empty or missing folder, one bundle of the models of all `bundles`.
 
     Each is a bundle, its folder, or NAMESPACE/NAME[@VERSION] on the Hub. Pairs, natural energies,
-    heatmaps, thumbnails and labels are merged by pair id; the map is that of the first bundle;
-    findings are left out. What belongs to one model alone, and natural images that all bundles have
-    alike, is not copied but has a second name (a hard link) on the same disk. A model that several
-    bundles hold alike is there once; unlike ones of one name are refused, or with `rename` the
-    later ones are called NAME-2, NAME-3.
+    heatmaps, thumbnails and labels are merged by pair, stress tests by concept and model; the map
+    is that of the first bundle; findings are left out. What belongs to one model alone, and natural
+    images that all bundles have alike, is not copied but has a second name (a hard link) on the
+    same disk. A model that several bundles hold alike is there once; unlike ones of one name are
+    refused, or with `rename` the later ones are called NAME-2, NAME-3.
 
     Raises `BlindspotsError` where the concept spaces differ, where two bundles hold other energies
     of one natural image, where a bundle is damaged; nothing is left at `output_dir` then.
@@ -160,6 +162,7 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
         for bundle in bundles
     ]
     write_table(root, THUMBNAILS, merged_thumbnails(bundles, called))
+    _write_stress_tests(bundles, members, root)
     labels = merged_labels(bundles)
     write_table(root, LABELS, {column: labels[column] for column in LABELS.names})
     write_manifest(root, _fields(bundles, members, name), known)
@@ -288,6 +291,20 @@ def _share_model(member: _Member, root: Path, natural: NaturalImages) -> dict[st
     if not member.entry.paired and ids != natural.ids:
         write_table(root, OWN_NATURAL, {"pair_id": ids}, member.name)
     return known
+
+
+def _write_stress_tests(bundles: Sequence[Bundle], members: Sequence[_Member], root: Path) -> None:
+    """Stress tests of all bundles; of two of one concept and model that of the first bundle."""
+    parts = []
+    for bundle in reversed(bundles):
+        tables = {spec: bundle.optional(spec) for spec in STRESS}
+        there = {spec: table for spec, table in tables.items() if table is not None}
+        if len(there) == len(STRESS):
+            called = {m.own: m.name for m in members if m.bundle is bundle}
+            parts.append(renamed(there, called))
+    if parts:
+        for spec, table in joined(parts).items():
+            write_table(root, spec, {column: table[column] for column in spec.names})
 
 
 def _fields(bundles: Sequence[Bundle], members: Sequence[_Member], name: str) -> dict[str, object]:

@@ -36,19 +36,29 @@ def opening_store(
 
     Raises `BlindspotsError` where `folder` holds other images, and for what `load_pipeline` does.
     """
-    store = GenerationStore(folder, plan)
+    (store,), pipeline = yield from opening_stores([(folder, plan)], model, workers)
+    return store, pipeline
+
+
+def opening_stores(
+    asked: Sequence[tuple[Path, Plan]], model: KnownModel, workers: Workers
+) -> Work[tuple[list[GenerationStore], TextToImage | None]]:
+    """Several stores of one model, which is loaded once, unless all their images are there."""
+    stores = [GenerationStore(folder, plan) for folder, plan in asked]
     if workers.processes.is_first:
-        yield from store.set_aside_damaged()
+        for store in stores:
+            yield from store.set_aside_damaged()
     barrier(workers.processes)
-    if store.complete and not store.failed:
-        return store, None
+    if all(store.complete and not store.failed for store in stores):
+        return stores, None
     yield Event(f"load {model.title}", 0, 1)
     pipeline = load_pipeline(model, workers.device, offload_device(workers.device))
     if pipeline.note:
         yield Event(f"load {model.title}", 1, 1, {"warning": pipeline.note})
-    yield from workers.first(store.begin(model.name, model.title, pipeline.describe()))
-    store.forget()
-    return store, pipeline
+    for store in stores:
+        yield from workers.first(store.begin(model.name, model.title, pipeline.describe()))
+        store.forget()
+    return stores, pipeline
 
 
 class Generations:

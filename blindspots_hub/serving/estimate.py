@@ -53,6 +53,32 @@ def estimate(model: str, pairs: int, bundle: Bundle, num_images_per_prompt: int 
     return Estimate(*seconds, f"{shows} {each}{guess}")
 
 
+def stress_estimate(
+    model: str, against: str | None, prompts: int, num_images_per_prompt: int
+) -> Estimate:
+    """Rough time of a stress test: every prompt drawn so often, by each of the models."""
+    images = prompts * num_images_per_prompt
+    models = [model, *([against] if against else [])]
+    rates = [_seconds_an_image(one) for one in models]
+    low, high = (
+        len(models) * start + images * sum(rate[end] for rate in rates)
+        for end, start in enumerate(START)
+    )
+    each = "by each of two models" if against else "by the model"
+    return Estimate(
+        low,
+        high,
+        f"{prompts:,} prompts, {num_images_per_prompt} images each, are {images:,} images {each}: "
+        f"{_duration(low)} to {_duration(high)}, guessed by the models' size.",
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def _shows(found: Promise | None, pairs: int) -> str:
     """What this many pairs can show, as a sentence."""
     if found is None:

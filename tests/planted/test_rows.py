@@ -11,17 +11,15 @@ from scipy import stats
 
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.shares import Clustered, lower_bound, upper_bound
 from blindspots_hub.measure.significance import Selection
 from blindspots_hub.measure.table import Measured, measured
 from blindspots_hub.planted.benchmark import recall
 from blindspots_hub.planted.benchmark.another_renderer import another_renderer
 from blindspots_hub.planted.benchmark.checks import (
-    Clustered,
     clustered_at_least,
-    lower_bound,
     share_at_least,
     share_at_most,
-    upper_bound,
 )
 from blindspots_hub.planted.benchmark.coverage import coverage, covered
 from blindspots_hub.planted.benchmark.points import Point, calibration

@@ -94,7 +94,7 @@ known = [("Cedar", "planted/cedar")]
 bundle = load_bundle(planted.BUNDLE)
 page = build_app(bundle, Path(sys.argv[1]), known, Deployment(public=True, zerogpu=True))
 serve(page, port=int(sys.argv[2]), block=False)
-run = next(i for i, fn in page.fns.items() if fn.name == "_for_anybody")
+run = [i for i, fn in page.fns.items() if fn.name == "_for_anybody"][-1]  # Evaluate is the last
 print(json.dumps({"run": run}), flush=True)
 os.read(0, 1)  # not sys.stdin.read(): it would hold a lock that forked workers need
 """

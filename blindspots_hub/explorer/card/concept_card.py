@@ -30,6 +30,7 @@ from blindspots_hub.explorer.page.marks import (
     track,
 )
 from blindspots_hub.explorer.page.pictures import pair_figure
+from blindspots_hub.explorer.page.verdicts import verdict_of
 from blindspots_hub.explorer.page.view import View
 
 
@@ -113,6 +114,7 @@ def _verdict(entry: Entry, kind: str, concept: int) -> str:
         f'<div class="value"><span class="delta">{_delta(entry, kind, concept)}</span>'
         f"{track(reading, concept)}</div>"
         f'<p class="facts">{" · ".join(parts)}</p>{_sampler(entry, concept)}'
+        f"{_stress_test(entry, concept)}"
     )
 
 
@@ -143,6 +145,18 @@ def _sampler(entry: Entry, concept: int) -> str:
     return (
         f'<p class="facts sampler"><b>{percent(share)}</b> of the uncertainty is '
         f"{term('sampler', 'the sampler’s luck')}</p>"
+    )
+
+
+def _stress_test(entry: Entry, concept: int) -> str:
+    """What prompts that asked for the concept have shown, where a stress test was made."""
+    badge_of = verdict_of(entry, concept)
+    if not badge_of:
+        return ""
+    address = escape(replace(View(bundle_id(entry.bundle), entry.model), concept=concept,
+                             tab="stress").link)  # fmt: skip
+    return (
+        f'<p class="facts stress-test"><a href="{address}">{term("stress test")}</a> {badge_of}</p>'
     )
 
 

@@ -25,6 +25,8 @@ TERMS = {
     "variance shrinks with more images a caption, the rest with more pairs only.",
     "label": "A short name for what the concept’s images share, given by a person or by the method "
     "that is named. It is a hint: the images are the proof.",
+    "stress test": "Prompts that ask for the concept were drawn: confirmed is a blindspot that is "
+    "missing even then, less than half as often shown as it should be, for sure.",
     "cosine": "1 is the same direction or the same images, 0 has nothing in common.",
 }
 """The words that need one line of explanation; `term` puts it on hover."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from blindspots_hub.serving.deployment import Deployment
 
@@ -21,3 +23,5 @@ class PageOptions:
     known_models: Sequence[tuple[str, str]] = ()
     site: Deployment = field(default_factory=Deployment)
     note: str = ""
+    busy: Any = field(default_factory=Lock, compare=False)
+    """Held by the one run of a model that is under way, whichever tab it is of."""

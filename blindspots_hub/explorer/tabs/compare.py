@@ -23,6 +23,7 @@ from blindspots_hub.explorer.tabs.compare_parts.all_models import (
     shared_and_specific,
 )
 from blindspots_hub.explorer.tabs.compare_parts.scatter import scatter, show_models
+from blindspots_hub.explorer.tabs.compare_parts.stress_verdicts import stress_verdicts
 from blindspots_hub.explorer.tabs.compare_parts.two_models import agreement_line, difference
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class CompareTab(Tab):
         other = self._other(view)
         parts = (
             difference(entry, other),
+            stress_verdicts(entry, other),
             series(entry),
             matrix(entry, other),
             shared_and_specific(entry.bundle),

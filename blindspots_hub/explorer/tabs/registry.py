@@ -9,6 +9,7 @@ from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.findings import FindingsTab
 from blindspots_hub.explorer.tabs.pairs import PairsTab
+from blindspots_hub.explorer.tabs.stress import StressTab
 from blindspots_hub.explorer.tabs.structure import StructureTab
 
 TABS: tuple[type[Tab], ...] = (
@@ -18,6 +19,7 @@ TABS: tuple[type[Tab], ...] = (
     PairsTab,
     StructureTab,
     FindingsTab,
+    StressTab,
     EvaluateTab,
 )
 """In the order of their buttons."""

@@ -7,14 +7,9 @@ from scipy import stats
 
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.shares import CONFIDENCE
 from blindspots_hub.measure.table import Columns, measure
-from blindspots_hub.planted.benchmark.checks import (
-    CONFIDENCE,
-    Check,
-    share,
-    share_at_least,
-    told,
-)
+from blindspots_hub.planted.benchmark.checks import Check, share, share_at_least, told
 from blindspots_hub.planted.benchmark.points import LESS, MORE
 
 GOAL = 0.7

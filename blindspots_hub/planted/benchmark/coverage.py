@@ -8,14 +8,9 @@ import numpy as np
 from scipy import stats
 
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.shares import Clustered
 from blindspots_hub.measure.table import Columns
-from blindspots_hub.planted.benchmark.checks import (
-    Check,
-    Clustered,
-    clustered_at_least,
-    share_told,
-    told,
-)
+from blindspots_hub.planted.benchmark.checks import Check, clustered_at_least, share_told, told
 from blindspots_hub.planted.benchmark.points import Point, holds_the_factor
 from blindspots_hub.planted.benchmark.samples import PairSample
 from blindspots_hub.planted.population import Population

@@ -34,6 +34,7 @@ from blindspots_hub.explorer.page.marks import NOT_JUDGED, badge, bare_track, st
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import picture
 from blindspots_hub.explorer.page.table_files import FORMATS
+from blindspots_hub.explorer.page.verdicts import verdict_of
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import (
     CONCEPTS_SHOWN,
@@ -236,7 +237,8 @@ def _row(
         ("images", "", pictures),
         ("concept", "", f"#{concept}"),
         ("label", "", _link(view, concept, entry.bundle.labels[concept])),
-        ("state", "", f'<span title="{escape(MEANING[state])}">{badge(reading, concept)}</span>'),
+        ("state", "", f'<span title="{escape(MEANING[state])}">{badge(reading, concept)}</span>'
+         f"{verdict_of(entry, concept)}"),
         ("delta", f"{view.kind} δ", f"<b>{escape(delta)}</b>"),
         ("interval", "interval", f"{bare_track(reading, concept, selected=True)}"
          f"<small>{escape(ends)}</small>"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +29,7 @@ class Evaluations:
         self._catalog, self._site = catalog, options.site
         self._folder = options.evaluations
         self.known: Sequence[str] = [spec for _, spec in options.known_models]
-        self.busy = threading.Lock()
+        self.busy = options.busy
 
     def work(
         self, spec: str, pairs: int, seed: int, choice: GenerationChoice, token: str | None = None

@@ -66,7 +66,8 @@ class RunningPage:
             f'<p class="stage"><b>{escape(stage)}</b> {numbers} '
             f"<span>{escape(remaining)}</span></p>"
             f'<div class="meter{pulse}" role="progressbar" aria-valuemin="0" aria-valuemax="100" '
-            f'aria-valuenow="{100 * share:.0f}"><i style="width:{100 * share:.1f}%"></i></div>'
+            f'aria-label="{escape(stage)}" aria-valuenow="{100 * share:.0f}">'
+            f'<i style="width:{100 * share:.1f}%"></i></div>'
             f"{'' if note else domain_notice(self._warnings)}"
             f"{counts or self._count_line()}{self._gallery()}</div>"
         )
@@ -92,10 +93,13 @@ class RunningPage:
         if not self._pairs:
             return ""
         pairs = "".join(_pair(detail) for detail in self._pairs)
-        return (
-            '<p class="sides-note">Newest pairs: natural on the left, generated on the right.</p>'
-            f'<div class="coming">{pairs}</div>'
+        single = "sides" in self._pairs[0]
+        told = (
+            "Newest images."
+            if single
+            else "Newest pairs: natural on the left, generated on the right."
         )
+        return f'<p class="sides-note">{told}</p><div class="coming">{pairs}</div>'
 
 
 def _pair(detail: dict[str, Any]) -> str:
@@ -103,7 +107,7 @@ def _pair(detail: dict[str, Any]) -> str:
         f'<img alt="{side} image" src="{data_uri(media_type(detail[side]), detail[side])}">'
         if detail.get(side)
         else f'<div class="missing"><span>no {side} image</span></div>'
-        for side in ("natural", "generated")
+        for side in detail.get("sides", ("natural", "generated"))
     )
     caption = escape(str(detail.get("caption", "")))
     return f'<figure>{images}<figcaption title="{caption}">{caption}</figcaption></figure>'

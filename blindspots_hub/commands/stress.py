@@ -1,0 +1,180 @@
+"""`stress`: a suspected blindspot put to the test with prompts that ask for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from blindspots_hub.commands.model_options import (
+    MODEL,
+    BaseOption,
+    BatchOption,
+    DtypeOption,
+    GuidanceOption,
+    InversionOption,
+    LoraOption,
+    NegativeOption,
+    OffloadOption,
+    QuantizeOption,
+    SchedulerOption,
+    SizeOption,
+    SlicingOption,
+    StepsOption,
+    TilingOption,
+    TransformerOption,
+    UnetOption,
+    VaeOption,
+    VariantOption,
+    model_changes,
+)
+from blindspots_hub.commands.options import BundleArgument, DeviceOption, QuietOption, share
+
+ANSWER_TOKENS = 8_192
+"""Tokens that a list of prompts may have: a thousand characters and more for every tenth prompt."""
+
+
+def stress(
+    bundle: BundleArgument,
+    model: Annotated[str, typer.Argument(help=MODEL)],
+    concept: Annotated[
+        list[str],
+        typer.Option("--concept", help="A concept's number; as often as you like."),
+    ],
+    against: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="A second model, that draws the concept: the same prompts and seeds."),
+    ] = None,
+    prompt: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--prompt", help="A prompt; as often as you like."),
+    ] = None,
+    prompts: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="File of prompts, one a line; {label} stands for the concept's name."),
+    ] = None,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="Captions of the bundle that name the concept.")
+    ] = False,
+    templates: Annotated[
+        bool, typer.Option("--templates", help="Templates over the concept's name.")
+    ] = False,
+    prompts_with: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--prompts-with",
+            help="A language model that writes them: hf:OWNER/NAME, or an OpenAI-compatible "
+            "server's address. The key is BLINDSPOTS_API_KEY or HF_TOKEN.",
+        ),
+    ] = None,
+    prompts_model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--prompts-model", help="The model's name on that server."),
+    ] = None,
+    num_prompts: Annotated[
+        int, typer.Option("--num-prompts", help="Prompts a concept, unless they are given.")
+    ] = 50,
+    num_images_per_prompt: Annotated[
+        int, typer.Option("--num-images-per-prompt", "--seeds", min=1, help="Images a prompt.")
+    ] = 5,
+    seed: Annotated[int, typer.Option(help="Chooses captions and each image's noise.")] = 0,
+    work: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--work", help="Keep images and result here, the bundle as it is."),
+    ] = None,
+    num_inference_steps: StepsOption = None,
+    guidance_scale: GuidanceOption = None,
+    size: SizeOption = None,
+    dtype: DtypeOption = None,
+    lora: LoraOption = None,
+    textual_inversion: InversionOption = None,
+    unet: UnetOption = None,
+    transformer: TransformerOption = None,
+    vae: VaeOption = None,
+    scheduler: SchedulerOption = None,
+    negative_prompt: NegativeOption = None,
+    base: BaseOption = None,
+    variant: VariantOption = None,
+    vae_tiling: TilingOption = False,
+    quantize: QuantizeOption = None,
+    attention_slicing: SlicingOption = False,
+    offload: OffloadOption = None,
+    batch_size: BatchOption = 1,
+    device: DeviceOption = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask MODEL for concepts that BUNDLE says it cannot draw, and tell whether that is so.
+
+    The verdicts are kept in the bundle. Prompts are captions that name the concept unless said
+    otherwise. Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
+    """
+    from blindspots_hub.artifacts.bundle import load_bundle
+    from blindspots_hub.artifacts.labels import concept_number
+    from blindspots_hub.errors import BlindspotsError
+    from blindspots_hub.runs.stress import stress_test
+    from blindspots_hub.serving.estimate import stress_estimate
+    from blindspots_hub.stress.prompts import PromptSource
+
+    given = [bool(prompt), prompts is not None, captions, templates, prompts_with is not None]
+    if sum(given) > 1:
+        raise BlindspotsError(
+            "Prompts come from one source: choose one of --prompt, --prompts, --prompts-with, "
+            "--captions and --templates."
+        )
+    if prompt:
+        source = PromptSource.given(prompt)
+    elif prompts is not None:
+        source = PromptSource.file(prompts)
+    elif prompts_with is not None:
+        from blindspots_hub.naming.backends.endpoint import Endpoint
+
+        writer = Endpoint.of(prompts_with, prompts_model, answer_tokens=ANSWER_TOKENS)
+        source = PromptSource("written", ask=writer.ask, name=writer.name)
+    else:
+        source = PromptSource("captions" if captions else "templates" if templates else "usual")
+    opened = load_bundle(bundle)
+    numbers = [concept_number(one, opened.n_concepts, "--concept") for one in concept]
+    asked = len(source.lines) or num_prompts
+    found = stress_estimate(model, against, asked * len(numbers), num_images_per_prompt)
+    if not quiet:
+        typer.echo(found.sentence, err=True)
+    work_done = stress_test.stream(
+        opened,
+        model,
+        concepts=numbers,
+        against=against,
+        prompts=source,
+        num_prompts=num_prompts,
+        num_images_per_prompt=num_images_per_prompt,
+        seed=seed,
+        work_dir=work,
+        device=device,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        height=size,
+        width=size,
+        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
+        unet=unet,
+        **model_changes(
+            lora,
+            textual_inversion,
+            offload,
+            attention_slicing,
+            transformer=transformer,
+            vae=vae,
+            scheduler=scheduler,
+            negative_prompt=negative_prompt,
+            base=base,
+            variant=variant,
+            vae_tiling=vae_tiling,
+            quantize=quantize,
+        ),
+        batch_size=batch_size,
+    )
+    result = share(work_done, quiet)
+    if result is None:
+        return
+    for sentence in result.sentences:
+        typer.echo(sentence)
+    typer.echo(f"Images and verdicts are in {result.place}.")

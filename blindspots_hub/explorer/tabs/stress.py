@@ -1,0 +1,303 @@
+"""The tab Stress test: is it really a blindspot? Verdicts, their images, and a form that asks."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+import numpy as np
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import Entry, check_concept
+from blindspots_hub.explorer.page.format import duration
+from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.view import View
+from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
+from blindspots_hub.explorer.tabs.base import no_model
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
+from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, pictures
+from blindspots_hub.explorer.tabs.running_tab import RunningTab
+from blindspots_hub.explorer.tabs.stress_parts.gallery import gallery, verdict_table
+from blindspots_hub.explorer.tabs.stress_parts.results import Results
+from blindspots_hub.explorer.tabs.stress_parts.stress_runs import (
+    SOURCES,
+    StressChoice,
+    StressRuns,
+)
+from blindspots_hub.serving.deployment import PUBLIC_SECONDS
+from blindspots_hub.serving.estimate import stress_estimate
+
+if TYPE_CHECKING:
+    from blindspots_hub.explorer.page.page import Page
+
+IDLE = notice(
+    "idle",
+    "Nothing is running.",
+    "Prompts that ask for a concept are drawn by the model, and by a second one that draws it. A "
+    "run that you stop goes on where it was when you run it again.",
+)
+
+PROMPTS, IMAGES = 20, 2
+"""What the form begins with: less than the paper's 50 and 5, and enough for a full fault."""
+
+MOST_PROMPTS, MOST_IMAGES = 50, 5
+
+WIDTH = 20_000
+"""Characters of prompts that the form takes."""
+
+
+class StressTab(RunningTab):
+    """Verdicts on the view's model, the images of the open concept's test, and the form."""
+
+    id = "stress"
+    title = "Stress test"
+    what = "stress test"
+    own_at = 0
+
+    def lacks(self, bundle: Bundle) -> str | None:
+        """A model."""
+        return no_model(bundle)
+
+    def build(self, page: Page) -> None:
+        """Verdicts and gallery on the left, the form on the right."""
+        self._begin(page)
+        self.runs = StressRuns(page.catalog, page.options)
+        gr.HTML(
+            "<h2>Is it really a blindspot?</h2><p>A concept that is missing may merely not have "
+            "been asked for. Here prompts ask for it.</p>",
+            elem_id="stress-intro",
+            elem_classes="tab-intro",
+        )
+        with gr.Row(elem_id="stress-screen"):
+            with gr.Column(scale=3, min_width=320):
+                self.tests = gr.HTML(
+                    elem_id="stress-tests",
+                    js_on_load=(Path(__file__).parent / "stress_parts/tests.js").read_text(
+                        encoding="utf-8"
+                    ),
+                    turn=0,
+                )
+                self.gallery = gr.HTML(elem_id="stress-gallery")
+            with gr.Column(scale=2, min_width=320, elem_id="stress-form"):
+                self._form()
+        self.finished = gr.State("")
+        self.session = gr.State("")
+
+    def _form(self) -> None:
+        self.model = gr.Dropdown(
+            self._known,
+            value=self._known[0][1] if self._known else None,
+            label="Model",
+            info="name or org/name" if self._site.public else "name, folder, or org/name",
+            allow_custom_value=True,
+            elem_id="stress-model",
+        )
+        self.against = gr.Dropdown(
+            [("no second model", ""), *self._known],
+            value="",
+            label="Against",
+            info="a model that draws the concept: the same prompts and seeds",
+            allow_custom_value=True,
+            elem_id="stress-against",
+        )
+        self.concepts = gr.Textbox(
+            label="Concepts",
+            info="numbers; several are judged with one correction",
+            max_lines=1,
+            max_length=300,
+            elem_id="stress-concepts",
+        )
+        self.source = gr.Radio(
+            [(words, name) for name, words in SOURCES.items()],
+            value="usual",
+            label="Prompts",
+            elem_id="stress-source",
+        )
+        self.lines = gr.Textbox(
+            label="Prompts, one a line",
+            info="{label} stands for the concept’s name",
+            lines=3,
+            max_lines=12,
+            max_length=WIDTH,
+            elem_id="stress-lines",
+        )
+        with gr.Row():
+            self.prompts = gr.Slider(
+                2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
+                elem_id="stress-prompts",
+            )  # fmt: skip
+            self.images = gr.Slider(
+                1, MOST_IMAGES, value=IMAGES, step=1, label="Images a prompt",
+                elem_id="stress-images",
+            )  # fmt: skip
+        self.seed = gr.Number(0, label="Seed", precision=0, elem_id="stress-seed")
+        self.estimate = gr.HTML(elem_id="stress-estimate")
+        with gr.Row():
+            self.run = gr.Button("Run", variant="primary", elem_id="stress-run")
+            self.cancel = gr.Button("Cancel", interactive=False, elem_id="stress-cancel")
+        self.status = gr.HTML(IDLE, elem_id="stress-status")
+
+    @property
+    def outputs(self) -> Sequence[Any]:
+        """Verdicts, gallery, and what the form begins with for a view."""
+        return [self.tests, self.gallery, self.model, self.concepts]
+
+    def render(self, view: View, own: Sequence[str]) -> Updates:
+        """The verdicts of the bundle at once; the images are asked for by the browser."""
+        entry = self._page.entry(view)
+        suggested = self._suggested(entry, view)
+        return {
+            self.tests: gr.HTML(COMING, turn=time.monotonic_ns() // 1000),
+            self.gallery: "",
+            self.model: self._spec_of(entry),
+            self.concepts: suggested,
+        }
+
+    def wire(self, page: Page) -> None:
+        """Run and Cancel; a verdict's row opens its images; the estimate as the form changes."""
+        fields = [
+            self.model, self.against, self.concepts, self.source, self.lines, self.prompts,
+            self.images, self.seed,
+        ]  # fmt: skip
+        progress = [
+            self.status, self.run, self.cancel, self.finished, self.session, self.tests,
+            page.own,
+        ]  # fmt: skip
+        self._wire_run(page, [page.own, page.view, self.session, *fields], progress)
+        seen = [page.view, self.session]
+        self.tests.draw(
+            page.told(self._draw), seen, [self.tests, self.gallery, *page.noted],
+            **{**PRIVATE, "trigger_mode": "always_last"},
+        )  # fmt: skip
+        self.tests.open(
+            page.told(self._open), seen,
+            [self.tests, self.gallery, self.concepts, *page.noted], **AT_ONCE,
+        )  # fmt: skip
+        for event in (
+            self.place.select,
+            self.model.change,
+            self.against.change,
+            self.concepts.change,
+            self.source.change,
+            self.lines.blur,
+            self.prompts.release,
+            self.images.release,
+        ):
+            event(
+                self._estimate, [page.view, *fields], self.estimate,
+                **{**PRIVATE, "trigger_mode": "always_last"},
+            )  # fmt: skip
+
+    # ---- what happens ------------------------------------------------------------------------
+
+    def _spec_of(self, entry: Entry) -> str | None:
+        """The known model that is the view's by its name; else the first."""
+        named = [spec for spec in self._specs if spec.rpartition("/")[2] == entry.model]
+        return next(iter((*named, *self._specs)), None)
+
+    def _suggested(self, entry: Entry, view: View) -> str:
+        """The open concept; else the surest suppressed ones of the model."""
+        if view.concept is not None:
+            return str(view.concept)
+        reading = entry.reading("relative")
+        found = np.flatnonzero(reading.state == "suppressed")
+        return ", ".join(map(str, found[np.argsort(reading.selected_high[found])][:3]))
+
+    def _results(self, bundle: Bundle, session: str) -> Results:
+        return Results(bundle, self.runs.beside(bundle, session))
+
+    def _shown(self, view: View, session: str) -> Updates:
+        entry = self._page.entry(view)
+        results = self._results(entry.bundle, session)
+        rows = results.of_model(entry.model)
+        there = {row["concept"]: row for row in rows}
+        concept = view.concept if view.concept in there else next(iter(there), None)
+        row = None if concept is None else there[concept]
+        images = [] if concept is None else results.images(concept, entry.model)
+        return {
+            self.tests: gr.HTML(verdict_table(entry, rows, concept), turn=0),
+            self.gallery: gallery(entry, row, images, view.heat),
+        }
+
+    def _draw(self, view: View, session: str) -> Updates:
+        return self._shown(view, session)
+
+    def _open(self, event: gr.EventData, view: View, session: str) -> Updates:
+        concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
+        view = replace(view, concept=concept, tab=self.id)
+        return {
+            **self._shown(view, session),
+            self.concepts: str(concept),
+            **self._page.at(view),
+        }
+
+    def _choice(self, view: View, fields: Sequence[Any]) -> StressChoice:
+        """What the form asks for, within the bounds of the site; else a `BlindspotsError`."""
+        model, against, concepts, source, lines, prompts, images, seed = fields
+        spec, count, number = self._site.accepted(model, prompts, seed, self._specs)
+        second = ""
+        if isinstance(against, str) and against.strip():
+            second, _, _ = self._site.accepted(against, prompts, seed, self._specs)
+        generation = GenerationChoice(num_images_per_prompt=int(images))
+        choice = StressChoice.read(
+            self._catalog.bundle(view.bundle), spec, second, str(concepts)[:300], str(source),
+            str(lines or "")[:WIDTH], count, number, generation,
+        )  # fmt: skip
+        self._site.check_generations(spec, choice.images, 1, None, None)
+        return choice
+
+    def _estimate(self, view: View, *fields: Any) -> str:
+        try:
+            choice = self._choice(view, fields)
+        except (BlindspotsError, TypeError, ValueError) as error:
+            return notice("idle", "This can’t be estimated.", self._meant(fields[0], error))
+        found = stress_estimate(
+            choice.model,
+            choice.against or None,
+            choice.prompts * len(choice.concepts),
+            choice.generation.num_images_per_prompt,
+        )
+        words = f"{duration(found.seconds_low)} to {duration(found.seconds_high)}"
+        return notice("idle", f"Takes {words}.", found.sentence)
+
+    def _run(
+        self,
+        own: list[str],
+        view: View,
+        session: str,
+        *fields: Any,
+        token: str | None = None,
+    ) -> Iterator[Updates]:
+        """The test as what the page shows of it; closing this stops the work."""
+        session = session or secrets.token_hex(8)
+        yield {
+            self.status: notice("idle", "Getting ready.", "Loading what the test needs."),
+            self.finished: "",
+            self.session: session,
+        }
+        yield from self._told_of(self._tested(view, session, fields, token), fields[0])
+
+    def _tested(
+        self, view: View, session: str, fields: Sequence[Any], token: str | None
+    ) -> Iterator[Updates]:
+        choice = self._choice(view, fields)
+        bundle = self._catalog.bundle(view.bundle)
+        work = self.runs.work(bundle, choice, session, token)
+        page = RunningPage(choice.words)
+        seconds = PUBLIC_SECONDS if self._site.public else None
+        result = yield from pictures(work, page, self.status, seconds)
+        told = " ".join(result.sentences)
+        yield {
+            self.status: notice("done", "The stress test is done.", told) + page.html("finished"),
+            self.finished: choice.words,
+            # The browser asks for what is shown: the visitor may look at another model by now.
+            self.tests: gr.HTML(COMING, turn=time.monotonic_ns() // 1000),
+            **self._at_rest(),
+        }

@@ -1,0 +1,285 @@
+"""`stress_test`: is a suppressed concept missing too when prompts ask for it (appendix G)?
+
+Prompts that ask for a concept are drawn by the model, and by a second one where that is given; each
+image's energy of the concept says whether it shows it; the shares give a verdict (METHOD §9).
+Images and codes are kept as they are made, so that a run that was stopped goes on where it was and
+ends with the same tables, bit for bit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE, table_path
+from blindspots_hub.artifacts.optional import add_tables
+from blindspots_hub.artifacts.parquet import read_table
+from blindspots_hub.artifacts.schema import STRESS_IMAGES, STRESS_TESTS, TableSpec
+from blindspots_hub.artifacts.stress_tables import SPECS, joined
+from blindspots_hub.artifacts.writer import write_table
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.generation.access import OWNER, Access
+from blindspots_hub.generation.additions import Additions, Memory
+from blindspots_hub.generation.models import KnownModel, resolve
+from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.evaluation import RunOptions
+from blindspots_hub.runs.generate import changed, with_settings
+from blindspots_hub.runs.session import Session, Workers
+from blindspots_hub.runs.stress_side import Side, draw_side
+from blindspots_hub.stress.prompts import IMAGES, PROMPTS, Prompts, PromptSource, naming_rows
+from blindspots_hub.stress.rates import Shown, natural_level
+from blindspots_hub.stress.result import ConceptTest, image_rows, test_rows
+from blindspots_hub.stress.verdict import judge
+from blindspots_hub.utils.dtypes import DType
+from blindspots_hub.utils.files import fingerprint, read_json, write_json
+
+WORK = ".stress"
+"""Hidden folder of a bundle, or of what was given for one: images and codes of stress tests."""
+
+MOST_CONCEPTS = 200
+"""Concepts of one run."""
+
+USUAL = PromptSource()
+
+
+@dataclass(frozen=True)
+class StressResult:
+    """What a run found: rows of STRESS_TESTS and STRESS_IMAGES of its own concepts.
+
+    `place` is the folder whose tables they were added to: the bundle's, or the one that was given.
+    """
+
+    tests: pa.Table
+    images: pa.Table
+    place: Path
+
+    @property
+    def sentences(self) -> list[str]:
+        """A sentence a concept."""
+        return list(self.tests["sentence"].to_pylist())
+
+    def __repr__(self) -> str:
+        return "\n".join(["<Stress test>", *self.sentences])
+
+
+@Call
+def stress_test(
+    bundle: Bundle | str | Path,
+    model: str,
+    *,
+    concepts: Sequence[int],
+    against: str | None = None,
+    prompts: PromptSource = USUAL,
+    num_prompts: int = PROMPTS,
+    num_images_per_prompt: int = IMAGES,
+    seed: int = 0,
+    work_dir: str | Path | None = None,
+    device: str | None = None,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    dtype: DType | None = None,
+    unet: str | None = None,
+    additions: Additions | None = None,
+    memory: Memory | None = None,
+    batch_size: int = 1,
+    previews: bool = False,
+    access: Access = OWNER,
+    access_against: Access = OWNER,
+) -> Work[StressResult]:
+    """Put `concepts` of a bundle to the test with `model`, and keep the verdicts in the bundle.
+
+    `prompts` says where the `num_prompts` prompts a concept come from: by default captions of the
+    bundle that name it, else templates over its label, else captions of images in which it fires.
+    Each is drawn `num_images_per_prompt` times, by the second model `against` too. The other
+    arguments are those of `evaluate`; settings, `unet` and `additions` change `model` only, `dtype`
+    and `memory` both models.
+
+    Where `work_dir` is given images, codes and tables are kept there, and the bundle is left as it
+    is; otherwise images lie in its hidden folder `.stress`. Run again with the same arguments it
+    goes on where it stopped. Raises `BlindspotsError` for what the user can mend; what was made
+    stays.
+    """
+    planted.register()
+    opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    root = opened.root if work_dir is None else Path(work_dir).expanduser().resolve()
+    work = root / WORK
+    if work_dir is None and not os.access(root, os.W_OK):
+        raise BlindspotsError(
+            f"{root} cannot be written: name a folder for the result (--work), or copy the bundle "
+            "to a folder of yours."
+        )
+    levels = _levels(opened, concepts)
+    if num_images_per_prompt < 1:
+        raise BlindspotsError(
+            f"A prompt cannot be drawn {num_images_per_prompt} times: ask for at least 1."
+        )
+    tested = with_settings(
+        resolve(model), num_inference_steps, guidance_scale, height, width, dtype
+    )
+    models = [changed(replace(tested, access=access), unet, additions, memory)]
+    if against is not None:
+        second = with_settings(resolve(against), None, None, None, None, dtype)
+        models.append(changed(replace(second, access=access_against), None, None, memory))
+        if models[1].name == models[0].name:
+            raise BlindspotsError(
+                f"{against} is the model under test by its name: name another model to hold it "
+                "against."
+            )
+    opened.require(SAE, *({BACKBONE} & opened.parts))
+    asked = yield from _prompts(opened, list(levels), prompts, num_prompts, seed, work)
+    workers = Workers.join(device)
+    run = _Run(opened, root, work, levels, asked, models, num_images_per_prompt, seed)
+    found = run.work(workers, RunOptions(max(batch_size, 1), previews))
+    return (yield from workers.alone(work, f"stress {models[0].name}", found))
+
+
+def _levels(bundle: Bundle, concepts: Sequence[int]) -> dict[int, float]:
+    """The natural level of every concept that is asked for, each once."""
+    if not concepts:
+        raise BlindspotsError("No concept is named: name at least one (--concept 217).")
+    if len(concepts) > MOST_CONCEPTS:
+        raise BlindspotsError(
+            f"{len(concepts):,} concepts were asked for: {MOST_CONCEPTS} at most are put to the "
+            "test at once."
+        )
+    levels = {}
+    for concept in dict.fromkeys(int(one) for one in concepts):
+        if not 0 <= concept < bundle.n_concepts:
+            raise BlindspotsError(
+                f"There is no concept {concept}: the bundle {bundle.name} has "
+                f"{bundle.n_concepts:,}, counted from 0."
+            )
+        levels[concept] = natural_level(_natural(bundle, concept), concept)
+    return levels
+
+
+def _natural(bundle: Bundle, concept: int) -> np.ndarray:
+    """Energies of a concept in all natural images, float64 (N,)."""
+    found = bundle.concept_energies(NATURAL, concept)
+    if found is None:
+        raise BlindspotsError(
+            f"The bundle {bundle.name} lacks the energies of its natural images: fetch it whole."
+        )
+    energies = np.zeros(found.images)
+    energies[found.rows] = found.energies
+    return energies
+
+
+def _prompts(
+    bundle: Bundle,
+    concepts: Sequence[int],
+    source: PromptSource,
+    count: int,
+    seed: int,
+    work: Path,
+) -> Work[dict[int, Prompts]]:
+    """The prompts of every concept; what a language model wrote is kept, and not asked again."""
+    found = {}
+    for done, concept in enumerate(concepts):
+        yield Event("choose prompts", done, len(concepts))
+        if source.kind != "written":
+            found[concept] = source(bundle, concept, count, seed)
+            continue
+        key = fingerprint([source.name, bundle.labels[concept], count, seed])[:16]
+        path = work / f"prompts-{key}.json"
+        if not path.is_file():
+            written = source(bundle, concept, count, seed)
+            write_json(path, {"origin": written.origin, "prompts": list(written.texts.values())})
+        kept = read_json(path)
+        found[concept] = Prompts.of(kept["prompts"], str(kept["origin"]), str(path))
+    yield Event("choose prompts", len(concepts), len(concepts))
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One stress test under way."""
+
+    bundle: Bundle
+    root: Path
+    folder: Path
+    levels: Mapping[int, float]
+    asked: Mapping[int, Prompts]
+    models: Sequence[KnownModel]
+    num_images_per_prompt: int
+    seed: int
+
+    def work(self, workers: Workers, options: RunOptions) -> Work[StressResult]:
+        """Draw with one model after the other, and judge."""
+        session = yield from Session.opening(self.bundle, workers)
+        sets = {fingerprint(one.texts): one.texts for one in self.asked.values()}
+        sides: list[dict[str, Side]] = []
+        for model in self.models:
+            made = yield from draw_side(
+                model,
+                list(sets.values()),
+                self.num_images_per_prompt,
+                self.seed,
+                self.folder,
+                session,
+                options,
+            )
+            sides.append(dict(zip(sets, made, strict=True)))
+        tests = [self._test(concept, sides) for concept in self.levels]
+        verdicts = judge([one.comparison for one in tests])
+        today = date.today().isoformat()
+        rows = test_rows(tests, verdicts, self.num_images_per_prompt, self.seed, today)
+        images = pa.concat_tables([image_rows(one) for one in tests])
+        own = joined([{STRESS_TESTS: rows, STRESS_IMAGES: images}])
+        yield from workers.first(self._keep(own))
+        return StressResult(own[STRESS_TESTS], own[STRESS_IMAGES], self.root)
+
+    def _test(self, concept: int, sides: Sequence[Mapping[str, Side]]) -> ConceptTest:
+        prompts, level = self.asked[concept], self.levels[concept]
+        tokens = next(
+            (one.measured_with.tokens for one in self.bundle.models.values()), "patches"
+        )  # fmt: skip
+        drawn = [side[fingerprint(prompts.texts)].drawn(concept, tokens) for side in sides]
+        return ConceptTest(
+            concept,
+            self.bundle.labels[concept],
+            prompts,
+            level,
+            drawn[0],
+            drawn[1] if len(drawn) > 1 else None,
+            self._natural_shown(concept, level),
+        )
+
+    def _natural_shown(self, concept: int, level: float) -> Shown | None:
+        """Natural images whose caption names the concept; one caption is one prompt of theirs."""
+        captions = self.bundle.captions(self.bundle.image_ids(NATURAL))
+        rows = naming_rows(captions, self.bundle.labels[concept])
+        if not len(rows):
+            return None
+        texts = {text: i for i, text in enumerate(dict.fromkeys(captions[row] for row in rows))}
+        caption = np.array([texts[captions[row]] for row in rows], np.int64)
+        return Shown.of(_natural(self.bundle, concept)[rows], caption, len(texts), level)
+
+    def _keep(self, own: Mapping[TableSpec, pa.Table]) -> Work[None]:
+        """Add the run's rows to those of earlier ones."""
+        yield Event("keep the verdicts", 0, 1)
+        if self.root == self.bundle.root:
+            bundle = load_bundle(self.root, contents=False)
+            before = {spec: bundle.optional(spec) for spec in SPECS}
+            add_tables(self.root, joined([*_whole(before), own]))
+            return
+        paths = {spec: table_path(self.root, spec) for spec in SPECS}
+        there = {spec: read_table(path) if path.is_file() else None for spec, path in paths.items()}
+        for spec, table in joined([*_whole(there), own]).items():
+            write_table(self.root, spec, {name: table[name] for name in spec.names})
+
+
+def _whole(tables: Mapping[TableSpec, pa.Table | None]) -> list[dict[TableSpec, pa.Table]]:
+    """The two tables, where both are there."""
+    found = {spec: table for spec, table in tables.items() if table is not None}
+    return [found] if len(found) == len(SPECS) else []

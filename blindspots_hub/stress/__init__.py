@@ -1,0 +1,1 @@
+"""Stress tests: is a suppressed concept missing too when prompts ask for it (appendix G)?"""
