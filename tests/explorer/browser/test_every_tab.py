@@ -24,6 +24,7 @@ STANDS = {
     "pairs": "#pairs-table .pair-block",
     "structure": "#structure-body .finding-section",
     "findings": "#findings-body .finding-section",
+    "stress": "#stress-body #stress-tests .notice, #stress-body #stress-intro",
     "evaluate": "#evaluate-body #form, #evaluate-body button",
 }
 """What shows that a tab has arrived."""
