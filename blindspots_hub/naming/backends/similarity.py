@@ -73,8 +73,9 @@ class Scorer:
             )
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError, RuntimeError) as error:
+            why = " ".join(str(error).split())[:300]
             raise BlindspotsError(
-                f"{source} cannot be loaded as a {KINDS[kind]} model: {error}"
+                f"{source} cannot be loaded as a {KINDS[kind]} model ({why})."
             ) from error
         check_loaded(told, str(source))
         network = network.to(where).eval()
