@@ -16,7 +16,7 @@ from synthetic_bundle import Synthetic, write_synthetic
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.manifest import Manifest
-from blindspots_hub.artifacts.schema import DELTAS, LABELS
+from blindspots_hub.artifacts.schema import DELTAS, LABELS, SCHEMA_VERSION
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
@@ -139,6 +139,6 @@ def test_a_newer_minor_opens_with_what_it_adds_ignored(root: Path, tmp_path: Pat
 def test_a_newer_major_is_one_sentence(root: Path, version: object) -> None:
     change(root, lambda m: (m.clear(), m.update(schema_version=version, shape="unknown")))
     (told,) = faults(root)
-    assert "this program reads versions up to 2.2" in told
+    assert f"this program reads versions up to {SCHEMA_VERSION}" in told
     with pytest.raises(BlindspotsError, match="use the version of blindspots_hub that wrote it"):
         load_bundle(root)
