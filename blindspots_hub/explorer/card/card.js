@@ -100,20 +100,14 @@ document.addEventListener("keydown", event => {
 element.addEventListener("change", event => {
   if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
 });
-let shown = null, spreads = false;
+let spreads = false;
 watch("value", () => {
   const card = element.querySelector(".card");
-  const concept = card?.dataset.concept ?? "";
-  if (card && concept !== shown) {
-    card.scrollTop = 0;
-    for (const box of card.querySelectorAll(".strip")) box.scrollLeft = 0;
-  }
   // What was open stays open with the next concept.
   const spread = element.querySelector(".spread");
   if (spread) {
     spread.open = spreads;
     spread.addEventListener("toggle", () => { spreads = spread.open; });
   }
-  shown = concept;
   document.body.classList.toggle("card-sheet", Boolean(card?.dataset.sheet));
 });

@@ -24,6 +24,7 @@ from blindspots_hub.explorer.page.format import (
 from blindspots_hub.explorer.page.marks import (
     NOT_JUDGED,
     badge,
+    bare_track,
     delta_words,
     state_name,
     state_words,
@@ -257,7 +258,7 @@ def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> s
         current = ' aria-current="true"' if other == entry else ""
         rows.append(
             f'<a href="{escape(link(other, kind, concept))}" data-model="{escape(other.key)}"'
-            f'{current}><span class="who">{escape(other.title)}</span>{track(reading, concept)}'
+            f'{current}><span class="who">{escape(other.title)}</span>{bare_track(reading, concept)}'
             f"<span class='num'>{escape(delta_words(reading, concept))}</span>"
             "</a>"
         )

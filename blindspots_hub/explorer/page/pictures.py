@@ -38,7 +38,7 @@ OUTLINED_FROM = 0.2
 PATCH_PIXELS = 8
 """Side of a patch in the overlay: enough for an outline that is thin."""
 
-CAPTION_SPOKEN = 48
+CAPTION_SPOKEN = 32
 """Characters of a caption that name a picture beside the caption itself."""
 
 CAPTION_SHOWN = 140
