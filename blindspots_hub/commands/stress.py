@@ -64,8 +64,9 @@ def stress(
         Optional[str],  # noqa: UP045
         typer.Option(
             "--prompts-with",
-            help="A language model that writes them: hf:OWNER/NAME, or an OpenAI-compatible "
-            "server's address. The key is BLINDSPOTS_API_KEY or HF_TOKEN.",
+            help="A language model that writes them: hf:OWNER/NAME, an OpenAI-compatible server's "
+            "address (the key is BLINDSPOTS_API_KEY or HF_TOKEN), or a model of transformers by "
+            "folder or Hub id, which is run here.",
         ),
     ] = None,
     prompts_model: Annotated[
@@ -127,9 +128,9 @@ def stress(
     elif prompts is not None:
         source = PromptSource.file(prompts)
     elif prompts_with is not None:
-        from blindspots_hub.naming.backends.endpoint import Endpoint
+        from blindspots_hub.naming.choice import text_model_of
 
-        writer = Endpoint.of(prompts_with, prompts_model, answer_tokens=ANSWER_TOKENS)
+        writer = text_model_of(prompts_with, prompts_model, answer_tokens=ANSWER_TOKENS)
         source = PromptSource("written", ask=writer.ask, name=writer.name)
     else:
         source = PromptSource("captions" if captions else "templates" if templates else "usual")

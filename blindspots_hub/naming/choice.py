@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blindspots_hub.artifacts.labels import CAPTION_WORDS
@@ -60,12 +60,18 @@ def text_model_of(
     model: str | None = None,
     device: str | None = None,
     at_once: int | None = None,
+    answer_tokens: int | None = None,
 ) -> TextModel:
-    """A model that answers: an endpoint by its address or `hf:OWNER/NAME`, else one loaded here."""
+    """A model that answers: an endpoint by its address or `hf:OWNER/NAME`, else one loaded here.
+
+    `answer_tokens` are the most that an answer has, each backend's own number unless given.
+    """
     if isinstance(source, str) and (source.startswith(PREFIX) or "://" in source):
-        options = {} if at_once is None else {"at_once": at_once}
+        named = {"at_once": at_once, "answer_tokens": answer_tokens}
+        options = {name: value for name, value in named.items() if value is not None}
         return Endpoint.of(source, model, **options)
-    return TransformersModel.load(source, device)
+    loaded = TransformersModel.load(source, device)
+    return loaded if answer_tokens is None else replace(loaded, answer_tokens=answer_tokens)
 
 
 def similarity_of(source: str | Path | Similarity, device: str | None = None) -> Similarity:

@@ -258,9 +258,9 @@ def _models(entry: Entry, kind: str, concept: int, others: Sequence[Entry]) -> s
         current = ' aria-current="true"' if other == entry else ""
         rows.append(
             f'<a href="{escape(link(other, kind, concept))}" data-model="{escape(other.key)}"'
-            f'{current}><span class="who">{escape(other.title)}</span>{bare_track(reading, concept)}'
-            f"<span class='num'>{escape(delta_words(reading, concept))}</span>"
-            "</a>"
+            f'{current}><span class="who">{escape(other.title)}</span>'
+            f"{bare_track(reading, concept)}"
+            f"<span class='num'>{escape(delta_words(reading, concept))}</span></a>"
         )
     which = "every model"
     if len(shown) < len(others):

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from model_fixtures import tiny_pieces
 from PIL import Image
+from typer.testing import CliRunner
 
-from blindspots_hub import planted
+from blindspots_hub import cli, planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.labels import rows_of
 from blindspots_hub.errors import BlindspotsError
@@ -117,6 +118,14 @@ def test_a_language_model_takes_words_alone(llama: Path) -> None:
     assert not model.sees_images
     with pytest.raises(BlindspotsError, match="takes no images"):
         model.ask("what is it", [RED])
+
+
+def test_it_is_asked_for_the_prompts_of_a_stress_test(llama: Path, tmp_path: Path) -> None:
+    """Random weights write no list: that is told in a sentence, and nothing is drawn."""
+    asked = ["stress", str(planted.BUNDLE), "planted/alder-1", "--concept", "344"]
+    asked += ["--prompts-with", str(llama), "--num-prompts", "2", "--work", str(tmp_path)]
+    refused = CliRunner().invoke(cli.app, asked)
+    assert "wrote no list of prompts" in str(refused.exception)
 
 
 def test_it_names_and_what_it_says_is_no_json(llava: Path, tmp_path: Path) -> None:
