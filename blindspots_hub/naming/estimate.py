@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blindspots_hub.naming.masking import SHOWN
 
@@ -20,6 +20,9 @@ YES_TOKENS = 3
 
 SECONDS = 3.0
 """Seconds that a question with images takes, until some were asked."""
+
+TRIED = 3
+"""Answers from which on their own time takes the place of `SECONDS`."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Estimate:
     answer_tokens: int
     seconds: float
     cost: float | None = None
+
+    def timed(self, took: Sequence[float], at_once: int) -> Estimate:
+        """The same with the time that the first answers took, `at_once` of them side by side."""
+        mean = sum(took) / max(len(took), 1)
+        return replace(self, seconds=self.questions * mean / max(at_once, 1))
 
     @property
     def words(self) -> str:

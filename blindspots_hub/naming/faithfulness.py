@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from blindspots_hub.naming.terms import singular, terms_of
 
@@ -39,12 +38,14 @@ def auroc(scores: np.ndarray, fires: np.ndarray) -> float:
 
     Images of unknown score (NaN) are left out; NaN where fewer than `LEAST` are on a side.
     """
+    from scipy.stats import rankdata  # slow to import, and a page that starts does without
+
     known = np.isfinite(scores)
     scores, fires = scores[known], fires[known]
     positives, negatives = int(fires.sum()), int((~fires).sum())
     if min(positives, negatives) < LEAST:
         return float("nan")
-    wins = stats.rankdata(scores)[fires].sum() - positives * (positives + 1) / 2
+    wins = rankdata(scores)[fires].sum() - positives * (positives + 1) / 2
     return float(wins / (positives * negatives))
 
 

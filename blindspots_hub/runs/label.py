@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -19,10 +20,17 @@ from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.delta import BLINDSPOTS
 from blindspots_hub.naming.answers import read_name
-from blindspots_hub.naming.backends.base import Question, Similarity, TextModel, Unanswered, ask_all
+from blindspots_hub.naming.backends.base import (
+    Question,
+    Similarity,
+    Stopwatch,
+    TextModel,
+    Unanswered,
+    ask_all,
+)
 from blindspots_hub.naming.caption_words import caption_words
 from blindspots_hub.naming.choice import Labeller, labeller_of, similarity_of
-from blindspots_hub.naming.estimate import Estimate, Prices, estimate
+from blindspots_hub.naming.estimate import TRIED, Estimate, Prices, estimate
 from blindspots_hub.naming.faithfulness import Faithfulness, held_out, other_names
 from blindspots_hub.naming.judges import (
     ASKED,
@@ -57,7 +65,7 @@ class Naming:
     `prompts` is a folder whose name.txt and judge.txt take the place of ours; `vocabulary` a file
     of words, one a line, for similarity models (else the words of the captions). `judge` is a CLIP
     or SigLIP, "captions", "none", or None: the labeller itself, by its captions, images or answers.
-    `again` names anew what was named so before.
+    `again` names anew what was named so before. `clock` tells seconds.
     """
 
     concepts: Sequence[int] = ()
@@ -71,6 +79,7 @@ class Naming:
     again: bool = False
     device: str | None = None
     only_estimate: bool = False
+    clock: Callable[[], float] = monotonic
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,8 @@ class Labelled:
     """What came of it: names that there are now by this method, and their faithfulness.
 
     `asked` concepts were to be named, `named` have a name, `before` of these had it before;
-    `unnamed` says how many have none, by why. `expected` is the estimate that was told before.
+    `unnamed` says how many have none, by why. `expected` is the estimate that was told before,
+    its time by the first answers once there were some.
     """
 
     method: str
@@ -133,13 +143,13 @@ def label(root: str | Path, source: Source, naming: Naming | None = None) -> Wor
     if how.most is not None or (who.method != CAPTION_WORDS and not how.concepts):
         chosen = chosen[: how.most if how.most is not None else MOST]
     left = [k for k in chosen if how.again or k not in run.named]
-    expected = None
     if who.text is not None:
         own = how.judge is None
         expected = estimate(
             len(left), texts["name"].text, texts["judge"].text if own else None, 2 * ASKED,
             who.text.at_once, how.prices,
         )  # fmt: skip
+        run.expected = expected
         yield Event(STAGE, 0, len(left), {"estimate": expected.words})
     before = len(chosen) - len(left)
     unnamed: Counter[str] = Counter()
@@ -164,7 +174,7 @@ def label(root: str | Path, source: Source, naming: Naming | None = None) -> Wor
         dict(unnamed.most_common()),
         Faithfulness.of([o.faithfulness for o in found], [o.shuffled for o in found]),
         next((one.judge for one in found if one.judge), None),
-        expected,
+        run.expected,
     )
 
 
@@ -180,6 +190,7 @@ class _Run:
             if (one.method, one.model, one.prompt) == (who.method, who.model, prompt_hash)
         }
         self._new: dict[int, Label] = {}
+        self.expected: Estimate | None = None
 
     def keep(self, concept: int, name: str, score: float | None, sentence: str | None) -> None:
         """Take a name in; every `SAVED_EVERY`th time the table is written."""
@@ -277,7 +288,11 @@ class _Run:
                 yield Question(text, exhibit.images)
 
         yield Event(STAGE, 0, len(concepts))
-        for done, (place, answer) in enumerate(ask_all(model, questions()), start=1):
+        timed = Stopwatch(model, self.how.clock)
+        for done, (place, answer) in enumerate(ask_all(timed, questions()), start=1):
+            if done == TRIED and self.expected is not None:
+                self.expected = self.expected.timed(timed.took, model.at_once)
+                yield Event(STAGE, done, len(concepts), {"estimate": self.expected.words})
             try:
                 if isinstance(answer, Unanswered):
                     raise answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from blindspots_hub.artifacts.labels import CAPTION_WORDS, TRUTH, Label, rows_of
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card
 from blindspots_hub.explorer.page.catalog import Catalog
+from blindspots_hub.naming.backends.base import Usage
 from blindspots_hub.naming.backends.endpoint import Endpoint
 from blindspots_hub.naming.faithfulness import held_out
 from blindspots_hub.naming.prompts import prompt
@@ -130,6 +131,29 @@ def test_prices_make_the_estimate_money(asking: Callable[..., Endpoint], root: P
         (found.expected.prompt_tokens + 4 * found.expected.answer_tokens) / 1e6, rel=0.01
     )
     assert found.named == 0
+
+
+def test_the_time_is_estimated_by_the_first_answers(root: Path) -> None:
+    """Half a minute a name and a third of one a verdict: told after three names, and so it was."""
+
+    class Slow:
+        name, sees_images, at_once, usage = "slow", True, 1, Usage()
+        now = 0.0
+
+        def ask(self, prompt: str, images: Sequence[Any] = ()) -> str:
+            names = "json" in prompt.lower()
+            self.now += 30.0 if names else 20.0
+            return json.dumps({"label": f"thing {self.now}", "sentence": ""}) if names else "yes"
+
+    slow, told = Slow(), list[Any]()
+    how = Naming(SOME, clock=lambda: slow.now)
+    found = drive(label.stream(root, slow, how), told.append)
+    assert found.named == len(SOME)
+    assert found.expected is not None
+    assert 0.5 <= found.expected.seconds / slow.now <= 2
+    said = [one.detail["estimate"] for one in told if "estimate" in one.detail]
+    assert len(said) == 2
+    assert said[1] == found.expected.words
 
 
 def test_bad_answers_leave_a_concept_without_a_name(

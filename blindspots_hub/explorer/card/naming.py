@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import date
 from html import escape
+from pathlib import Path
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.labels import Label, changed, given_by_hand, rows_of
@@ -15,6 +16,9 @@ from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import number, term
+
+PROGRAM = Path(__file__).resolve().parents[2]
+"""The package's own folder."""
 
 OTHERS = 5
 """Other names that a card lists."""
@@ -50,8 +54,12 @@ def names_of(bundle: Bundle, concept: int) -> list[Label]:
 
 
 def can_be_named(bundle: Bundle) -> bool:
-    """Whether names can be written into a bundle: it is a folder, and no copy of the Hub's."""
-    return not (bundle.root / LOCK).is_file()
+    """Whether names can be written into a bundle: it is a folder of one's own.
+
+    Neither a copy of the Hub's nor the embedded example is, which is part of the program.
+    """
+    root = bundle.root.resolve()
+    return not (root / LOCK).is_file() and PROGRAM not in root.parents
 
 
 def rename(bundle: Bundle, concept: int, label: str) -> None:
@@ -61,7 +69,8 @@ def rename(bundle: Bundle, concept: int, label: str) -> None:
     """
     if not can_be_named(bundle):
         raise BlindspotsError(
-            f"{bundle.name} is a copy of what lies on the Hub: pull it to a folder to name them."
+            f"{bundle.name} is a copy of what lies on the Hub, or the embedded example: "
+            "pull or copy it to a folder of your own to name its concepts."
         )
     one = Label(concept, given_by_hand(label), date=date.today().isoformat())
     add_tables(bundle.root, {LABELS: changed(bundle.label_table, [one])})
