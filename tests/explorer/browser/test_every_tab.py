@@ -54,6 +54,8 @@ def visit(site: str, chromium: Browser) -> Iterator[Any]:
         opened.append(watched)
         watched.page.goto(f"{site}/?tab={tab}&__theme={scheme}")
         watched.page.wait_for_selector(STANDS[tab])
+        # The link was followed: what it names is in the address, with the bundle.
+        watched.page.wait_for_function("new URLSearchParams(location.search).has('bundle')")
         return watched.page
 
     yield new
@@ -101,8 +103,6 @@ def test_back_and_forward_walk_through_the_tabs(visit: Any) -> None:
         page.wait_for_function("name => location.search.includes(`tab=${name}`)", arg=name)
         page.locator(STANDS[name]).first.wait_for(state="visible")
     page.go_forward()
-    page.locator(STANDS[names[2]]).first.wait_for(state="visible")
-    page.reload()
     page.locator(STANDS[names[2]]).first.wait_for(state="visible")
 
 
