@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -12,28 +12,10 @@ from blindspots_hub.commands.hub import tell_published
 from blindspots_hub.commands.model_options import (
     MODEL,
     AllCaptionsOption,
-    BaseOption,
-    BatchOption,
-    DtypeOption,
-    GuidanceOption,
-    InversionOption,
-    LoraOption,
-    NegativeOption,
-    OffloadOption,
     PairsFromOption,
-    QuantizeOption,
-    SchedulerOption,
     SeedOption,
     SeedsOption,
-    SizeOption,
-    SlicingOption,
-    StepsOption,
-    TilingOption,
-    TransformerOption,
-    UnetOption,
-    VaeOption,
-    VariantOption,
-    model_changes,
+    draws,
 )
 from blindspots_hub.commands.options import (
     BundleOption,
@@ -56,6 +38,7 @@ from blindspots_hub.commands.pairs_options import (
 from blindspots_hub.commands.publishing import PrivateOption, PushOption, publish, publishing_to
 
 
+@draws
 def generate(
     model: Annotated[str, typer.Argument(help=MODEL)],
     out: Annotated[Path, typer.Option("--out", help="Folder that the images are written to.")],
@@ -63,24 +46,6 @@ def generate(
     seed: SeedOption = 0,
     pairs_from: PairsFromOption = None,
     num_images_per_prompt: SeedsOption = 1,
-    num_inference_steps: StepsOption = None,
-    guidance_scale: GuidanceOption = None,
-    size: SizeOption = None,
-    dtype: DtypeOption = None,
-    lora: LoraOption = None,
-    textual_inversion: InversionOption = None,
-    unet: UnetOption = None,
-    transformer: TransformerOption = None,
-    vae: VaeOption = None,
-    scheduler: SchedulerOption = None,
-    negative_prompt: NegativeOption = None,
-    base: BaseOption = None,
-    variant: VariantOption = None,
-    vae_tiling: TilingOption = False,
-    quantize: QuantizeOption = None,
-    attention_slicing: SlicingOption = False,
-    offload: OffloadOption = None,
-    batch_size: BatchOption = 1,
     all_captions: AllCaptionsOption = False,
     image_column: ImageColumnOption = None,
     caption_column: CaptionColumnOption = None,
@@ -95,6 +60,7 @@ def generate(
     bundle: BundleOption = None,
     device: DeviceOption = None,
     quiet: QuietOption = False,
+    **drawing: Any,
 ) -> None:
     """Draw captions with MODEL and keep the images, which `evaluate --generations` measures.
 
@@ -113,27 +79,7 @@ def generate(
         bundle=open_bundle(bundle, () if pairs_from else (PAIRS_PART,), quiet),
         pairs_from=pairs_from,
         device=device,
-        num_inference_steps=num_inference_steps,
-        guidance_scale=guidance_scale,
-        height=size,
-        width=size,
-        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
-        unet=unet,
-        **model_changes(
-            lora,
-            textual_inversion,
-            offload,
-            attention_slicing,
-            transformer=transformer,
-            vae=vae,
-            scheduler=scheduler,
-            negative_prompt=negative_prompt,
-            base=base,
-            variant=variant,
-            vae_tiling=vae_tiling,
-            quantize=quantize,
-        ),
-        batch_size=batch_size,
+        **drawing,
         all_captions=all_captions,
         source_options=source_options(image_column, caption_column, split, config, images),
         skipped_to=skipped,
@@ -149,6 +95,7 @@ def generate(
         typer.echo(f"Measure them: python -m blindspots_hub {again}")
 
 
+@draws
 def evaluate(
     out: Annotated[Path, typer.Option("--out", help="Folder that the bundle is written to.")],
     model: Annotated[
@@ -166,24 +113,6 @@ def evaluate(
         typer.Option(help="Images that `generate` or another evaluation left: no model is loaded."),
     ] = None,
     num_images_per_prompt: SeedsOption = 1,
-    num_inference_steps: StepsOption = None,
-    guidance_scale: GuidanceOption = None,
-    size: SizeOption = None,
-    dtype: DtypeOption = None,
-    lora: LoraOption = None,
-    textual_inversion: InversionOption = None,
-    unet: UnetOption = None,
-    transformer: TransformerOption = None,
-    vae: VaeOption = None,
-    scheduler: SchedulerOption = None,
-    negative_prompt: NegativeOption = None,
-    base: BaseOption = None,
-    variant: VariantOption = None,
-    vae_tiling: TilingOption = False,
-    quantize: QuantizeOption = None,
-    attention_slicing: SlicingOption = False,
-    offload: OffloadOption = None,
-    batch_size: BatchOption = 1,
     all_captions: AllCaptionsOption = False,
     image_column: ImageColumnOption = None,
     caption_column: CaptionColumnOption = None,
@@ -200,6 +129,7 @@ def evaluate(
     push: PushOption = None,
     private: PrivateOption = False,
     quiet: QuietOption = False,
+    **drawing: Any,
 ) -> None:
     """Draw captions with MODEL and tell which concepts it suppresses or exaggerates.
 
@@ -223,27 +153,7 @@ def evaluate(
         generations=generations,
         device=device,
         settings=MeasureSettings(tokens=tokens),
-        num_inference_steps=num_inference_steps,
-        guidance_scale=guidance_scale,
-        height=size,
-        width=size,
-        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
-        unet=unet,
-        **model_changes(
-            lora,
-            textual_inversion,
-            offload,
-            attention_slicing,
-            transformer=transformer,
-            vae=vae,
-            scheduler=scheduler,
-            negative_prompt=negative_prompt,
-            base=base,
-            variant=variant,
-            vae_tiling=vae_tiling,
-            quantize=quantize,
-        ),
-        batch_size=batch_size,
+        **drawing,
         all_captions=all_captions,
         source_options=source_options(image_column, caption_column, split, config, images),
         skipped_to=skipped,

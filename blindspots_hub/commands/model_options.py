@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated, Any, Optional
 
 import typer
@@ -123,17 +126,86 @@ OffloadOption = Annotated[
 ]
 
 
-def model_changes(
+_DRAWING: dict[str, tuple[Any, Any]] = {
+    "num_inference_steps": (StepsOption, None),
+    "guidance_scale": (GuidanceOption, None),
+    "size": (SizeOption, None),
+    "dtype": (DtypeOption, None),
+    "lora": (LoraOption, None),
+    "textual_inversion": (InversionOption, None),
+    "unet": (UnetOption, None),
+    "transformer": (TransformerOption, None),
+    "vae": (VaeOption, None),
+    "scheduler": (SchedulerOption, None),
+    "negative_prompt": (NegativeOption, None),
+    "base": (BaseOption, None),
+    "variant": (VariantOption, None),
+    "vae_tiling": (TilingOption, False),
+    "quantize": (QuantizeOption, None),
+    "attention_slicing": (SlicingOption, False),
+    "offload": (OffloadOption, None),
+    "batch_size": (BatchOption, 1),
+}
+"""Options of whatever draws, with their defaults, in the order in which help shows them."""
+
+_BEFORE = "num_images_per_prompt"
+"""The parameter of a command after which they stand."""
+
+
+def draws(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of drawing, which it takes as `**drawing`, a flow's arguments.
+
+    The flow is `generate`, `evaluate` or `stress_test`. Typer reads a command's signature: that of
+    what is returned has the options in the place of `**drawing`.
+    """
+    own = inspect.signature(command, eval_str=True).parameters
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.values():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            parameters.append(parameter)
+        if parameter.name == _BEFORE:
+            parameters += [
+                inspect.Parameter(name, parameter.kind, default=default, annotation=annotation)
+                for name, (annotation, default) in _DRAWING.items()
+            ]
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        drawing = {name: given.pop(name) for name in _DRAWING}
+        command(**given, **_as_a_flow_takes(**drawing))
+
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    return with_options
+
+
+def _as_a_flow_takes(
+    num_inference_steps: int | None,
+    guidance_scale: float | None,
+    size: int | None,
+    dtype: str | None,
     lora: list[str] | None,
     textual_inversion: list[str] | None,
-    offload: str | None,
+    unet: str | None,
     attention_slicing: bool,
+    offload: str | None,
+    batch_size: int,
     **more: Any,
 ) -> dict[str, Any]:
-    """These options as `generate` and `evaluate` take them; None where all are unset."""
+    """The options as arguments of a flow; what is unset is None there."""
     from blindspots_hub.generation.additions import Additions, Lora, Memory
 
     loras = tuple(map(Lora.parse, lora or ()))
     additions = Additions(loras, tuple(textual_inversion or ()), **more)
     memory = Memory(attention_slicing, offload)  # type: ignore[arg-type]  # it refuses others
-    return {"additions": additions or None, "memory": memory if memory != Memory() else None}
+    return {
+        "num_inference_steps": num_inference_steps,
+        "guidance_scale": guidance_scale,
+        "height": size,
+        "width": size,
+        "dtype": dtype,  # GenerationSettings refuses what it does not know
+        "unet": unet,
+        "additions": additions or None,
+        "memory": memory if memory != Memory() else None,
+        "batch_size": batch_size,
+    }

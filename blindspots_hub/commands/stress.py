@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
-from blindspots_hub.commands.model_options import (
-    MODEL,
-    BaseOption,
-    BatchOption,
-    DtypeOption,
-    GuidanceOption,
-    InversionOption,
-    LoraOption,
-    NegativeOption,
-    OffloadOption,
-    QuantizeOption,
-    SchedulerOption,
-    SizeOption,
-    SlicingOption,
-    StepsOption,
-    TilingOption,
-    TransformerOption,
-    UnetOption,
-    VaeOption,
-    VariantOption,
-    model_changes,
-)
+from blindspots_hub.commands.model_options import MODEL, draws
 from blindspots_hub.commands.options import BundleArgument, DeviceOption, QuietOption, share
 
 ANSWER_TOKENS = 8_192
 """Tokens that a list of prompts may have: a thousand characters and more for every tenth prompt."""
 
 
+@draws
 def stress(
     bundle: BundleArgument,
     model: Annotated[str, typer.Argument(help=MODEL)],
@@ -84,26 +64,9 @@ def stress(
         Optional[Path],  # noqa: UP045
         typer.Option("--work", help="Keep images and result here, the bundle as it is."),
     ] = None,
-    num_inference_steps: StepsOption = None,
-    guidance_scale: GuidanceOption = None,
-    size: SizeOption = None,
-    dtype: DtypeOption = None,
-    lora: LoraOption = None,
-    textual_inversion: InversionOption = None,
-    unet: UnetOption = None,
-    transformer: TransformerOption = None,
-    vae: VaeOption = None,
-    scheduler: SchedulerOption = None,
-    negative_prompt: NegativeOption = None,
-    base: BaseOption = None,
-    variant: VariantOption = None,
-    vae_tiling: TilingOption = False,
-    quantize: QuantizeOption = None,
-    attention_slicing: SlicingOption = False,
-    offload: OffloadOption = None,
-    batch_size: BatchOption = 1,
     device: DeviceOption = None,
     quiet: QuietOption = False,
+    **drawing: Any,
 ) -> None:
     """Ask MODEL for concepts that BUNDLE says it cannot draw, and tell whether that is so.
 
@@ -151,27 +114,7 @@ def stress(
         seed=seed,
         work_dir=work,
         device=device,
-        num_inference_steps=num_inference_steps,
-        guidance_scale=guidance_scale,
-        height=size,
-        width=size,
-        dtype=dtype,  # type: ignore[arg-type]  # GenerationSettings refuses what it does not know
-        unet=unet,
-        **model_changes(
-            lora,
-            textual_inversion,
-            offload,
-            attention_slicing,
-            transformer=transformer,
-            vae=vae,
-            scheduler=scheduler,
-            negative_prompt=negative_prompt,
-            base=base,
-            variant=variant,
-            vae_tiling=vae_tiling,
-            quantize=quantize,
-        ),
-        batch_size=batch_size,
+        **drawing,
     )
     result = share(work_done, quiet)
     if result is None:
