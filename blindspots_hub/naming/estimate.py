@@ -22,7 +22,7 @@ SECONDS = 3.0
 """Seconds that a question with images takes, until some were asked."""
 
 TRIED = 3
-"""Answers from which on their own time takes the place of `SECONDS`."""
+"""Answers, or as many as are asked for at once, whose time takes the place of `SECONDS`."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,9 @@ class Estimate:
     seconds: float
     cost: float | None = None
 
-    def timed(self, took: Sequence[float], at_once: int) -> Estimate:
-        """The same with the time that the first answers took, `at_once` of them side by side."""
-        mean = sum(took) / max(len(took), 1)
-        return replace(self, seconds=self.questions * mean / max(at_once, 1))
+    def timed(self, seconds: float) -> Estimate:
+        """The same where an answer comes every so many seconds, as the first ones did."""
+        return replace(self, seconds=self.questions * seconds)
 
     @property
     def words(self) -> str:

@@ -23,7 +23,6 @@ from blindspots_hub.naming.answers import read_name
 from blindspots_hub.naming.backends.base import (
     Question,
     Similarity,
-    Stopwatch,
     TextModel,
     Unanswered,
     ask_all,
@@ -288,10 +287,10 @@ class _Run:
                 yield Question(text, exhibit.images)
 
         yield Event(STAGE, 0, len(concepts))
-        timed = Stopwatch(model, self.how.clock)
-        for done, (place, answer) in enumerate(ask_all(timed, questions()), start=1):
-            if done == TRIED and self.expected is not None:
-                self.expected = self.expected.timed(timed.took, model.at_once)
+        began, enough = self.how.clock(), max(TRIED, model.at_once)
+        for done, (place, answer) in enumerate(ask_all(model, questions()), start=1):
+            if done == enough and self.expected is not None:
+                self.expected = self.expected.timed((self.how.clock() - began) / done)
                 yield Event(STAGE, done, len(concepts), {"estimate": self.expected.words})
             try:
                 if isinstance(answer, Unanswered):

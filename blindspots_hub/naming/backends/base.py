@@ -5,11 +5,10 @@ A backend is anything with these attributes; `endpoint.py` and `transformers_mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from threading import Lock
-from time import monotonic
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -44,43 +43,6 @@ class Usage:
             self.prompt_tokens += prompt_tokens
             self.answer_tokens += answer_tokens
             self.tries_again += again
-
-
-@dataclass
-class Stopwatch:
-    """A `TextModel` that notes how long each answer took; `clock` tells seconds."""
-
-    model: TextModel
-    clock: Callable[[], float] = monotonic
-    took: list[float] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """See `TextModel`."""
-        return self.model.name
-
-    @property
-    def sees_images(self) -> bool:
-        """See `TextModel`."""
-        return self.model.sees_images
-
-    @property
-    def at_once(self) -> int:
-        """See `TextModel`."""
-        return self.model.at_once
-
-    @property
-    def usage(self) -> Usage:
-        """See `TextModel`."""
-        return self.model.usage
-
-    def ask(self, prompt: str, images: Sequence[Image.Image] = ()) -> str:
-        """See `TextModel.ask`."""
-        began = self.clock()
-        try:
-            return self.model.ask(prompt, images)
-        finally:
-            self.took.append(self.clock() - began)
 
 
 @runtime_checkable
