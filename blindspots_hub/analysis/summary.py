@@ -40,9 +40,12 @@ class Verdict:
         return f"{self.basis} {self.found}"
 
 
-def verdict(bundle: Bundle, model: str) -> Verdict:
-    """The verdict on one model, by relative δ and its selection intervals."""
-    deltas = ModelDeltas.of(bundle.deltas(model), "relative")
+def verdict(bundle: Bundle, model: str, deltas: ModelDeltas | None = None) -> Verdict:
+    """The verdict on one model, by relative δ and its selection intervals.
+
+    `deltas` are its concepts under relative δ, for whoever has read them.
+    """
+    deltas = deltas or ModelDeltas.of(bundle.deltas(model), "relative")
     return Verdict(_basis(bundle, model, deltas), _found(bundle, model, deltas))
 
 

@@ -16,11 +16,12 @@ _BAR = ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exagger
 
 def verdict_line(entry: Entry) -> str:
     """The verdict on the model as HTML: what was judged, then what was found."""
-    told = verdict(entry.bundle, entry.model)
+    reading = entry.reading("relative")
+    told = verdict(entry.bundle, entry.model, reading)
     old = (
         "<p class='old' role='note'>Measured by an older method, whose intervals are too narrow: "
         "<code>remeasure</code> makes these tables anew.</p>"
-        if entry.reading("relative").method == 1
+        if reading.method == 1
         else ""
     )
     return (
