@@ -121,9 +121,12 @@ class Bundle:
         self._sure: set[str] = set()
         self._checking = RLock()
         self.redraw: Redraw | None = None
-        self.manifest = Manifest.read(root)
-        self.sha256 = sha256_file(root / MANIFEST)
-        """Identity of the bundle: sha256 of its manifest, which holds that of every file."""
+        self._read_manifest()
+
+    def _read_manifest(self) -> None:
+        """As it is on the disk now; its sha256 names the state of the bundle."""
+        self.manifest = Manifest.read(self.root)
+        self.sha256 = sha256_file(self.root / MANIFEST)
 
     def __repr__(self) -> str:
         models = ", ".join(
@@ -282,8 +285,7 @@ class Bundle:
         for kept in ("label_table", "labels", "_label_rows"):
             self.__dict__.pop(kept, None)
         self._sure.discard(LABELS.path)
-        self.manifest = Manifest.read(self.root)
-        self.sha256 = sha256_file(self.root / MANIFEST)
+        self._read_manifest()
 
     def label_of(self, concept: int) -> Label | None:
         """The name that is shown of a concept with where it comes from; None where it has none."""
@@ -347,7 +349,7 @@ class Bundle:
     def refresh(self) -> None:
         """Read the manifest anew: an optional table was added to the folder since."""
         with self._checking:
-            self.manifest = Manifest.read(self.root)
+            self._read_manifest()
             self._sure.clear()
             self.let_go()
 

@@ -188,9 +188,10 @@ def given_by_hand(label: str) -> str:
 def concept_number(told: str, n_concepts: int, where: str) -> int:
     """The concept that a user names; `BlindspotsError` where there is none such."""
     digits = told.strip().removeprefix("#")
-    if not (digits.isascii() and digits.isdigit() and int(digits) < n_concepts):
+    known = digits.isascii() and digits.isdigit() and len(digits) < 10
+    if not known or int(digits) >= n_concepts:
         raise BlindspotsError(
-            f"{where}: {told!r} is no concept: they are numbered from 0 to {n_concepts - 1}."
+            f"{where}: {told[:20]!r} is no concept: they are numbered from 0 to {n_concepts - 1}."
         )
     return int(digits)
 

@@ -18,7 +18,7 @@ from synthetic_bundle import Synthetic, write_synthetic
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.app import build_app, serve
-from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import SLOT
+from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.guard import MOST_BODY, Door
 from blindspots_hub.serving.listeners import Listeners

@@ -21,7 +21,7 @@ from blindspots_hub.explorer.page.theme import css, theme
 from blindspots_hub.explorer.programs.endpoints import add_endpoints
 from blindspots_hub.explorer.programs.mcp_answers import answer_in_json
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
-from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import SLOT
+from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.guard import MOST_BODY, Door, Guard

@@ -18,8 +18,9 @@ from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.page_options import PageOptions
 from blindspots_hub.explorer.programs.answer_types import EvaluateAnswer
 from blindspots_hub.explorer.programs.questions import Questions
-from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import SLOT, Evaluations
+from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL
+from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
 from blindspots_hub.serving.deployment import PUBLIC_SECONDS
 from blindspots_hub.serving.listeners import LISTENERS
 from blindspots_hub.serving.zerogpu import GpuRefused

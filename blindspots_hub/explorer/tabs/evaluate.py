@@ -76,14 +76,7 @@ class EvaluateTab(RunningTab):
                 )
                 if self._site.login:
                     log_in(self._site)
-                self.model = gr.Dropdown(
-                    self._known,
-                    value=self._known[0][1] if self._known else None,
-                    label="Model",
-                    info="name or org/name" if self._site.public else "name, folder, or org/name",
-                    allow_custom_value=True,
-                    elem_id="eval-model",
-                )
+                self.model = self._model_menu("eval-model")
                 self.pairs = gr.Slider(
                     least,
                     most,

@@ -18,8 +18,8 @@ from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import nearest
 from blindspots_hub.explorer.tabs.base import Tab
-from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import INTERVAL, SLOT
 from blindspots_hub.explorer.tabs.evaluate_parts.job import Job
+from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import INTERVAL, SLOT
 from blindspots_hub.serving.listeners import LISTENERS
 from blindspots_hub.serving.zerogpu import GpuRefused
 from blindspots_hub.utils.files import told_by_the_system
@@ -53,6 +53,17 @@ class RunningTab(Tab):
         self._specs: Sequence[str] = [spec for _, spec in self._known]
         self._site = page.options.site
         self._job: Job | None = None
+
+    def _model_menu(self, elem_id: str) -> gr.Dropdown:
+        """The known models to choose from, or the name of another."""
+        return gr.Dropdown(
+            self._known,
+            value=self._known[0][1] if self._known else None,
+            label="Model",
+            info="name or org/name" if self._site.public else "name, folder, or org/name",
+            allow_custom_value=True,
+            elem_id=elem_id,
+        )
 
     def _clear(self) -> Updates:
         """What is hidden while a run is under way."""

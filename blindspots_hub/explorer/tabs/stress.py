@@ -91,14 +91,7 @@ class StressTab(RunningTab):
         self.session = gr.State("")
 
     def _form(self) -> None:
-        self.model = gr.Dropdown(
-            self._known,
-            value=self._known[0][1] if self._known else None,
-            label="Model",
-            info="name or org/name" if self._site.public else "name, folder, or org/name",
-            allow_custom_value=True,
-            elem_id="stress-model",
-        )
+        self.model = self._model_menu("stress-model")
         self.against = gr.Dropdown(
             [("no second model", ""), *self._known],
             value="",

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.labels import concept_number
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Catalog, bundle_id
+from blindspots_hub.explorer.page.catalog import bundle_id
 from blindspots_hub.explorer.page.example import is_example
-from blindspots_hub.explorer.page.page_options import PageOptions
-from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import INTERVAL
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
-from blindspots_hub.progress import Event, Work
-from blindspots_hub.serving.deployment import MODELS
-from blindspots_hub.serving.disk import KEPT, check_room, evaluation_bytes, prune
-from blindspots_hub.serving.memory import give_back_memory
+from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import OneAtATime
+from blindspots_hub.progress import Work
+from blindspots_hub.serving.disk import evaluation_bytes
 
 if TYPE_CHECKING:
     from blindspots_hub.runs.stress import StressResult
@@ -69,20 +67,14 @@ class StressChoice:
                 f"{len(numbers):,} concepts were named: the page puts {MOST_CONCEPTS} to the test "
                 "at a time, the command more."
             )
-        for said in numbers:
-            known = said.isascii() and said.isdigit() and len(said) < 10
-            if not known or int(said) >= bundle.n_concepts:
-                raise BlindspotsError(
-                    f"{said[:20]!r} is no concept: they are numbered from 0 to "
-                    f"{bundle.n_concepts - 1:,}."
-                )
+        asked = [concept_number(one, bundle.n_concepts, "Concepts") for one in numbers]
         if source not in SOURCES:
             raise BlindspotsError(f"There are no prompts of the kind {source[:20]!r}.")
         given = tuple(line.strip() for line in lines.splitlines() if line.strip())
         if source == "given" and len(given) < 2:
             raise BlindspotsError("Write at least two prompts, one a line.")
         count = len(given) if source == "given" else prompts
-        chosen = tuple(dict.fromkeys(map(int, numbers)))
+        chosen = tuple(dict.fromkeys(asked))
         return cls(model, against, chosen, source, given, count, seed, generation)
 
     @property
@@ -100,13 +92,8 @@ class StressChoice:
         return f"{self.model}{second} · {concepts}{more} · {self.prompts} prompts"
 
 
-class StressRuns:
+class StressRuns(OneAtATime):
     """Runs what is asked for; on one's own machine the bundle keeps the result."""
-
-    def __init__(self, catalog: Catalog, options: PageOptions) -> None:
-        self._catalog, self._site = catalog, options.site
-        self._folder, self._busy = options.evaluations, options.busy
-        self._known = [spec for _, spec in options.known_models]
 
     def beside(self, bundle: Bundle, session: str) -> Path | None:
         """The folder that keeps a bundle's results instead of itself; None where it does.
@@ -114,10 +101,10 @@ class StressRuns:
         A visitor's are of their session alone. The embedded example is never changed.
         """
         name = f"stress-{bundle_id(bundle)}"
-        if self._site.public:
-            return self._folder / f"{name}-{session}" if session else None
+        if self.site.public:
+            return self.folder / f"{name}-{session}" if session else None
         if is_example(bundle) or not os.access(bundle.root, os.W_OK):
-            return self._folder / name
+            return self.folder / name
         return None
 
     def work(
@@ -128,22 +115,15 @@ class StressRuns:
         Closing it stops the work; the same request goes on where it was.
         """
         models = [choice.model, *([choice.against] if choice.against else [])]
-        access = [self._site.access(one, self._known, token, self._folder) for one in models]
-        fetched = sum(
-            self._site.check_size(one, self._known, has)
-            for one, has in zip(models, access, strict=True)
-        )
-        from blindspots_hub.runs.stress import stress_test
-        from blindspots_hub.stress.prompts import PromptSource
+        reached = [self.reached(one, token) for one in models]
+        place = self.beside(bundle, session)
 
-        while not self._busy.acquire(timeout=INTERVAL):
-            yield Event("waiting for a stopped run to end its image", 0, 1)
-        try:
-            place = self.beside(bundle, session)
-            if self._site.public and place is not None:
-                spared = (place, self._folder / MODELS)
-                prune(self._folder, KEPT, spared, self._catalog.forget)
-            check_room(self._folder, evaluation_bytes(choice.images, fetched))
+        def tested() -> Work[StressResult]:
+            from blindspots_hub.runs.stress import stress_test
+            from blindspots_hub.stress.prompts import PromptSource
+
+            fetched = sum(size for _, size in reached)
+            self.make_room(place, evaluation_bytes(choice.images, fetched))
             source = (
                 PromptSource.given(choice.lines, "The form")
                 if choice.source == "given"
@@ -165,13 +145,13 @@ class StressRuns:
                 height=generation.size,
                 width=generation.size,
                 dtype=generation.dtype,
-                batch_size=self._site.batch_size,
+                batch_size=self.site.batch_size,
                 previews=True,
-                access=access[0],
-                access_against=access[-1],
+                access=reached[0][0],
+                access_against=reached[-1][0],
             )
-        finally:
-            self._busy.release()
-            give_back_memory()
+            return result
+
+        result = yield from self.alone(tested)
         bundle.refresh()
         return result
