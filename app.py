@@ -17,7 +17,9 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.generation.models import REGISTRY
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.serving.opening import evaluations_folder, open_beside, open_first
+from blindspots_hub.planted.redraw import Redraw
+from blindspots_hub.serving.gradio_import import lighten
+from blindspots_hub.serving.opening import evaluations_folder, open_beside, open_first, read_ahead
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.utils.terminal import show_anything
 
@@ -71,13 +73,16 @@ def main() -> int:
     except BlindspotsError as error:
         print(error, file=sys.stderr)
         return 2
+    site, redraw = Deployment.of(os.environ), Redraw()
+    mcp = asked.mcp or (site.public and find_spec("mcp") is not None)
+    lighten(mcp)
+    reading = read_ahead(bundle)
     from blindspots_hub.explorer.page.app import build_app, serve
-    from blindspots_hub.planted.redraw import Redraw
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]
     known += [(model.title, name) for name, model in REGISTRY.items()]
     note = " ".join(filter(None, (note, left_out)))
-    site, redraw = Deployment.of(os.environ), Redraw()
+    reading.join()
     try:
         page = build_app(bundle, asked.evaluations, known, site, note, beside, redraw)
     except Exception as error:  # whatever a bundle holds, the page starts
@@ -87,7 +92,6 @@ def main() -> int:
             load_bundle(planted.BUNDLE), asked.evaluations, known, site, note, (), redraw
         )
     try:
-        mcp = asked.mcp or (site.public and find_spec("mcp") is not None)
         serve(page, asked.host, asked.port, hosts=asked.allow_host, mcp=mcp)
     except BlindspotsError as error:
         print(error, file=sys.stderr)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, eigsh
+import scipy
 
 TOP = 100
 """Eigenvectors that are compared, as in the paper's Figure 20."""
@@ -20,7 +19,7 @@ class Spectrum:
     vectors: np.ndarray
 
     @classmethod
-    def of(cls, z: sparse.csr_matrix, top: int = TOP) -> Spectrum:
+    def of(cls, z: scipy.sparse.csr_matrix, top: int = TOP) -> Spectrum:
         """Of M = Z'Z / N for Z (N, n); M itself is never made.
 
         The smaller of Z'Z and ZZ' is asked: their eigenvalues are the same but for zeros.
@@ -39,8 +38,10 @@ class Spectrum:
 
         size = min(images, concepts)
         rng = np.random.default_rng(0)
-        operator = LinearOperator((size, size), matvec=product, dtype=np.float32)
-        values, vectors = eigsh(
+        operator = scipy.sparse.linalg.LinearOperator(
+            (size, size), matvec=product, dtype=np.float32
+        )
+        values, vectors = scipy.sparse.linalg.eigsh(
             operator,
             k=k,
             v0=rng.random(size).astype(np.float32),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
+import scipy
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
@@ -53,7 +53,7 @@ class Autocorrelation:
 NOTHING = Autocorrelation(*(float("nan"),) * 5, 0)
 
 
-def moran(graph: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
+def moran(graph: scipy.sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
     """Moran's I of each column of `values` (n, m) on a graph (n, n) of non-negative weights.
 
     I = n / Σw · Σ_ij w_ij z_i z_j / Σ z_i², z the values less their mean (Moran 1950).
@@ -64,7 +64,7 @@ def moran(graph: sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
 
 
 def autocorrelation(
-    graph: sparse.csr_matrix, values: np.ndarray, permutations: int = PERMUTATIONS
+    graph: scipy.sparse.csr_matrix, values: np.ndarray, permutations: int = PERMUTATIONS
 ) -> Autocorrelation:
     """Of `values` (n,) on `graph` (n, n); concepts without a neighbour take no part."""
     degree = np.asarray(graph.sum(axis=1)).ravel()
@@ -73,7 +73,9 @@ def autocorrelation(
     if len(kept) < 4 or np.ptp(values) == 0:
         return NOTHING
     # Every concept counts alike, however many neighbours it has.
-    linked = (sparse.diags(1 / degree[kept]) @ graph[kept][:, kept]).tocsr().astype(np.float32)
+    linked = (
+        (scipy.sparse.diags(1 / degree[kept]) @ graph[kept][:, kept]).tocsr().astype(np.float32)
+    )
     found = float(moran(linked, values[:, None].astype(np.float64))[0])
     rng = np.random.default_rng(0)
     null: list[np.ndarray] = []
@@ -87,33 +89,33 @@ def autocorrelation(
     return Autocorrelation(found, -1 / (len(kept) - 1), float(low), float(high), p, len(kept))
 
 
-def map_graph(xy: np.ndarray, count: int = NEIGHBOURS) -> sparse.csr_matrix:
+def map_graph(xy: np.ndarray, count: int = NEIGHBOURS) -> scipy.sparse.csr_matrix:
     """The `count` nearest of every point (n, 2) on a map; points at NaN have and are none."""
     from scipy.spatial import cKDTree
 
     placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
     n, count = len(xy), min(count, len(placed) - 1)
     if count < 1:
-        return sparse.csr_matrix((n, n))
+        return scipy.sparse.csr_matrix((n, n))
     near = cKDTree(xy[placed]).query(xy[placed], count + 1)[1]
     rows = np.repeat(placed, count + 1)
     columns = placed[near.ravel()]
     other = rows != columns
     ones = np.ones(int(other.sum()))
-    return sparse.csr_matrix((ones, (rows[other], columns[other])), shape=(n, n))
+    return scipy.sparse.csr_matrix((ones, (rows[other], columns[other])), shape=(n, n))
 
 
-def atom_graph(bundle: Bundle) -> sparse.csr_matrix:
+def atom_graph(bundle: Bundle) -> scipy.sparse.csr_matrix:
     """The nearest live atoms of every concept (n, n), as the table `concepts` keeps them."""
     nearest = bundle.concepts["nearest"].combine_chunks()
     lengths = np.diff(nearest.offsets.to_numpy())
     rows = np.repeat(np.arange(bundle.n_concepts), lengths)
     columns = nearest.flatten().to_numpy()
     shape = (bundle.n_concepts, bundle.n_concepts)
-    return sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
+    return scipy.sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=shape)
 
 
-def graphs(bundle: Bundle, judged: np.ndarray) -> dict[str, sparse.csr_matrix]:
+def graphs(bundle: Bundle, judged: np.ndarray) -> dict[str, scipy.sparse.csr_matrix]:
     """The graphs among the `judged` concepts (indices), each (judged, judged)."""
     found = {}
     for name, (x, y) in zip(GRAPHS, (("x", "y"), ("x_codes", "y_codes")), strict=False):

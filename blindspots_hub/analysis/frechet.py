@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import linalg, sparse
+import scipy
 
 GROUPS = 10
 """Groups that are left out one after the other."""
@@ -13,7 +13,7 @@ GROUPS = 10
 
 def covariance_root(x: np.ndarray) -> np.ndarray:
     """R (d, d) with R Rᵀ the covariance of rows (N, d)."""
-    values, vectors = linalg.eigh(np.atleast_2d(np.cov(np.asarray(x, np.float64).T)))
+    values, vectors = scipy.linalg.eigh(np.atleast_2d(np.cov(np.asarray(x, np.float64).T)))
     root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0))
     return root
 
@@ -26,16 +26,16 @@ def frechet(x: np.ndarray, y: np.ndarray, root: np.ndarray | None = None) -> flo
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.shape[1] > min(len(x), len(y)):
-        return frechet_wide(sparse.csr_matrix(x), sparse.csr_matrix(y))
+        return frechet_wide(scipy.sparse.csr_matrix(x), scipy.sparse.csr_matrix(y))
     apart = x.mean(axis=0) - y.mean(axis=0)
     root = covariance_root(x) if root is None else root
     two = np.atleast_2d(np.cov(y.T))
     # RᵀΣ₂R has the eigenvalues of Σ₁Σ₂, and R's squares sum to the trace of Σ₁.
-    both = np.sqrt(np.maximum(linalg.eigvalsh(root.T @ two @ root), 0)).sum()
+    both = np.sqrt(np.maximum(scipy.linalg.eigvalsh(root.T @ two @ root), 0)).sum()
     return float(apart @ apart + (root * root).sum() + np.trace(two) - 2 * both)
 
 
-def frechet_wide(x: sparse.csr_matrix, y: sparse.csr_matrix) -> float:
+def frechet_wide(x: scipy.sparse.csr_matrix, y: scipy.sparse.csr_matrix) -> float:
     """The same of sparse rows (N, n), (M, n) of any width: no n × n matrix is made.
 
     Tr (Σ₁Σ₂)^½ is the nuclear norm of the centred X Y' over √((N − 1)(M − 1)).
@@ -51,7 +51,7 @@ def frechet_wide(x: sparse.csr_matrix, y: sparse.csr_matrix) -> float:
     cross = (x @ y.T).toarray()
     cross -= cross.mean(axis=0)
     cross -= cross.mean(axis=1)[:, None]
-    both = linalg.svdvals(cross, overwrite_a=True).sum() / np.sqrt((n - 1) * (m - 1))
+    both = scipy.linalg.svdvals(cross, overwrite_a=True).sum() / np.sqrt((n - 1) * (m - 1))
     return float(apart @ apart + sum(traces) - 2 * both)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
+import scipy
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.correlation import LEAST, rank_correlation
@@ -63,8 +63,8 @@ def null_correlations(bundle: Bundle, model: str, repeats: int = REPEATS) -> np.
     return np.array(found)
 
 
-def _ones(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    return sparse.csr_matrix(
+def _ones(matrix: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
+    return scipy.sparse.csr_matrix(
         (np.ones_like(matrix.data), matrix.indices, matrix.indptr), matrix.shape
     )
 

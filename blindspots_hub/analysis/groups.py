@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.analysis.deltas import SIDES
 from blindspots_hub.artifacts.bundle import Bundle
@@ -18,7 +18,7 @@ def merged(energies: ImageEnergies, group: np.ndarray) -> ImageEnergies:
     n_groups = int(group.max(initial=-1)) + 1
     kept = np.flatnonzero(group >= 0)
     shape = (energies.n_concepts, n_groups)
-    member = sparse.csr_matrix((np.ones(len(kept)), (kept, group[kept])), shape=shape)
+    member = scipy.sparse.csr_matrix((np.ones(len(kept)), (kept, group[kept])), shape=shape)
     sums = (energies.matrix @ member).tocsr()
     sums.sort_indices()
     return ImageEnergies(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
+import scipy
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.correlation import pearson
@@ -62,10 +62,10 @@ def tree(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
     known = (place[rows] >= 0) & (place[near] >= 0)
     ones = np.ones(int(known.sum()))
     shape = (len(live), len(live))
-    links = sparse.coo_matrix((ones, (place[rows[known]], place[near[known]])), shape)
+    links = scipy.sparse.coo_matrix((ones, (place[rows[known]], place[near[known]])), shape)
     # A chain in the order of their first direction joins what neighbours leave apart.
     order = np.argsort(atoms[:, 0], kind="stable")
-    chain = sparse.coo_matrix((np.ones(len(live) - 1), (order[:-1], order[1:])), shape)
+    chain = scipy.sparse.coo_matrix((np.ones(len(live) - 1), (order[:-1], order[1:])), shape)
     links = (links + links.T + chain + chain.T).tocsr()
     return live, np.asarray(ward_tree(atoms, connectivity=links)[0])
 

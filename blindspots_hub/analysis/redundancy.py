@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
+import scipy
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.caption_noise import wilson
@@ -36,7 +36,7 @@ def duplicates(bundle: Bundle, bound: float) -> np.ndarray:
     rows, near, cosine = nearest_pairs(bundle)
     close = cosine >= bound
     n = bundle.n_concepts
-    links = sparse.coo_matrix((np.ones(int(close.sum())), (rows[close], near[close])), (n, n))
+    links = scipy.sparse.coo_matrix((np.ones(int(close.sum())), (rows[close], near[close])), (n, n))
     from scipy.sparse.csgraph import connected_components
 
     return np.asarray(connected_components(links, directed=False)[1])

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.artifacts.limits import NAME, SENTENCE, TITLE
@@ -93,12 +94,11 @@ def rows_of(table: pa.Table) -> list[Label]:
 
 def best(table: pa.Table, n_concepts: int) -> list[str]:
     """The name that is shown of each of `n_concepts` concepts; "" where it has none."""
-    shown = [""] * n_concepts
-    columns = (table[name].to_pylist() for name in ("concept", "label"))
-    for concept, label in reversed(list(zip(*columns, strict=True))):
-        if 0 <= concept < n_concepts:
-            shown[concept] = label
-    return shown
+    concepts, first = np.unique(table["concept"].to_numpy(), return_index=True)
+    inside = (concepts >= 0) & (concepts < n_concepts)
+    shown = np.full(n_concepts, "", object)
+    shown[concepts[inside]] = table["label"].take(first[inside]).to_pylist()
+    return list(shown)
 
 
 def changed(table: pa.Table, by: Iterable[Label]) -> pa.Table:

@@ -77,6 +77,13 @@ class PictureTable:
         row = self._rows.get(key)
         return row is not None and bool(self._filled[row])
 
+    def at_hand(self, *key: Hashable) -> bool:
+        """Whether `image` answers at once: the row group was unpacked, or there is no such row."""
+        if "_rows" not in self.__dict__:
+            return False
+        row = self._rows.get(key)
+        return row is None or bisect_right(self._starts, row) - 1 in self._spooled
+
     def image(self, *key: Hashable) -> bytes | None:
         """The file of one picture; None where the table has none."""
         row = self._rows.get(key)
@@ -150,6 +157,8 @@ class PictureTable:
 
     def _from_spool(self, group: int, place: int) -> bytes | None:
         """A picture by its place in a row group, which is unpacked when it is first asked for."""
+        if self._spool is not None and group in self._spooled:
+            return self._lying(group, place)
         with self._lock:
             if self._spool is None:
                 self._spool = tempfile.TemporaryFile("w+b", buffering=0)  # noqa: SIM115 - as long as this lives
@@ -157,9 +166,13 @@ class PictureTable:
             if group not in self._spooled:
                 self._spooled[group] = self._unpacked(group, self._spool)
                 pa.default_memory_pool().release_unused()
-            start, end = self._spooled[group][place : place + 2]
-            handle = self._spool.fileno()
-        return os.pread(handle, end - start, start) if end > start else None
+        return self._lying(group, place)
+
+    def _lying(self, group: int, place: int) -> bytes | None:
+        """A picture of a row group that was unpacked: what was written is never changed."""
+        assert self._spool is not None
+        start, end = self._spooled[group][place : place + 2]
+        return os.pread(self._spool.fileno(), end - start, start) if end > start else None
 
     def _unpacked(self, group: int, spool: IO[bytes]) -> list[int]:
         """Write the pictures of a row group to the end of `spool`; where each begins and ends.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import subprocess
@@ -28,6 +27,7 @@ from blindspots_hub.progress import Event, Work
 WORKER = "blindspots_hub.benchmarks.page_worker"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 STAGE = "measure the page"
+APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 NEXT_PAGE = """async () => {
@@ -225,10 +225,9 @@ def served(root: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    order = {"serve": str(root), "port": port, "evaluations": str(folder / "evaluations")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", WORKER, json.dumps(order)], stdout=subprocess.DEVNULL
-    )
+    page = [sys.executable, str(APP), "--bundle", str(root), "--port", str(port)]
+    page += ["--evaluations", str(folder / "evaluations")]
+    process = subprocess.Popen(page, stdout=subprocess.DEVNULL)
     try:
         yield process, f"http://127.0.0.1:{port}/"
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies, concept_blocks
@@ -35,7 +35,7 @@ class Comparison:
 
     natural: Sample
     generated: Sample
-    difference: sparse.csc_matrix | None
+    difference: scipy.sparse.csc_matrix | None
     images_natural: np.ndarray
     images_generated: np.ndarray
     support: np.ndarray
@@ -128,10 +128,10 @@ def comparisons(
         )
 
 
-def _fires(energies: ImageEnergies) -> sparse.csr_matrix:
+def _fires(energies: ImageEnergies) -> scipy.sparse.csr_matrix:
     matrix = energies.matrix
     ones = np.ones_like(matrix.data)
-    return sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
+    return scipy.sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
 
 
 def clusters_of(energies: ImageEnergies) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
+import scipy
 
 from blindspots_hub import paper
 from blindspots_hub.measure.settings import MeasureSettings
@@ -38,7 +38,7 @@ LEAST_ABSOLUTE = 0.2
 
 def delta(gap: np.ndarray, tau: float = paper.TAU) -> np.ndarray:
     """δ = σ(gap / τ) (section 3, Definition 2). `gap` is E' - E in energy units."""
-    return np.asarray(expit(np.asarray(gap, np.float64) / tau))
+    return np.asarray(scipy.special.expit(np.asarray(gap, np.float64) / tau))
 
 
 def relative_gap(natural: np.ndarray, generated: np.ndarray) -> np.ndarray:

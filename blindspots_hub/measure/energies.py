@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic
@@ -54,18 +54,18 @@ class ImageEnergies:
         return cls(indptr, every, np.concatenate(energies), n_concepts)
 
     @cached_property
-    def matrix(self) -> sparse.csr_matrix:
+    def matrix(self) -> scipy.sparse.csr_matrix:
         """The same as a float64 scipy CSR matrix (N, n_concepts)."""
-        return sparse.csr_matrix(
+        return scipy.sparse.csr_matrix(
             (self.energies.astype(np.float64), self.concepts, self.indptr),
             shape=(self.n_images, self.n_concepts),
         )
 
     @cached_property
-    def by_concept(self) -> sparse.csc_matrix:
+    def by_concept(self) -> scipy.sparse.csc_matrix:
         """The same as a float32 scipy CSC matrix; the images of a concept ascend."""
         parts = (self.energies, self.concepts, self.indptr)
-        return sparse.csr_matrix(parts, shape=(self.n_images, self.n_concepts)).tocsc()
+        return scipy.sparse.csr_matrix(parts, shape=(self.n_images, self.n_concepts)).tocsc()
 
     @cached_property
     def fires(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.measure.delta import delta
 from blindspots_hub.measure.energies import ROWS, ImageEnergies, concept_blocks
@@ -73,7 +73,7 @@ def pair_mean_delta(natural: ImageEnergies, generated: ImageEnergies, tau: float
     found = []
     for difference in _differences(natural, generated):
         # A concept silent on both sides adds σ(0) = ½: only the others need the logistic.
-        shifted = sparse.csr_matrix(
+        shifted = scipy.sparse.csr_matrix(
             (delta(difference.data, tau) - 0.5, difference.indices, difference.indptr),
             difference.shape,
         )
@@ -81,7 +81,9 @@ def pair_mean_delta(natural: ImageEnergies, generated: ImageEnergies, tau: float
     return np.concatenate(found)
 
 
-def _differences(natural: ImageEnergies, generated: ImageEnergies) -> Iterator[sparse.csr_matrix]:
+def _differences(
+    natural: ImageEnergies, generated: ImageEnergies
+) -> Iterator[scipy.sparse.csr_matrix]:
     """Generated minus natural energies, some pairs at a time; of no pair one empty matrix."""
     for start in range(0, max(natural.n_images, 1), ROWS):
         x, y = (side.rows(start, start + ROWS) for side in (natural, generated))
@@ -122,7 +124,9 @@ def clusters(energies: ImageEnergies, same: float = SAME) -> np.ndarray:
     for rows, others in _near_copies(distinct, same):
         telling = np.minimum(concepts[rows], concepts[others]) >= TELLING
         joined = cluster[rows[telling]], cluster[others[telling]]
-        graph = sparse.coo_matrix((np.ones(len(joined[0]), bool), joined), shape=2 * [len(first)])
+        graph = scipy.sparse.coo_matrix(
+            (np.ones(len(joined[0]), bool), joined), shape=2 * [len(first)]
+        )
         cluster = connected_components(graph, directed=False)[1][cluster]
     found = cluster[picture]
     blank = np.diff(energies.indptr) == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammainccinv, gammaincinv
+import scipy
 
 from blindspots_hub.measure.moments import Moments, SideMoments
 
@@ -68,12 +68,12 @@ def _reach(side: SideMoments, pooled: np.ndarray, alpha: float) -> _Reach:
     varies = fires & (variance > 0)
     shape = np.divide(mean**2, variance, out=np.ones_like(mean), where=varies)
     scale = np.divide(variance, mean, out=np.zeros_like(mean), where=fires)
-    low = np.where(varies, scale * gammaincinv(shape, alpha / 2), mean)
+    low = np.where(varies, scale * scipy.special.gammaincinv(shape, alpha / 2), mean)
     more, spread = mean + weight, variance + weight**2
     known = weight > 0
     shape = np.divide(more**2, spread, out=np.ones_like(mean), where=known)
     scale = np.divide(spread, more, out=np.zeros_like(mean), where=known)
-    high = scale * gammainccinv(shape, alpha / 2)
+    high = scale * scipy.special.gammainccinv(shape, alpha / 2)
     least_spread = np.maximum(np.sqrt(variance), weight)
     return _Reach(mean, np.maximum(mean - low, 0), np.maximum(high - mean, 0), least_spread)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.sampler import GenerationEnergies
@@ -25,7 +25,7 @@ class Sample:
     of single generations where there are several.
     """
 
-    sums: sparse.csr_matrix
+    sums: scipy.sparse.csr_matrix
     sizes: np.ndarray
     squares: np.ndarray
 
@@ -117,7 +117,9 @@ class Moments:
         )
 
 
-def paired_moments(natural: Sample, generated: Sample, difference: sparse.csc_matrix) -> Moments:
+def paired_moments(
+    natural: Sample, generated: Sample, difference: scipy.sparse.csc_matrix
+) -> Moments:
     """Moments where row i of both samples is cluster i; `difference` is generated - natural."""
     x, y = SideMoments.of(natural), SideMoments.of(generated)
     sizes, groups = natural.sizes, len(natural.sizes)
@@ -155,20 +157,22 @@ def variance_of_mean(
     return np.maximum(scatter, 0) * groups / (groups - 1) / images**2
 
 
-def _variance_of_mean(sums: sparse.csr_matrix, sizes: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _variance_of_mean(
+    sums: scipy.sparse.csr_matrix, sizes: np.ndarray, mean: np.ndarray
+) -> np.ndarray:
     return variance_of_mean(column_squares(sums), np.asarray(sizes @ sums), mean, sizes)
 
 
-def columns(matrix: sparse.spmatrix) -> np.ndarray:
+def columns(matrix: scipy.sparse.spmatrix) -> np.ndarray:
     """Sum of every column, float64 (n,)."""
     return np.asarray(matrix.sum(axis=0), np.float64).ravel()
 
 
-def column_squares(matrix: sparse.spmatrix) -> np.ndarray:
+def column_squares(matrix: scipy.sparse.spmatrix) -> np.ndarray:
     """Sum of the squares of every column, float64 (n,)."""
     return columns(matrix.power(2))
 
 
-def _membership(cluster: np.ndarray) -> sparse.csr_matrix:
+def _membership(cluster: np.ndarray) -> scipy.sparse.csr_matrix:
     """(clusters, N) with a one where an image belongs to a cluster."""
-    return sparse.csr_matrix((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))
+    return scipy.sparse.csr_matrix((np.ones(len(cluster)), (cluster, np.arange(len(cluster)))))

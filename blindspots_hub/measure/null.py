@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.measure.comparison import Comparison, comparisons
 from blindspots_hub.measure.moments import (
@@ -118,7 +118,7 @@ def _swapped(comparison: Comparison, judged: np.ndarray, seed: int) -> np.ndarra
 def _dealt_anew(comparison: Comparison, judged: np.ndarray, seed: int) -> np.ndarray:
     """p-values (judged, repeats) where clusters are dealt to the sides at random."""
     sides = comparison.natural, comparison.generated
-    sums = sparse.vstack([side.sums for side in sides]).tocsc()[:, judged].tocsr()
+    sums = scipy.sparse.vstack([side.sums for side in sides]).tocsc()[:, judged].tocsr()
     sizes = np.concatenate([side.sizes for side in sides])
     first = len(comparison.natural.sizes)
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ROWS, ImageEnergies, concept_blocks, stacked
@@ -45,10 +45,10 @@ class GenerationEnergies:
         return mean_of_generations(self.energies, self.pair)
 
     @cached_property
-    def firing(self) -> sparse.csr_matrix:
+    def firing(self) -> scipy.sparse.csr_matrix:
         """Share of a pair's generations in which a concept fires, CSR (pairs, n)."""
         fires = self.energies.matrix
-        ones = sparse.csr_matrix(
+        ones = scipy.sparse.csr_matrix(
             (np.ones_like(fires.data), fires.indices, fires.indptr), fires.shape
         )
         return self._averaged(ones)
@@ -100,9 +100,9 @@ class GenerationEnergies:
             )
         return cls(energies, pair.astype(np.int64))
 
-    def _averaged(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    def _averaged(self, matrix: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
         shares = (1 / self.counts)[self.pair]
-        of_pair = sparse.csr_matrix((shares, (self.pair, np.arange(len(self.pair)))))
+        of_pair = scipy.sparse.csr_matrix((shares, (self.pair, np.arange(len(self.pair)))))
         return (of_pair @ matrix).tocsr()
 
 
@@ -184,14 +184,14 @@ def _share(
     return np.minimum(np.divide(noise, variance, out=unknown, where=variance > 0), 1.0)
 
 
-def _total(generation_energies: ImageEnergies, pair: np.ndarray) -> sparse.csr_matrix:
+def _total(generation_energies: ImageEnergies, pair: np.ndarray) -> scipy.sparse.csr_matrix:
     """Energies summed over each pair's generations, (pairs, n)."""
     ones = np.ones(len(pair))
-    of_pair = sparse.csr_matrix((ones, (pair, np.arange(len(pair)))))
+    of_pair = scipy.sparse.csr_matrix((ones, (pair, np.arange(len(pair)))))
     total = (of_pair @ generation_energies.matrix).tocsr()
     total.sort_indices()
     return total
 
 
-def _columns(matrix: sparse.spmatrix) -> np.ndarray:
+def _columns(matrix: scipy.sparse.spmatrix) -> np.ndarray:
     return np.asarray(matrix.sum(axis=0), np.float64).ravel()

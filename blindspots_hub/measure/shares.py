@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaincinv
+import scipy
 
 CONFIDENCE = 0.95
 """Of one-sided bounds."""
@@ -13,12 +13,12 @@ CONFIDENCE = 0.95
 
 def lower_bound(hits: float, of: float, confidence: float = CONFIDENCE) -> float:
     """Clopper and Pearson's one-sided lower bound of a share of which `hits` `of` were seen."""
-    return float(betaincinv(hits, of - hits + 1, 1 - confidence)) if hits else 0.0
+    return float(scipy.special.betaincinv(hits, of - hits + 1, 1 - confidence)) if hits else 0.0
 
 
 def upper_bound(hits: float, of: float, confidence: float = CONFIDENCE) -> float:
     """The upper bound; 1 where nothing was seen."""
-    return float(betaincinv(hits + 1, of - hits, confidence)) if hits < of else 1.0
+    return float(scipy.special.betaincinv(hits + 1, of - hits, confidence)) if hits < of else 1.0
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy import sparse
-from scipy.special import gammaln, stdtr
+import scipy
 
 from blindspots_hub.measure.moments import Moments
 from blindspots_hub.measure.settings import MeasureSettings
@@ -31,7 +30,7 @@ def t_test(gap: np.ndarray, variance: np.ndarray, degrees_of_freedom: np.ndarray
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.abs(gap) / np.sqrt(variance)
     t = np.where(variance > 0, t, np.where(gap == 0, 0.0, np.inf))
-    return np.asarray(2 * stdtr(degrees_of_freedom, -t))
+    return np.asarray(2 * scipy.special.stdtr(degrees_of_freedom, -t))
 
 
 def _signs(n: int) -> tuple[np.ndarray, bool]:
@@ -64,7 +63,7 @@ def sign_flip(differences: np.ndarray, sums: np.ndarray | None = None) -> np.nda
     return p if sums is not None else p[:, 0]
 
 
-def few_differences(difference: sparse.csc_matrix) -> list[tuple[np.ndarray, np.ndarray]]:
+def few_differences(difference: scipy.sparse.csc_matrix) -> list[tuple[np.ndarray, np.ndarray]]:
     """Concepts with fewer than `FEW` non-zero differences: (concepts, their values), by number.
 
     Values are sorted, so that drawn signs meet the same ones in whatever order pairs came.
@@ -80,7 +79,7 @@ def few_differences(difference: sparse.csc_matrix) -> list[tuple[np.ndarray, np.
     return found
 
 
-def paired_p(difference: sparse.csc_matrix, m: Moments) -> np.ndarray:
+def paired_p(difference: scipy.sparse.csc_matrix, m: Moments) -> np.ndarray:
     """Paired t where at least 30 differences are non-zero, sign-flip below; 1 where none is.
 
     `difference` CSC (clusters, n) holds differences summed over each cluster, and no zeros.
@@ -129,7 +128,11 @@ def fisher(x: np.ndarray, y: np.ndarray, natural: int, generated: int) -> np.nda
 
 
 def _log_choose(n: int, k: np.ndarray) -> np.ndarray:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+    return np.asarray(
+        scipy.special.gammaln(n + 1)
+        - scipy.special.gammaln(k + 1)
+        - scipy.special.gammaln(n - k + 1)
+    )
 
 
 def benjamini_hochberg(p: np.ndarray, among: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.errors import BlindspotsError
@@ -75,7 +75,7 @@ class TokenCodes:
         order = np.argsort(places)
         (count,) = tokens
         rows = (order[:, None] * count + np.arange(count)).ravel()
-        every = sparse.vstack(chosen, format="csr")[rows]
+        every = scipy.sparse.vstack(chosen, format="csr")[rows]
         return cls(
             np.sort(np.array(places, np.int32)),
             np.diff(every.indptr).astype(np.uint16),

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.naming.terms import Terms
@@ -80,7 +80,7 @@ def caption_words(
     return found
 
 
-def weights(energies: sparse.csc_matrix) -> sparse.csc_matrix:
+def weights(energies: scipy.sparse.csc_matrix) -> scipy.sparse.csc_matrix:
     """How much each image is a concept's, 0 to 1 (N, K): its energy over that of the strongest."""
     scaled = energies.astype(np.float64).tocsc()
     for k in range(scaled.shape[1]):
@@ -105,7 +105,7 @@ def log_odds(here: np.ndarray, everywhere: np.ndarray, prior: float = PRIOR) -> 
     return np.nan_to_num(zeta, nan=-np.inf, posinf=0.0, neginf=-np.inf)
 
 
-def _of_block(mine: sparse.csc_matrix, terms: Terms) -> list[CaptionWord | None]:
+def _of_block(mine: scipy.sparse.csc_matrix, terms: Terms) -> list[CaptionWord | None]:
     everywhere = np.asarray(terms.present.sum(axis=0)).ravel()
     counts = (mine.T @ terms.present).toarray()
     images, n = np.asarray(mine.sum(axis=0)).ravel(), mine.shape[0]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 LONGEST_WORD = 40
@@ -47,7 +47,7 @@ class Terms:
     """
 
     names: tuple[str, ...]
-    present: sparse.csr_matrix
+    present: scipy.sparse.csr_matrix
 
     @classmethod
     def of(cls, captions: Sequence[str], least: int = 2) -> Terms:
@@ -67,7 +67,7 @@ class Terms:
         rows = [sorted({place[s] for t in terms if (s := singular(t)) in place}) for terms in found]
         indptr = np.cumsum([0, *map(len, rows)])
         columns = np.array([c for row in rows for c in row], np.int64)
-        present = sparse.csr_matrix(
+        present = scipy.sparse.csr_matrix(
             (np.ones(len(columns), np.float64), columns, indptr), (len(captions), len(kept))
         )
         return cls(tuple(shown[stem] for stem in kept), present)

@@ -6,9 +6,10 @@ import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Thread
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.layout import LOCK
+from blindspots_hub.artifacts.layout import LOCK, NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.hub_probe import HubUnreachable
 
@@ -53,6 +54,29 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
         why = f"{told}."
     _log.warning("%s The embedded example is shown instead.", why)
     return _opened(embedded), f"You see the embedded example: {why}"
+
+
+def read_ahead(bundle: Bundle) -> Thread:
+    """A thread that reads what the page shows first, while the page's libraries are imported.
+
+    The bundle keeps what was read. A fault of it is told where it is looked at, not here.
+    """
+
+    def read() -> None:
+        try:
+            first = next(iter(bundle.image_ids(NATURAL)), "")
+            for model in bundle.models:
+                bundle.deltas(model)
+            for source in (NATURAL, *list(bundle.models)[:1]):
+                bundle.heatmap(source, 0, first)
+            bundle.has_thumbnail(NATURAL, first)
+            _ = bundle.labels
+        except Exception:
+            _log.debug("%s could not be read ahead.", bundle.root, exc_info=True)
+
+    thread = Thread(target=read, name="read ahead", daemon=True)
+    thread.start()
+    return thread
 
 
 def open_beside(first: Bundle, asked: Sequence[str]) -> tuple[list[Bundle], str]:

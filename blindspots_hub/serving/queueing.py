@@ -14,12 +14,15 @@ OF_ONE_ADDRESS = 3
 """Evaluations of one address that wait or run at once: several people may share one."""
 
 
-def limit_queue(page: Any, slot: str, waiting: int = WAITING, shared: int = OF_ONE_ADDRESS) -> None:
-    """Bound the queue `slot` of a Gradio page: `waiting` events, one a session.
+def limit_queue(
+    page: Any, slot: str, most: int, waiting: int = WAITING, shared: int = OF_ONE_ADDRESS
+) -> None:
+    """Let a Gradio page hold `most` events that wait, of the queue `slot` `waiting`, one a session.
 
     Of one address `shared` are taken. What is beyond is refused with a sentence.
     """
     queue = page._queue
+    queue.max_size = most  # `Blocks.queue(max_size=…)` would build the whole application once more
     push = queue.push
 
     async def limited(body: Any, request: Any, username: str | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from html import escape
 
 from blindspots_hub.artifacts.layout import NATURAL
@@ -37,7 +38,13 @@ from blindspots_hub.explorer.page.view import View
 
 def link(entry: Entry, kind: str, concept: int | None) -> str:
     """The query that opens this model, δ and concept again."""
-    return View(bundle_id(entry.bundle), entry.model, kind, concept).link
+    of_model = _link(bundle_id(entry.bundle), entry.model, kind)
+    return of_model if concept is None else f"{of_model}&concept={concept}"
+
+
+@lru_cache(maxsize=64)
+def _link(bundle: str, model: str, kind: str) -> str:
+    return View(bundle, model, kind).link
 
 
 def empty_card(entry: Entry, kind: str) -> str:

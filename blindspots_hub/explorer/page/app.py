@@ -108,8 +108,7 @@ def serve(
     if mcp and find_spec("mcp") is None:
         raise BlindspotsError("An MCP server needs the package mcp: pip install 'mcp>=1.21,<2'.")
     door = Door.of(host, os.environ, hosts)
-    page.queue(max_size=MOST_WAITING)
-    limit_queue(page, SLOT)
+    limit_queue(page, SLOT, MOST_WAITING)
     quiet_faults(page)
     try:
         page.launch(

@@ -149,6 +149,10 @@ class Catalog:
             self._open.popitem(last=False)
         return bundle
 
+    def open(self, identity: str) -> Bundle | None:
+        """The bundle of an id, where it is open; nothing is read."""
+        return self._own.get(identity) or self._open.get(identity)
+
     def _find(self, identity: str) -> Bundle | None:
         if identity in self._own:
             return self._own[identity]

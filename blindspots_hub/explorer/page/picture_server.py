@@ -57,7 +57,9 @@ class PictureServer:
         if scope["type"] != "http" or path is None or scope["method"] not in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
-        found = await anyio.to_thread.run_sync(self.find, path)
+        # A thread for each of a card's pictures would cost ten times what reading one does.
+        at_hand = self._at_hand(path)
+        found = self.find(path) if at_hand else await anyio.to_thread.run_sync(self.find, path)
         status, body, kind = (200, *found) if found else (404, b"There is no such picture.", None)
         headers = [
             (b"content-type", (kind or "text/plain; charset=utf-8").encode()),
@@ -68,6 +70,14 @@ class PictureServer:
         await send(
             {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body}
         )
+
+    def _at_hand(self, path: str) -> bool:
+        """Whether an address names a small picture of an open bundle that was unpacked already."""
+        parts = [unquote(part) for part in path.split("/", 4)]
+        if len(parts) != 4 or len(path) > LONGEST or parts[1] != THUMBNAIL:
+            return False
+        bundle = self._catalog.open(parts[0])
+        return bundle is not None and bundle.thumbnail_at_hand(parts[2], parts[3])
 
     def find(self, path: str) -> tuple[bytes, str] | None:
         """File and media type of what an address (after `ROUTE`) names, or None."""
