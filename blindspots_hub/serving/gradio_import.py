@@ -1,4 +1,4 @@
-"""Gradio without what costs this page time: a third of its start, a quarter of a visitor's click."""
+"""Gradio without what costs this page a third of its start and a quarter of a click."""
 
 from __future__ import annotations
 

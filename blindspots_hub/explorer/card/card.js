@@ -36,6 +36,32 @@ const fill = async (box, asked) => {
   box.removeAttribute("aria-busy");
 };
 
+// Brings the card of a concept: whoever opens one says so by the document's event `concept`, and
+// tells the server of it besides. An answer that was overtaken, by another concept or by another
+// model, is dropped.
+let opened = 0, brought = "";
+
+const openCard = async i => {
+  const mine = ++opened, shown = props.shown, asked = new URLSearchParams(shown);
+  const heat = element.querySelector("[data-heat]")?.value;
+  asked.delete("tab");
+  asked.set("concept", i);
+  if (heat !== undefined) asked.set("heat", heat);
+  if (props.own.length) asked.set("own", props.own.join());
+  let answer;
+  try { answer = await (await fetch(`cards?${asked}`)).json(); }
+  catch { answer = { error: "The card did not arrive: check the connection and open it again." }; }
+  if (mine !== opened || shown !== props.shown) return;
+  if (answer.error) {
+    const fault = document.createElement("p");
+    fault.textContent = answer.error;
+    answer.html = `<article class="card empty">${fault.outerHTML}</article>`;
+  }
+  props.value = brought = answer.html;
+  document.dispatchEvent(new CustomEvent("companions", { detail: answer.companions || [] }));
+};
+document.addEventListener("concept", event => openCard(event.detail));
+
 const histogram = box => {
   const concept = element.querySelector(".card")?.dataset.concept;
   if (box && !box.childElementCount) fill(box, server.histogram([props.colour_key, Number(concept)]));
@@ -83,7 +109,10 @@ element.addEventListener("click", event => {
   if (target.matches("a") && !plain(event)) return;
   event.preventDefault();
   const { open, model } = target.dataset;
-  if (open !== undefined) trigger("open", { i: Number(open) });
+  if (open !== undefined) {
+    document.dispatchEvent(new CustomEvent("concept", { detail: Number(open) }));
+    trigger("open", { i: Number(open) });
+  }
   else if (model !== undefined) trigger("switch", { key: model });
   else if ("copy" in target.dataset) copy(target);
   else trigger("close", {});
@@ -101,7 +130,9 @@ element.addEventListener("change", event => {
   if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
 });
 let spreads = false;
+watch("shown", () => { opened++; });
 watch("value", () => {
+  if (props.value !== brought) opened++;
   const card = element.querySelector(".card");
   // What was open stays open with the next concept.
   const spread = element.querySelector(".spread");

@@ -219,8 +219,18 @@ function ring(i) {
 function open(i) {
   scene.cursor = i;
   ring(i);
+  document.dispatchEvent(new CustomEvent('concept', { detail: i }));
   trigger('point', { i });
 }
+
+// A concept that was opened elsewhere on the page is rung and brought into view.
+document.addEventListener('concept', ({ detail: i }) => {
+  if (!view || i === scene.selected || !(i < view.count)) return;
+  scene.cursor = i;
+  ring(i);
+  if (view.placed(i)) look(view.showing(i), true);
+});
+document.addEventListener('companions', ({ detail }) => { props.companions = detail; });
 
 // Follows a `selected` property that is newer than the last one followed.
 function follow() {

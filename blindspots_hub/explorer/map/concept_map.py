@@ -172,7 +172,7 @@ def concept_map(
         search=search,
         link=link,
         unjudged=unjudged,
-        companions=_weighted(companions),
+        companions=weighted(companions),
         around=around,
         **_props(data_key=data_key, colour_key=colour_key, show=show, selected=selected),
     )
@@ -236,14 +236,15 @@ def _props(anew: bool = True, **named: Any) -> dict[str, Any]:
     if "show" in named and named["show"] is not None:
         named["show"] = sorted(int(state) for state in named["show"])
     if "companions" in named:
-        named["companions"] = _weighted(named["companions"])
+        named["companions"] = weighted(named["companions"])
     if "selected" in named:
         concept = -1 if named["selected"] is None else int(named["selected"])
         named["selected"] = [concept, time.monotonic_ns() // (1000 if anew else -1000)]
     return named
 
 
-def _weighted(companions: Sequence[tuple[int, float]]) -> list[list[float]]:
+def weighted(companions: Sequence[tuple[int, float]]) -> list[list[float]]:
+    """Concepts with their weights as the script of the map takes them."""
     return [[int(concept), round(float(weight), 3)] for concept, weight in companions]
 
 

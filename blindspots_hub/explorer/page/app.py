@@ -13,6 +13,7 @@ from gradio.utils import get_space
 
 from blindspots_hub.artifacts.bundle import Bundle, Redraw
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.card_server import Answer, CardServer
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.listening import AT_ONCE
 from blindspots_hub.explorer.page.page import Page, PageOptions
@@ -22,6 +23,7 @@ from blindspots_hub.explorer.programs.endpoints import add_endpoints
 from blindspots_hub.explorer.programs.mcp_answers import answer_in_json
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
+from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.guard import MOST_BODY, Door, Guard
@@ -67,8 +69,10 @@ def build_app(
         blocks.catalog = Catalog(bundle, beside, redraw)
         page = Page(blocks.catalog, options, TABS)
         blocks.load(page.follow_link, page.own, [*page.outputs, page.own], **AT_ONCE)
-        evaluate = page.tabs[EvaluateTab.id]
+        explore, evaluate = page.tabs[ExploreTab.id], page.tabs[EvaluateTab.id]
+        assert isinstance(explore, ExploreTab)
         assert isinstance(evaluate, EvaluateTab)
+        blocks.cards = explore.card_at
         add_endpoints(blocks.catalog, options, evaluate.evaluations)
     return blocks
 
@@ -76,10 +80,12 @@ def build_app(
 class PageBlocks(gr.Blocks):
     """Blocks whose login is the Hub's: off a Space Gradio plays one, as this machine's owner.
 
-    `catalog` is what the page shows, for whoever serves its pictures.
+    `catalog` is what the page shows, for whoever serves its pictures, `cards` answers the query of
+    a card's address.
     """
 
     catalog: Catalog
+    cards: Answer
 
     @property
     def expects_oauth(self) -> bool:
@@ -118,6 +124,7 @@ def serve(
             css=css(),
             ssr_mode=False,
             enable_monitoring=False,
+            _frontend=False,  # else it asks itself for the page, and ends where it is kept waiting
             footer_links=[],
             quiet=not block,
             prevent_thread_lock=mcp or not block,
@@ -130,6 +137,7 @@ def serve(
                     Middleware(Guard, door=door),
                     Middleware(PictureServer, catalog=page.catalog),
                     Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
+                    Middleware(CardServer, answer=page.cards),
                 ]
             },
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +15,9 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.naming import can_be_named, rename
 from blindspots_hub.explorer.card.region import region_card
-from blindspots_hub.explorer.map.concept_map import concept_map, update_map
+from blindspots_hub.explorer.map.concept_map import concept_map, update_map, weighted
 from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch, map_key
+from blindspots_hub.explorer.page.arrival import settled
 from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
@@ -86,6 +87,8 @@ class ExploreTab(Tab):
                     server_functions=self._card_functions(),
                     elem_id="card",
                     colour_key=key,
+                    shown=view.link,
+                    own=[],
                 )
         self.rankings = gr.HTML(
             rankings(entry, view.kind, view.show, view.rows) if entry else "",
@@ -127,7 +130,10 @@ class ExploreTab(Tab):
             ),
             self.counts: counts_line(entry, kind),
             self.card: gr.HTML(
-                self._card(view, own, opened=view.concept is not None), colour_key=key
+                self._card(view, own, opened=view.concept is not None),
+                colour_key=key,
+                shown=view.link,
+                own=list(own),
             ),
             self.rankings: gr.HTML(
                 rankings(entry, kind, view.show, view.rows), colour_key=key, show=view.show
@@ -137,14 +143,9 @@ class ExploreTab(Tab):
     def wire(self, page: Page) -> None:
         """Points, rows, hits and links open concepts; the controls change what is shown."""
         seen = [page.view, page.own]
-        for event, on_map in (
-            (self.map.point, True),
-            (self.card.open, False),
-            (self.rankings.open, False),
-            (self.search.found, False),
-        ):
-            changed = [self.card, self.map, *page.noted]
-            event(page.told(self._opener(on_map)), seen, changed, **AT_ONCE)
+        # The browser has brought the card by then, and rung the concept: the view is noted.
+        for event in (self.map.point, self.card.open, self.rankings.open, self.search.found):
+            event(page.told(self._open), page.view, page.noted, **AT_ONCE)
         for event in (self.map.close, self.card.close):
             event(page.told(self._close), seen, [self.card, self.map, *page.noted], **AT_ONCE)
         self.map.region(page.told(self._region), seen, [self.card, *page.noted], **AT_ONCE)
@@ -163,7 +164,10 @@ class ExploreTab(Tab):
             **AT_ONCE,
         )
         self.companions.input(
-            page.told(self._lead), [page.view, self.companions], [self.map, *page.noted], **AT_ONCE
+            page.told(self._lead),
+            [page.view, self.companions],
+            [self.map, self.card, *page.noted],
+            **AT_ONCE,
         )
         self.layout.input(
             page.told(self._lay_out), [page.view, self.layout], [self.map, *page.noted], **AT_ONCE
@@ -224,19 +228,22 @@ class ExploreTab(Tab):
         """Whether who sees the page may name concepts: on their own machine, in their own files."""
         return not self._page.options.site.public and can_be_named(bundle)
 
-    def _opener(self, on_map: bool) -> Callable[..., Updates]:
-        def open_concept(event: gr.EventData, view: View, own: list[str]) -> Updates:
-            concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
-            view = replace(view, concept=concept)
-            led = self._companions(view)
-            told = (
-                update_map(companions=led)
-                if on_map
-                else update_map(selected=concept, companions=led)
-            )
-            return {self.card: self._card(view, own), self.map: told, **self._page.at(view)}
+    def card_at(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """What the address of a card names: its HTML, and the concepts that curves lead to.
 
-        return open_concept
+        `query` is that of a `View`, and `own` the bundles of the session that asks, separated by
+        commas. What is not there raises `BlindspotsError`.
+        """
+        view = settled(View.from_query(query), self._catalog, [self.id])
+        own = [one for one in query.get("own", "").split(",") if one]
+        return {
+            "html": self._card(view, own),
+            "companions": weighted(self._companions(view)),
+        }
+
+    def _open(self, event: gr.EventData, view: View) -> Updates:
+        concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
+        return self._page.at(replace(view, concept=concept))
 
     def _close(self, view: View, own: list[str]) -> Updates:
         view = replace(view, concept=None)
@@ -262,7 +269,7 @@ class ExploreTab(Tab):
     def _around(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         view = replace(view, around=min(max(int(event.percent), 0), WIDEST))
         return {
-            self.card: self._card(view, own),
+            self.card: gr.HTML(self._card(view, own), shown=view.link),
             self.map: update_map(around=view.around),
             **self._page.at(view),
         }
@@ -293,7 +300,11 @@ class ExploreTab(Tab):
 
     def _lead(self, view: View, companions: bool) -> Updates:
         view = replace(view, companions=companions)
-        return {self.map: update_map(companions=self._companions(view)), **self._page.at(view)}
+        return {
+            self.map: update_map(companions=self._companions(view)),
+            self.card: gr.HTML(shown=view.link),
+            **self._page.at(view),
+        }
 
     def _lay_out(self, view: View, layout: str) -> Updates:
         view = replace(view, layout=layout)

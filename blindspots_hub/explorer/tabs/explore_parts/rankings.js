@@ -1,5 +1,9 @@
 // Rows open concepts; tables are made by the server and saved by the browser.
-const open = row => row && trigger("open", { i: Number(row.dataset.open) });
+const open = row => {
+  if (!row) return;
+  document.dispatchEvent(new CustomEvent("concept", { detail: Number(row.dataset.open) }));
+  trigger("open", { i: Number(row.dataset.open) });
+};
 
 const save = async button => {
   const { side, file } = button.dataset;

@@ -11,6 +11,7 @@ const close = () => {
 const choose = hit => {
   close();
   input.blur();
+  document.dispatchEvent(new CustomEvent("concept", { detail: hit.i }));
   trigger("found", { i: hit.i });
 };
 
