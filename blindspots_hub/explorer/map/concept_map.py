@@ -20,10 +20,11 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
+from urllib.parse import quote
 
 import gradio as gr
 import numpy as np
@@ -62,6 +63,13 @@ class Cluster:
     y: float
     name: str
     size: int
+
+
+POINTS, COLOURS = "map_points", "map_colours"
+"""Names of the functions that answer the map, and of their addresses."""
+
+AS_IN_SCRIPTS = "!'()*"
+"""What `encodeURIComponent` leaves as it is: both have to write the same address."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,7 @@ def concept_map(
     height: int = 560,
     search: str = "",
     link: str = "",
+    addressed: bool = False,
     elem_id: str | None = None,
 ) -> gr.HTML:
     """Build the map; change it afterwards with `update_map`.
@@ -137,6 +146,9 @@ def concept_map(
     (less on a phone); `search` is the CSS selector of the box that "/" focuses; `link` the query
     parameter kept at the selected concept ("" for none).
 
+    `addressed`: whoever serves the page answers the addresses of `map_answers` too, and the map
+    asks those for its points and colours.
+
     Put it into a `gr.Column`, which gives it its width (a `gr.HTML` ignores `scale`).
 
     Events, each with a `gr.EventData`: `.point` (`i`, the concept clicked or entered), `.region`
@@ -144,14 +156,16 @@ def concept_map(
     `.close` (Esc; no data).
     """
 
+    by_key = map_answers(data, colours)
+
     def map_points(key: str) -> dict[str, Any]:
-        return _told(lambda: _points(data(_key(key))))
+        return _told(lambda: by_key[POINTS]({"key": key}))
 
     def map_labels(key: str) -> dict[str, Any]:
         return _told(lambda: _names(data(_key(key))))
 
     def map_colours(key: str) -> dict[str, Any]:
-        return _told(lambda: {"bytes": _text(colours(_key(key)))})
+        return _told(lambda: by_key[COLOURS]({"key": key}))
 
     def map_hover(asked: list[Any]) -> dict[str, Any]:
         concept, key = int(asked[0]), _key(asked[1])
@@ -174,8 +188,30 @@ def concept_map(
         unjudged=unjudged,
         companions=weighted(companions),
         around=around,
+        addressed=addressed,
         **_props(data_key=data_key, colour_key=colour_key, show=show, selected=selected),
     )
+
+
+def map_answers(
+    data: Callable[[str], MapData], colours: Callable[[str], bytes]
+) -> dict[str, Callable[[Mapping[str, str]], dict[str, Any]]]:
+    """Points and colours by the names of their addresses, each of a query with its `key`.
+
+    One key has one answer for ever.
+    """
+    return {
+        POINTS: lambda query: _points(data(_key(query.get("key")))),
+        COLOURS: lambda query: {"bytes": _text(colours(_key(query.get("key"))))},
+    }
+
+
+def map_addresses(data_key: str, colour_key: str) -> list[str]:
+    """The addresses that a map asks for when it is first shown."""
+    return [
+        f"{name}?key={quote(key, safe=AS_IN_SCRIPTS)}"
+        for name, key in ((POINTS, data_key), (COLOURS, colour_key))
+    ]
 
 
 _SAME = object()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from errno import EACCES, EADDRINUSE
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,7 @@ from gradio.utils import get_space
 
 from blindspots_hub.artifacts.bundle import Bundle, Redraw
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.card_server import Answer, CardServer
+from blindspots_hub.explorer.page.addressed import Addressed, AnswerServer
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.listening import AT_ONCE
 from blindspots_hub.explorer.page.page import Page, PageOptions
@@ -25,6 +25,7 @@ from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.registry import TABS
+from blindspots_hub.serving.assets import Assets
 from blindspots_hub.serving.deployment import Deployment
 from blindspots_hub.serving.guard import MOST_BODY, Door, Guard
 from blindspots_hub.serving.queueing import limit_queue, quiet_faults
@@ -72,7 +73,7 @@ def build_app(
         explore, evaluate = page.tabs[ExploreTab.id], page.tabs[EvaluateTab.id]
         assert isinstance(explore, ExploreTab)
         assert isinstance(evaluate, EvaluateTab)
-        blocks.cards = explore.card_at
+        blocks.answers, blocks.first = explore.answers(), explore.first_addresses()
         add_endpoints(blocks.catalog, options, evaluate.evaluations)
     return blocks
 
@@ -80,12 +81,13 @@ def build_app(
 class PageBlocks(gr.Blocks):
     """Blocks whose login is the Hub's: off a Space Gradio plays one, as this machine's owner.
 
-    `catalog` is what the page shows, for whoever serves its pictures, `cards` answers the query of
-    a card's address.
+    `catalog` is what the page shows, for whoever serves its pictures; `answers` are those that have
+    an address, by name, and `first` the addresses that the page asks for as it opens.
     """
 
     catalog: Catalog
-    cards: Answer
+    answers: Mapping[str, Addressed]
+    first: Sequence[str]
 
     @property
     def expects_oauth(self) -> bool:
@@ -108,6 +110,7 @@ def serve(
     tools of an MCP server too, at /gradio_api/mcp/. A port that is taken is a `BlindspotsError`,
     and so is asking for `mcp` where the package `mcp` is not installed.
     """
+    from gradio.routes import BUILD_PATH_LIB
     from starlette.middleware import Middleware
     from starlette.middleware.gzip import GZipMiddleware
 
@@ -136,8 +139,9 @@ def serve(
                 "middleware": [
                     Middleware(Guard, door=door),
                     Middleware(PictureServer, catalog=page.catalog),
+                    Middleware(Assets, folder=Path(BUILD_PATH_LIB)),
                     Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
-                    Middleware(CardServer, answer=page.cards),
+                    Middleware(AnswerServer, answers=page.answers, first=page.first),
                 ]
             },
         )

@@ -15,8 +15,15 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.naming import can_be_named, rename
 from blindspots_hub.explorer.card.region import region_card
-from blindspots_hub.explorer.map.concept_map import concept_map, update_map, weighted
+from blindspots_hub.explorer.map.concept_map import (
+    concept_map,
+    map_addresses,
+    map_answers,
+    update_map,
+    weighted,
+)
 from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch, map_key
+from blindspots_hub.explorer.page.addressed import Addressed
 from blindspots_hub.explorer.page.arrival import settled
 from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.counts import counts_line
@@ -31,6 +38,9 @@ if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
 
 HERE = Path(__file__).parent
+
+CARDS = "cards"
+"""The address of a concept's card, of the query of a view."""
 
 
 class ExploreTab(Tab):
@@ -75,6 +85,7 @@ class ExploreTab(Tab):
                     colour_key=key,
                     selected=view.concept,
                     unjudged=view.unjudged,
+                    addressed=True,
                     elem_id="map",
                 )
                 self.counts = gr.HTML(
@@ -228,7 +239,25 @@ class ExploreTab(Tab):
         """Whether who sees the page may name concepts: on their own machine, in their own files."""
         return not self._page.options.site.public and can_be_named(bundle)
 
-    def card_at(self, query: Mapping[str, str]) -> dict[str, Any]:
+    def answers(self) -> dict[str, Addressed]:
+        """What has an address: cards, and the points and colours of the map."""
+        return {
+            CARDS: Addressed(self._card_at),
+            **{
+                name: Addressed(answer, kept=True)
+                for name, answer in map_answers(self._answers.points, self._answers.colours).items()
+            },
+        }
+
+    def first_addresses(self) -> list[str]:
+        """Addresses that the map asks for as the page opens."""
+        view = self._page.first
+        if not view.model:
+            return []
+        key = colour_key(self._page.entry(view), view.kind, view.size)
+        return map_addresses(map_key(self._catalog, view.layout), key)
+
+    def _card_at(self, query: Mapping[str, str]) -> dict[str, Any]:
         """What the address of a card names: its HTML, and the concepts that curves lead to.
 
         `query` is that of a `View`, and `own` the bundles of the session that asks, separated by

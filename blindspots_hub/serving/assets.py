@@ -1,0 +1,85 @@
+"""Gradio's scripts and styles from memory, compressed once: an ASGI middleware before its routes.
+
+A page asks for a hundred of them. Gradio reads, compresses and checks each anew for every visitor,
+and lets no browser keep one without asking again.
+"""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import brotli
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Any, Send], Awaitable[None]]
+
+ROUTE = "/assets/"
+KEPT = 256
+"""Files that stay in memory: more than a page asks for."""
+
+_NAMED_BY_CONTENT = re.compile(r"[\w.-]+-[\w-]{8}\.(js|css)")
+"""Names that end with a hash of what is in them: they never become another file."""
+
+_COMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
+    b"br": lambda content: brotli.compress(content, quality=6),  # browsers ask for it over https
+    b"gzip": lambda content: gzip.compress(content, 6),
+}
+"""The ways to compress, the better first; a tenth of a second for the largest file."""
+
+
+class Assets:
+    """Serves the scripts and styles in `folder`; everything else goes on to `app`."""
+
+    def __init__(self, app: App, folder: Path) -> None:
+        self.app, self._folder = app, folder
+        self._file = lru_cache(maxsize=KEPT)(self._read)
+
+    async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
+        """One request."""
+        name, body = _name(scope), None
+        way = next((way for way in _COMPRESS if way in _accepted(scope)), None)
+        if name is not None and way is not None:
+            body = await anyio.to_thread.run_sync(self._file, name, way)
+        if name is None or way is None or body is None:
+            await self.app(scope, receive, send)
+            return
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        headers = [
+            (b"content-type", f"{kind}; charset=utf-8".encode()),
+            (b"content-encoding", way),
+            (b"content-length", str(len(body)).encode()),
+            (b"vary", b"accept-encoding"),
+            (b"cache-control", b"public, max-age=31536000, immutable"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _read(self, name: str, way: bytes) -> bytes | None:
+        """A file, compressed in one of the ways; None where there is no such file."""
+        try:
+            return _COMPRESS[way]((self._folder / name).read_bytes())
+        except OSError:
+            return None
+
+
+def _name(scope: Scope) -> str | None:
+    """The file that a request asks for, by a name that never is another's; else None."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return None
+    root = str(scope.get("root_path", "")).rstrip("/")
+    path = str(scope.get("path", "")).removeprefix(root)
+    name = path.removeprefix(ROUTE)
+    return name if name != path and _NAMED_BY_CONTENT.fullmatch(name) else None
+
+
+def _accepted(scope: Scope) -> set[bytes]:
+    told = dict(scope["headers"]).get(b"accept-encoding", b"")
+    return {one.partition(b";")[0].strip() for one in told.split(b",")}
