@@ -19,7 +19,7 @@ from blindspots_hub import paper
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.benchmarks import memory
 from blindspots_hub.benchmarks.harness import Report, Row, at_most, this_machine, unmeasured
-from blindspots_hub.benchmarks.page_users import PAUSE, crowd
+from blindspots_hub.benchmarks.page_users import PAUSE, Opening, crowd
 from blindspots_hub.benchmarks.page_visit import Visit, reachable, visiting, waited
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
@@ -200,9 +200,10 @@ def memory_of(pid: int) -> int | None:
 
 def _users(visit: Visit, sizes: PageSizes, pid: int, n_concepts: int) -> list[Row]:
     name = f"{sizes.users} visitors, a card every {PAUSE:g} s each, p95"
-    if visit.card_request is None:
+    if visit.card is None or visit.event is None:
         return [unmeasured(name, "no card was opened", "≤ 500 ms")]
-    found = crowd(visit.card_request, n_concepts, sizes.users, sizes.seconds)
+    opening = Opening(visit.page.url, visit.card, visit.event)
+    found = crowd(opening, n_concepts, sizes.users, sizes.seconds)
     took = 1000 * np.array(found.cards)
     rate = len(took) / sizes.seconds
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import threading
@@ -18,6 +19,7 @@ PAUSE = 1.0
 PICTURES = 20
 """Pictures of a card that are asked for: those that stand in sight."""
 
+_CONCEPT = re.compile(r"concept=\d+")
 _ADDRESS = re.compile(r'src=\\?"(pictures/[^"\\]+)')
 
 
@@ -30,12 +32,21 @@ class Crowd:
     faults: list[str] = field(default_factory=list)
 
 
-def crowd(request: dict[str, Any], n_concepts: int, users: int, seconds: float) -> Crowd:
-    """Let `users` open cards for `seconds`; `request` is that of a browser that opened one."""
+@dataclass(frozen=True)
+class Opening:
+    """What a browser sends that opens a card: the page's address, the card's, and the event."""
+
+    page: str
+    card: str
+    event: dict[str, Any]
+
+
+def crowd(opening: Opening, n_concepts: int, users: int, seconds: float) -> Crowd:
+    """Let `users` open cards for `seconds`, each as a browser opened one."""
     found, lock = Crowd(), threading.Lock()
     end = time.perf_counter() + seconds
     threads = [
-        threading.Thread(target=_user, args=(number, request, n_concepts, end, found, lock))
+        threading.Thread(target=_user, args=(number, opening, n_concepts, end, found, lock))
         for number in range(users)
     ]
     for thread in threads:
@@ -46,41 +57,48 @@ def crowd(request: dict[str, Any], n_concepts: int, users: int, seconds: float) 
 
 
 def _user(
-    number: int,
-    request: dict[str, Any],
-    n_concepts: int,
-    end: float,
-    found: Crowd,
-    lock: threading.Lock,
+    number: int, opening: Opening, n_concepts: int, end: float, found: Crowd, lock: threading.Lock
 ) -> None:
+    """One visitor: a card, its pictures, and the event that notes what is open."""
     import http.client
 
-    place = urlsplit(request["url"])
+    place = urlsplit(opening.page)
     rng = np.random.default_rng(number)
-    path = f"{place.path}?{place.query}" if place.query else place.path
     line = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
+    asked = {"accept-encoding": "gzip"}
     time.sleep(float(rng.uniform(0, PAUSE)))
     while time.perf_counter() < end:
+        concept = int(rng.integers(n_concepts))
         body = {
-            **request["body"],
-            "event_data": {"i": int(rng.integers(n_concepts))},
+            **opening.event["body"],
+            "event_data": {"i": concept},
             "session_hash": f"visitor{number}",
         }
-        began = time.perf_counter()
+        began, fault, seen = time.perf_counter(), "", 0
         try:
-            line.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+            line.request("GET", _CONCEPT.sub(f"concept={concept}", opening.card), headers=asked)
             answer = line.getresponse()
-            text = answer.read().decode("utf-8", "replace")
+            text = _unpacked(answer)
             took = time.perf_counter() - began
-            fault = "" if answer.status == 200 and "data-concept" in text else text[:200]
-            seen = 0
+            if answer.status != 200 or "data-concept" not in text:
+                fault = text[:200]
+            line.request(
+                "POST",
+                opening.event["path"],
+                json.dumps(body),
+                {"content-type": "application/json", **asked},
+            )
+            noted = line.getresponse()
+            told = _unpacked(noted)
+            if noted.status != 200:
+                fault = told[:200]
             for address in _ADDRESS.findall(text)[:PICTURES]:
                 line.request("GET", f"/{address}".replace("&amp;", "&"))
                 picture = line.getresponse()
                 picture.read()
                 seen += picture.status == 200
         except (OSError, http.client.HTTPException) as error:
-            fault, took, seen = repr(error), time.perf_counter() - began, 0
+            fault, took = repr(error), time.perf_counter() - began
             line.close()
         with lock:
             found.cards.append(took)
@@ -89,3 +107,10 @@ def _user(
                 found.faults.append(fault)
         time.sleep(PAUSE)
     line.close()
+
+
+def _unpacked(answer: Any) -> str:
+    content = answer.read()
+    if answer.headers.get("content-encoding") == "gzip":
+        content = gzip.decompress(content)
+    return str(content.decode("utf-8", "replace"))

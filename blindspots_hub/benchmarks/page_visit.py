@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -55,7 +56,10 @@ class Visit:
 
     page: Page
     traffic: Traffic = field(default_factory=Traffic)
-    card_request: dict[str, Any] | None = None
+    card: str | None = None
+    """Path and query of the card that was opened last."""
+    event: dict[str, Any] | None = None
+    """The request that told the server of it: its path, and its body."""
 
     def times(self, name: str) -> float:
         """When something last happened, in milliseconds of the page."""
@@ -74,8 +78,13 @@ class Visit:
             concept,
         )
         before = self.page.evaluate("times.card ?? 0")
+        was = self.page.locator(".card").get_attribute("data-concept")
         self.page.mouse.click(x, y)
-        self.page.wait_for_function("was => (times.card ?? 0) > was", arg=before)
+        self.page.wait_for_function(
+            """([before, was]) => (times.card ?? 0) > before
+                && document.querySelector(".card")?.dataset.concept !== was""",
+            arg=[before, was],
+        )
         shown = self.page.locator(".card").get_attribute("data-concept")
         size = int(self.page.evaluate(CARD_BYTES))
         self.page.mouse.move(2, 2)
@@ -142,8 +151,13 @@ def _count(traffic: Traffic, event: dict[str, Any]) -> None:
 
 
 def _keep(visit: Visit, request: Any) -> None:
-    """The request that opens a card, to be sent again by many."""
-    if request.method != "POST" or "/gradio_api/" not in request.url:
+    """The two requests that open a card, to be sent again by many."""
+    place = urlsplit(request.url)
+    path = f"{place.path}?{place.query}" if place.query else place.path
+    if place.path == "/cards":
+        visit.card = path
+        return
+    if request.method != "POST" or "/gradio_api/" not in place.path:
         return
     try:
         body = json.loads(request.post_data or "")
@@ -151,7 +165,7 @@ def _keep(visit: Visit, request: Any) -> None:
         return
     event = body.get("event_data") if isinstance(body, dict) else None
     if isinstance(event, dict) and set(event) == {"i"}:
-        visit.card_request = {"url": request.url, "body": body}
+        visit.event = {"path": path, "body": body}
 
 
 def reachable(visit: Visit, n_concepts: int, wanted: int, seed: int = 0) -> list[int]:
