@@ -148,6 +148,12 @@ class ModelDeltas:
         Sorted by the end of δ's selection interval that is nearest to no change, then q, then
         support. Dead, undetermined and aligned concepts are never in a ranking.
         """
+        rankings: dict[tuple[str, bool], np.ndarray] = self.__dict__.setdefault("_rankings", {})
+        if (side, certain_only) not in rankings:
+            rankings[side, certain_only] = self._ranked(side, certain_only)
+        return rankings[side, certain_only]
+
+    def _ranked(self, side: str, certain_only: bool) -> np.ndarray:
         low_side = side == "suppressed"
         sized = np.isin(self.state, [CODE[state] for state in SIDES[side]])
         leaning = (self.state == CODE["leaning"]) & ((self.delta < 0.5) == low_side)
@@ -155,7 +161,9 @@ class ModelDeltas:
         kept = np.flatnonzero(certain if certain_only else sized | leaning)
         nearest = self.selected_high if low_side else -self.selected_low
         keys = (kept, -self.support[kept], self.q[kept], nearest[kept])
-        return kept[np.lexsort(keys)]
+        ranked = kept[np.lexsort(keys)]
+        ranked.flags.writeable = False  # it is kept, and everybody's
+        return ranked
 
 
 def measured_table(bundle: Bundle, model: str) -> pa.Table | None:

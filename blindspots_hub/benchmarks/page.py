@@ -19,8 +19,9 @@ from blindspots_hub import paper
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.benchmarks import memory
 from blindspots_hub.benchmarks.harness import Report, Row, at_most, this_machine, unmeasured
+from blindspots_hub.benchmarks.page_busy import busy_rows
 from blindspots_hub.benchmarks.page_users import PAUSE, Opening, crowd
-from blindspots_hub.benchmarks.page_visit import Visit, reachable, visiting, waited
+from blindspots_hub.benchmarks.page_visit import Visit, memory_of, reachable, visiting, waited
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 
@@ -43,7 +44,11 @@ NEXT_PAGE = """async () => {
 
 @dataclass(frozen=True)
 class PageSizes:
-    """Pairs, concepts and models of the bundle; clicks; visitors at once, and for how long."""
+    """What is measured on.
+
+    Pairs, concepts and models of the bundle; clicks; visitors at once, and for how long; pairs of
+    the evaluation that runs beside them.
+    """
 
     pairs: int
     n_concepts: int
@@ -51,11 +56,12 @@ class PageSizes:
     clicks: int
     users: int
     seconds: float
+    evaluated: int
     judged: bool
 
 
-FULL = PageSizes(paper.PAIRS, paper.CONCEPTS, 5, 40, 50, 60.0, True)
-QUICK = PageSizes(200, 1_000, 2, 5, 4, 3.0, False)
+FULL = PageSizes(paper.PAIRS, paper.CONCEPTS, 5, 40, 50, 60.0, 1_000, True)
+QUICK = PageSizes(200, 1_000, 2, 5, 4, 3.0, 60, False)
 
 
 def find_chromium(given: Path | None) -> str:
@@ -90,24 +96,26 @@ def running(sizes: PageSizes, chromium: str, bundle: Path | None = None) -> Work
                 yield Event("make the bundle", told["done"], told["total"])
         manifest = Manifest.read(root)
         n_concepts = int(manifest.concept_space["n_concepts"])
-        yield Event(STAGE, 0, 4)
+        yield Event(STAGE, 0, 5)
         with served(root, Path(folder)) as (process, address):
             answered = waited(process, address)
             if answered is None:
                 raise BlindspotsError(f"The page of {root} did not start: python app.py says why.")
             rows = [_most("page answers after its start", answered, 3.0, " s", sizes)]
             with visiting(chromium, address) as visit:
-                yield Event(STAGE, 1, 4)
+                yield Event(STAGE, 1, 5)
                 rows += _first_load(visit, sizes)
                 rows += _clicks(visit, sizes, n_concepts)
-                yield Event(STAGE, 2, 4)
+                yield Event(STAGE, 2, 5)
                 rows += _models(visit, sizes, len(manifest.models))
                 rows += _searches(visit, sizes)
                 rows.append(_table(visit, sizes))
                 rows.append(_memory("after all models were viewed", process.pid, sizes))
-                yield Event(STAGE, 3, 4)
+                yield Event(STAGE, 3, 5)
                 rows += _users(visit, sizes, process.pid, n_concepts)
-        yield Event(STAGE, 4, 4)
+        yield Event(STAGE, 4, 5)
+        rows += busy_rows(Path(folder), sizes, chromium)
+        yield Event(STAGE, 5, 5)
     return Report(this_machine(), rows, quick=not sizes.judged)
 
 
@@ -187,15 +195,6 @@ def _memory(when: str, pid: int, sizes: PageSizes) -> Row:
     if held is None:
         return unmeasured(name, "this system does not tell it", "≤ 800 MB")
     return _most(name, held / 1e6, 800.0, " MB", sizes)
-
-
-def memory_of(pid: int) -> int | None:
-    """Bytes that a process holds in memory; None where the system does not tell."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.is_file():
-        return None
-    held = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-    return int(held.split()[1]) * 1024
 
 
 def _users(visit: Visit, sizes: PageSizes, pid: int, n_concepts: int) -> list[Row]:

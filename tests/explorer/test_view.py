@@ -80,7 +80,7 @@ def test_a_link_is_the_view_written_down(view: View) -> None:
 
 def test_a_link_holds_what_differs_from_the_opening(bundle: Bundle) -> None:
     assert View("b", "m", concept=0).query() == {
-        "bundle": "b", "model": "m", "delta": "relative", "concept": "0",
+        "bundle": "b", "model": "m", "concept": "0",
     }  # fmt: skip
 
 

@@ -110,7 +110,7 @@ class View:
         said = {
             "bundle": self.bundle,
             "model": self.model,
-            "delta": self.kind,
+            "delta": self.kind if self.kind != KINDS[0] else "",
             "concept": "" if self.concept is None else str(self.concept),
             "pair": self.pair or "",
             "show": self.show if self.show != ALL else "",
