@@ -44,13 +44,11 @@ class Assets:
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
         """One request."""
-        name, body = _name(scope), None
-        way = next((way for way in _COMPRESS if way in _accepted(scope)), None)
-        if name is not None and way is not None:
-            body = await anyio.to_thread.run_sync(self._file, name, way)
-        if name is None or way is None or body is None:
+        found = await self._found(scope)
+        if found is None:
             await self.app(scope, receive, send)
             return
+        name, way, body = found
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         headers = [
             (b"content-type", f"{kind}; charset=utf-8".encode()),
@@ -61,6 +59,19 @@ class Assets:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _found(self, scope: Scope) -> tuple[str, bytes, bytes] | None:
+        """Name, way of compression and content of the file that a request asks for."""
+        name = _name(scope)
+        if name is None:
+            return None
+        told = dict(scope["headers"]).get(b"accept-encoding", b"")
+        accepted = {one.partition(b";")[0].strip() for one in told.split(b",")}
+        way = next((way for way in _COMPRESS if way in accepted), None)
+        if way is None:
+            return None
+        body = await anyio.to_thread.run_sync(self._file, name, way)
+        return None if body is None else (name, way, body)
 
     def _read(self, name: str, way: bytes) -> bytes | None:
         """A file, compressed in one of the ways; None where there is no such file."""
@@ -78,8 +89,3 @@ def _name(scope: Scope) -> str | None:
     path = str(scope.get("path", "")).removeprefix(root)
     name = path.removeprefix(ROUTE)
     return name if name != path and _NAMED_BY_CONTENT.fullmatch(name) else None
-
-
-def _accepted(scope: Scope) -> set[bytes]:
-    told = dict(scope["headers"]).get(b"accept-encoding", b"")
-    return {one.partition(b";")[0].strip() for one in told.split(b",")}
