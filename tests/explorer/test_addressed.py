@@ -1,0 +1,78 @@
+"""Answers that have an address: cards, and the points and colours of the map."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.addressed import LONGEST, Addressed, AnswerServer
+
+
+def answer(query: Mapping[str, str]) -> dict[str, Any]:
+    if query.get("concept") == "none":
+        raise BlindspotsError("There is no such concept.")
+    return {"said": dict(query)}
+
+
+PASSED = {"type": "http.response.body", "body": b"passed on"}
+ANSWERS = {"cards": Addressed(answer), "map_points": Addressed(answer, kept=True)}
+
+
+def ask(path: str, query: str = "", **scope: Any) -> list[Any]:
+    """What is sent for a request; `PASSED` comes from the app behind."""
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"a", b"b")]})
+        await send(PASSED)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    request = {"type": "http", "method": "GET", "path": path, "query_string": query.encode()}
+    server = AnswerServer(app, ANSWERS, ["map_points?key=a%2Fb"])
+    asyncio.run(server({**request, "headers": [], **scope}, None, send))
+    return sent
+
+
+def told(path: str, query: str = "", **scope: Any) -> tuple[int, dict[bytes, bytes], Any]:
+    start, body = ask(path, query, **scope)
+    return start["status"], dict(start["headers"]), json.loads(body["body"])
+
+
+def test_an_address_answers_its_query() -> None:
+    status, headers, found = told("/cards", urlencode({"concept": 3, "model": "ä & b"}))
+    assert (status, found) == (200, {"said": {"concept": "3", "model": "ä & b"}})
+    assert headers[b"content-type"] == b"application/json"
+    assert headers[b"cache-control"] == b"no-store", "a concept may be named anew"
+    assert b"immutable" in told("/map_points", "key=a")[1][b"cache-control"]
+    assert told("/space/cards", "concept=3", root_path="/space")[0] == 200
+
+
+def test_what_is_not_there_is_one_sentence_and_never_kept() -> None:
+    status, headers, found = told("/map_points", "concept=none")
+    assert (status, found) == (404, {"error": "There is no such concept."})
+    assert headers[b"cache-control"] == b"no-store"
+
+
+@pytest.mark.parametrize("query", ["a=" + "x" * LONGEST, "&".join(["a=1"] * 99), "a=\u00e4"])
+def test_queries_that_no_page_asks_are_refused(query: str) -> None:
+    status, _, found = told("/cards", query)
+    assert status == 400
+    assert "reload" in found["error"]
+
+
+def test_the_page_names_what_it_will_ask_for_and_all_else_is_passed_on() -> None:
+    start, rest = ask("/")
+    link = dict(start["headers"])[b"link"]
+    assert link == b"<map_points?key=a%2Fb>; rel=preload; as=fetch; crossorigin"
+    assert rest == PASSED
+    for path, scope in (("/card", {}), ("/cards/1", {}), ("/cards", {"method": "POST"})):
+        start, rest = ask(path, **scope)  # type: ignore[arg-type]
+        assert (start["headers"], rest) == ([(b"a", b"b")], PASSED)
