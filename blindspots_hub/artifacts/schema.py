@@ -413,8 +413,12 @@ whoever queries a table over the Hub fetches no more than the row groups that ma
 
 `deltas/energies/natural.safetensors` and `deltas/energies/{model}.safetensors`: per-image concept
 energies ξ as CSR. `indptr` int64 (images + 1), `concepts` int32 (nnz, ascending within an image),
-`energies` float32 (nnz), all in energy units; metadata `n_concepts`. Rows of `natural` follow
-`deltas/natural.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. Every table of
+`energies` float32 (nnz), all in energy units; metadata `n_concepts`. Energies beyond 500 MB lie in
+shards, `deltas/energies/{source}/{i:05d}-of-{n:05d}.safetensors` (since 2.3), each a file of the
+same format of the images that follow those of the one before. Rows of `natural` follow
+`deltas/natural.parquet`; rows of a model follow `deltas/pairs/{model}.parquet`. A bundle that is
+opened by its name on the Hub is whole without the files of single images (energies, features, token
+codes): each is fetched when it is first read. Every table of
 `deltas/models/` can be recomputed from these without a network. Where a caption is drawn several
 times, a row of the model is the mean over the generations that could be measured; heatmaps and
 thumbnails show the first of these. `deltas/generations/{model}.safetensors`, there only in that

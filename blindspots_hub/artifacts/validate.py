@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.artifacts.inventory import (
+    away,
     folder_faults,
     of_later_minor,
     regular_size,
@@ -24,6 +25,7 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     NATURAL,
     SAE,
+    energies_files,
     energies_path,
     features_path,
     generation_energies_path,
@@ -52,6 +54,7 @@ from blindspots_hub.artifacts.schema import (
     major,
 )
 from blindspots_hub.artifacts.sparse_checks import (
+    energies_faults,
     energy_faults,
     feature_faults,
     heatmap_faults,
@@ -77,7 +80,8 @@ def faults(
     """Everything that is wrong with the bundle at `root`, a sentence each; empty if it is whole.
 
     `parts` are the parts that must be there, None all that the manifest names; the contents of the
-    others are not looked at. `strict` also tells of files beside the parts that are none of a
+    others are not looked at. Where `parts` are given, a bundle that came from the Hub may lack what
+    is fetched when it is read. `strict` also tells of files beside the parts that are none of a
     bundle's.
 
     Checks that there are no links, pipes and unlisted files, the manifest, size and sha256 of every
@@ -130,7 +134,9 @@ def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
             yield from tables.check(asked, model, lenient, pictures=False, files=[name])
             yield from tables.label_faults()
     for source in (NATURAL, *models):
-        if root / name in (energies_path(root, source), generation_energies_path(root, source)):
+        if name in energies_files([name], source) or root / name == generation_energies_path(
+            root, source
+        ):
             yield from energy_faults(root / name, name, n_concepts, None)
         elif root / name == heatmaps_path(root, source):
             yield from heatmap_faults(root / name, name, n_concepts, None, rows * columns)
@@ -178,7 +184,10 @@ def _faults(
     asked = {part_of(name) for name in listed} if parts is None else {*parts}
     asked.add(DELTAS_PART)
     broken = set()
+    later = set() if parts is None else away(root, listed)
     for name, entry in sorted(listed.items()):
+        if name in later:
+            continue
         if part_of(name) in asked and (fault := _file_fault(root, name, entry, contents)):
             broken.add(name)
             yield fault
@@ -293,19 +302,21 @@ def _sparse_faults(
     for source in (NATURAL, *(model["name"] for model in manifest["models"])):
         spec, model = (NATURAL_IMAGES, None) if source == NATURAL else (PAIR_DISTANCES, source)
         rows = tables.rows.get((spec.path, model))
-        paths = [place(root, source) for place in (energies_path, heatmaps_path)]
-        for path in paths:
-            name = path.relative_to(root).as_posix()
-            if name not in listed:
-                yield f"{name} is not in the manifest"
+        heatmaps = heatmaps_path(root, source)
+        name, files = energies_path(Path(), source).as_posix(), energies_files(listed, source)
+        if not files:
+            yield f"{name} is not in the manifest"
+        elif fault := shard_fault(files, name):
+            yield fault
+            files = []
+        if (of_heatmaps := heatmaps.relative_to(root).as_posix()) not in listed:
+            yield f"{of_heatmaps} is not in the manifest"
         if not contents:
             continue
-        energies, heatmaps = paths
-        if whole(energies):
-            name = energies.relative_to(root).as_posix()
-            yield from energy_faults(energies, name, n_concepts, rows)
+        if files and all(whole(root / one) for one in files):
+            yield from energies_faults(root, files, name, n_concepts, rows)
         if whole(heatmaps):
-            name = heatmaps.relative_to(root).as_posix()
+            name = of_heatmaps
             yield from heatmap_faults(heatmaps, name, n_concepts, rows, grid[0] * grid[1])
         if whole(path := generation_energies_path(root, source)) and rows is not None:
             name = path.relative_to(root).as_posix()

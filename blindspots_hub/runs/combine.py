@@ -17,14 +17,16 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.energy_files import write_energies
 from blindspots_hub.artifacts.inventory import files_to_copy
 from blindspots_hub.artifacts.layout import (
     BACKBONE,
+    DELTAS_PART,
     GENERATIONS_PART,
     NATURAL,
     PAIRS_PART,
     SAE,
-    energies_path,
+    energies_files,
     features_path,
     generation_energies_path,
     heatmaps_path,
@@ -119,6 +121,7 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
     yield Event(STAGE, 0, len(members) + 1)
     for bundle in bundles:
         bundle.require(PAIRS_PART, GENERATIONS_PART if bundle.models else PAIRS_PART, SAE)
+        bundle.fetch()
         bundle.check()
     natural_bundles = _unlike(bundles, _natural_files)
     natural = NaturalImages.of(natural_bundles)
@@ -146,7 +149,7 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
         known |= _shared(first, root, {name: name for name in _natural_files(first)})
     else:
         write_table(root, NATURAL_IMAGES, natural.columns())
-        natural.energies.save(energies_path(root, NATURAL))
+        write_energies(root, NATURAL, natural.energies)
         if natural.features is not None:
             natural.features.save(features_path(root, NATURAL))
         if natural.token_codes is not None:
@@ -171,9 +174,10 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
 
 def _natural_files(bundle: Bundle) -> list[str]:
     """Files of a bundle that hold what was measured of its natural images."""
-    places = (energies_path, features_path, token_codes_path)
+    places = (features_path, token_codes_path)
+    listed = bundle.manifest.files
     names = [NATURAL_IMAGES.path, *(place(Path(), NATURAL).as_posix() for place in places)]
-    return [name for name in names if name in bundle.manifest.files]
+    return [*energies_files(listed, NATURAL), *(name for name in names if name in listed)]
 
 
 def _unlike(bundles: Sequence[Bundle], names: Callable[[Bundle], list[str]]) -> list[Bundle]:
@@ -276,8 +280,10 @@ def _share_model(member: _Member, root: Path, natural: NaturalImages) -> dict[st
         for own in listed_files(listed, spec, member.own):
             ending = own.removeprefix(f"{before}{member.own}")
             names[own] = f"{before}{member.name}{ending}"
+    for own in energies_files(listed, member.own):
+        before = f"{DELTAS_PART}/energies/"
+        names[own] = f"{before}{member.name}{own.removeprefix(f'{before}{member.own}')}"
     for place in (
-        energies_path,
         heatmaps_path,
         generation_energies_path,
         features_path,

@@ -46,7 +46,7 @@ def private(hub: Hub, model: Path) -> str:
 
 @pytest.fixture
 def space(hub: Hub, tmp_path: Path) -> Iterator[tuple[str, Callable[[], str]]]:
-    """`python app.py` on a Space whose secret HF_TOKEN is the owner's; its address, what it said."""
+    """`python app.py` on a Space whose secret HF_TOKEN is the owner's; its address, its log."""
     port = free_port()
     environment = {
         **os.environ,
@@ -122,7 +122,7 @@ def test_a_visitors_own_token_opens_what_is_theirs_and_nobody_elses(
     theirs = f"{visitor}/mine"
     HfApi(token=token).create_repo(theirs, private=True)
     HfApi(token=token).upload_folder(repo_id=theirs, folder_path=model)
-    site = Deployment(public=True, login=True)
+    site = Deployment(public=True)
     page = page_on(load_bundle(planted.BUNDLE), tmp_path / "evaluations", site=site)
     tab: Any = page.tabs["evaluate"]
 
@@ -138,5 +138,6 @@ def test_a_visitors_own_token_opens_what_is_theirs_and_nobody_elses(
             told = run(spec, whose)
         assert not told.get(tab.finished)
         assert spec in told[tab.status]
-        assert hub.token not in str(told) and token not in str(told)
+        assert hub.token not in str(told)
+        assert token not in str(told)
         assert {one.user for one in asked} == {visitor if whose else None}
