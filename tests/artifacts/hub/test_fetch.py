@@ -232,6 +232,7 @@ def test_stopped_and_run_again_it_goes_on(
 
 def test_what_was_damaged_here_is_mended(hub: Hub, source: Path, shared: str) -> None:
     opened = load_bundle(shared)
+    opened.fetch()
     for file in ("deltas/concepts.parquet", "deltas/energies/natural.safetensors"):
         blob = (opened.root / file).resolve()
         os.chmod(blob, 0o644)
