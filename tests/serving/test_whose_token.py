@@ -132,7 +132,8 @@ def test_a_visitors_own_token_opens_what_is_theirs_and_nobody_elses(
     with hub.recorded() as asked:
         told = run(theirs, token)
     assert told[tab.finished], told[tab.status]
-    assert {one.user for one in asked} == {visitor}
+    # Where large files lie nobody is asked who they are: the address was given to the visitor.
+    assert {visitor} <= {one.user for one in asked} <= {visitor, None}
     for spec, whose in ((theirs, None), (private, token), (private, None)):
         with hub.recorded() as asked:
             told = run(spec, whose)
@@ -140,4 +141,4 @@ def test_a_visitors_own_token_opens_what_is_theirs_and_nobody_elses(
         assert spec in told[tab.status]
         assert hub.token not in str(told)
         assert token not in str(told)
-        assert {one.user for one in asked} == {visitor if whose else None}
+        assert {one.user for one in asked} <= ({visitor, None} if whose else {None})
