@@ -20,7 +20,6 @@ from blindspots_hub.artifacts.layout import (
     NATURAL,
     SAE,
     SAE_WEIGHTS,
-    energies_path,
     features_path,
     token_codes_path,
 )
@@ -166,12 +165,12 @@ def _apart(bundle: Bundle, models: Sequence[str]) -> str | None:
 
 
 def _no_energies(bundle: Bundle, models: Sequence[str]) -> str | None:
-    names = [n for n in (NATURAL, *models) if not energies_path(bundle.root, n).is_file()]
+    names = [n for n in (NATURAL, *models) if not bundle.has_energies(n)]
     return None if not names else f"the per-image energies of {', '.join(names)}"
 
 
 def _no_features(bundle: Bundle, models: Sequence[str]) -> str | None:
-    names = [n for n in (NATURAL, *models) if not features_path(bundle.root, n).is_file()]
+    names = [n for n in (NATURAL, *models) if not bundle.has(features_path(bundle.root, n))]
     return (
         None
         if not names
@@ -183,7 +182,7 @@ def _no_features(bundle: Bundle, models: Sequence[str]) -> str | None:
 
 
 def _no_token_codes(bundle: Bundle, models: Sequence[str]) -> str | None:
-    names = [n for n in (NATURAL, *models) if not token_codes_path(bundle.root, n).is_file()]
+    names = [n for n in (NATURAL, *models) if not bundle.has(token_codes_path(bundle.root, n))]
     return None if not names else f"the token codes of {', '.join(names)} (evaluate again)"
 
 

@@ -171,5 +171,5 @@ def measured_table(bundle: Bundle, model: str) -> pa.Table | None:
 
     It does not where captions were drawn several times, or where an earlier method made it.
     """
-    several = bundle.generation_energies(model) is not None
+    several = bundle.drawn_several_times(model)
     return None if several or bundle.model(model).method != METHOD else bundle.deltas(model)

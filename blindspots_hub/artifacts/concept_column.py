@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,19 +27,24 @@ class ConceptColumn:
     images: int
 
 
-def concept_column(path: Path, concept: int) -> ConceptColumn:
-    """Look through a file of energies for one concept; one that is none: `BlindspotsError`.
+def concept_column(paths: Sequence[Path], concept: int) -> ConceptColumn:
+    """Look through the files of a source's energies for one concept.
 
-    The file is by image, so all its indices are passed over, some at a time: 5 million in ten
-    milliseconds, and nothing of them stays in memory.
+    The files are by image, so all their indices are passed over, some at a time: 5 million in ten
+    milliseconds, and nothing of them stays in memory. One that is none raises `BlindspotsError`.
     """
-    try:
-        file = TensorFile(path)
-        tensors = {name: file.tensors[name] for name in ("indptr", "concepts", "energies")}
-    except (NoTensors, KeyError, OSError) as error:
-        raise BlindspotsError(
-            f"{path} is not a file of concept energies ({error}): fetch the bundle again."
-        ) from error
+    parts = [_column(path, concept) for path in paths]
+    starts = np.cumsum([0, *(part.images for part in parts)])
+    return ConceptColumn(
+        np.concatenate([part.rows + start for part, start in zip(parts, starts, strict=False)]),
+        np.concatenate([part.energies for part in parts]),
+        int(starts[-1]),
+    )
+
+
+def _column(path: Path, concept: int) -> ConceptColumn:
+    file = _opened(path)
+    tensors = {name: file.tensors[name] for name in ("indptr", "concepts")}
     places = []
     with open(path, "rb") as handle:
         handle.seek(tensors["indptr"].start)
@@ -57,19 +63,29 @@ def concept_column(path: Path, concept: int) -> ConceptColumn:
     return ConceptColumn(rows, energies, len(indptr) - 1)
 
 
-def fires_in(path: Path, rows: np.ndarray, n_concepts: int) -> np.ndarray:
+def fires_in(paths: Sequence[Path], rows: np.ndarray, n_concepts: int) -> np.ndarray:
     """In how many of the images `rows` each concept fires, int64 (n_concepts,).
 
-    Only those images' part of the file is read; one that is none: `BlindspotsError`.
+    Only those images' part of the files is read; one that is none: `BlindspotsError`.
     """
+    found, start = np.zeros(n_concepts, np.int64), 0
+    for path in paths:
+        file = _opened(path)
+        indptr, concepts = file.mapped("indptr"), file.mapped("concepts")
+        own = np.asarray(rows) - start
+        for row in own[(own >= 0) & (own < len(indptr) - 1)].tolist():
+            found[concepts[int(indptr[row]) : int(indptr[row + 1])]] += 1
+        start += len(indptr) - 1
+    return found
+
+
+def _opened(path: Path) -> TensorFile:
     try:
         file = TensorFile(path)
-        indptr, concepts = file.mapped("indptr"), file.mapped("concepts")
-    except (NoTensors, KeyError, OSError) as error:
+        if lacking := {"indptr", "concepts", "energies"} - set(file.tensors):
+            raise NoTensors(f"it lacks {', '.join(sorted(lacking))}")
+    except (NoTensors, OSError) as error:
         raise BlindspotsError(
             f"{path} is not a file of concept energies ({error}): fetch the bundle again."
         ) from error
-    found = np.zeros(n_concepts, np.int64)
-    for row in np.asarray(rows)[np.asarray(rows) < len(indptr) - 1].tolist():
-        found[concepts[int(indptr[row]) : int(indptr[row + 1])]] += 1
-    return found
+    return file

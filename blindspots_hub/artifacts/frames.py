@@ -30,7 +30,8 @@ def blindspots(bundle: Bundle, model: str, two_fold: bool = False) -> Any:
     """What a model suppresses or exaggerates by relative δ, surest first, as a pandas frame.
 
     `two_fold` adds what is surely changed two-fold, within the thresholds. Surest is what lies
-    farthest from no change at the near end of its selection interval.
+    farthest from no change at the near end of its selection interval; of equal ones (never drawn)
+    that of the lower q, then of the larger support.
     """
     found = frame(bundle, model)
     states = BLINDSPOTS + SIZED if two_fold else BLINDSPOTS
@@ -38,5 +39,6 @@ def blindspots(bundle: Bundle, model: str, two_fold: bool = False) -> Any:
     # Bundles of schema 1 have the pointwise interval only.
     ends = "relative_gap_selected" if "relative_gap_selected_low" in found else "relative_gap"
     nearest = np.maximum(found[f"{ends}_low"], -found[f"{ends}_high"]).clip(0)
-    found = found.iloc[np.argsort(-nearest.to_numpy(), kind="stable")].reset_index(drop=True)
+    keys = (-found["support"].to_numpy(), found["q"].to_numpy(), -nearest.to_numpy())
+    found = found.iloc[np.lexsort(keys)].reset_index(drop=True)
     return found[[*TELLING, *(name for name in found.columns if name not in TELLING)]]

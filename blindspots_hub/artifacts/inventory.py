@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.layout import (
     MANIFEST,
     PARTS,
     is_known,
+    on_demand,
     part_of,
 )
 from blindspots_hub.artifacts.limits import FILES
@@ -80,6 +81,17 @@ def regular_size(path: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def away(root: Path, listed: Collection[str]) -> set[str]:
+    """Files of a bundle of the Hub that are fetched when they are read, and are not here yet.
+
+    None of a bundle that came otherwise (it has no lock): there they are missing.
+    """
+    if regular_size(root / LOCK) is None:
+        return set()
+    there = (name for name in listed if on_demand(name))
+    return {n for n in there if not ((root / n).is_symlink() or (root / n).exists())}
 
 
 def unknown_files(listed: Collection[str], models: Collection[str]) -> list[str]:

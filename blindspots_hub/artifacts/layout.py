@@ -85,16 +85,17 @@ SHARDED = (PAIRS, GENERATIONS, THUMBNAILS)
 """
 
 _SHARD = re.compile(r"(\d{5})-of-(\d{5})\.parquet", re.ASCII)
+_ENERGY_SHARD = re.compile(r"(\d{5})-of-(\d{5})\.safetensors", re.ASCII)
 
 
 def shard_folder(path: Path) -> Path:
-    """The folder of the shards of the table that would be the file `path`."""
-    return path.with_name(path.name.removesuffix(".parquet"))
+    """The folder of the shards of the table, or of the energies, that would be the file `path`."""
+    return path.with_name(path.name.removesuffix(path.suffix))
 
 
-def shard_name(number: int, count: int) -> str:
+def shard_name(number: int, count: int, ending: str = ".parquet") -> str:
     """Name of shard `number` of `count`, from 0."""
-    return f"{number:05d}-of-{count:05d}.parquet"
+    return f"{number:05d}-of-{count:05d}{ending}"
 
 
 def table_files(root: Path, table: TableSpec, model: str | None = None) -> list[Path]:
@@ -120,8 +121,9 @@ def listed_files(listed: Collection[str], table: TableSpec, model: str | None = 
 
 
 def shard_fault(names: Collection[str], name: str) -> str | None:
-    """What is wrong with the files of the table `name`: neither one file nor all shards of one."""
-    numbers = [_SHARD.fullmatch(one.rpartition("/")[2]) for one in names]
+    """What is wrong with the files of the table or energies `name`: neither one nor all shards."""
+    kind = _SHARD if name.endswith(".parquet") else _ENERGY_SHARD
+    numbers = [kind.fullmatch(one.rpartition("/")[2]) for one in names]
     found = sorted((int(one[1]), int(one[2])) for one in numbers if one)
     if not found:
         return None
@@ -134,6 +136,22 @@ def shard_fault(names: Collection[str], name: str) -> str | None:
 def energies_path(root: Path, source: str) -> Path:
     """Path of the per-image energies of a source ("natural" or a model)."""
     return root / f"deltas/energies/{source}.safetensors"
+
+
+def energies_files(listed: Collection[str], source: str) -> list[str]:
+    """Names of the files with the energies of a source among `listed`: its one, or its shards.
+
+    In the order of the images; none where there are none.
+    """
+    name = energies_path(Path(), source).as_posix()
+    if name in listed:
+        return [name]
+    prefix = f"{shard_folder(Path(name)).as_posix()}/"
+    return sorted(
+        one
+        for one in listed
+        if one.startswith(prefix) and _ENERGY_SHARD.fullmatch(one[len(prefix) :])
+    )
 
 
 def generation_energies_path(root: Path, model: str) -> Path:
@@ -158,6 +176,16 @@ def heatmaps_path(root: Path, source: str) -> Path:
 
 _SPARSE = ("energies", "generations", "features", "heatmaps", "token_codes")
 
+_ON_DEMAND = tuple(f"{DELTAS_PART}/{kind}/" for kind in _SPARSE if kind != "heatmaps")
+
+
+def on_demand(name: str) -> bool:
+    """Whether a file of `deltas` is fetched from the Hub only when something reads it.
+
+    Of single images, hundreds of megabytes: what a page shows comes from tables.
+    """
+    return name.startswith(_ON_DEMAND)
+
 
 def is_known(name: str, models: Collection[str]) -> bool:
     """Whether a bundle with these `models` may have a file `name`: by its place, not its content.
@@ -172,6 +200,8 @@ def is_known(name: str, models: Collection[str]) -> bool:
     if any(folder == f"{DELTAS_PART}/{kind}" for kind in _SPARSE):
         source, dot, ending = last.rpartition(".")
         return bool(dot) and ending == "safetensors" and source in {NATURAL, *models}
+    if folder.startswith(f"{DELTAS_PART}/energies/") and _ENERGY_SHARD.fullmatch(last):
+        return folder.rpartition("/")[2] in {NATURAL, *models} and folder.count("/") == 2
     for table in (*TABLES, *OPTIONAL):
         whole = f"{folder}.parquet" if table in SHARDED and _SHARD.fullmatch(last) else name
         if "{model}" not in table.path:

@@ -17,7 +17,7 @@ from blindspots_hub.artifacts.layout import MANIFEST, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import TableSpec, has_columns, with_optional
-from blindspots_hub.artifacts.writer import PARQUET
+from blindspots_hub.artifacts.writer import PARQUET, in_groups
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
 from blindspots_hub.utils.sink import sink
@@ -36,8 +36,13 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
         for spec, table in tables.items():
             schema = spec.schema.with_metadata(table.schema.metadata)
             path = table_path(root, spec)
-            with atomic(path) as partial, sink(partial) as file:
-                pq.write_table(table.cast(schema), file, **PARQUET)
+            with (
+                atomic(path) as partial,
+                sink(partial) as file,
+                pq.ParquetWriter(file, schema, **PARQUET) as writer,
+            ):
+                for rows in in_groups(table.cast(schema)):
+                    writer.write_table(rows)
             files[spec.path] = FileEntry(sha256_file(path), path.stat().st_size)
         changed = replace(manifest, files=files, results=results)
         write_json(root / MANIFEST, changed.to_json())

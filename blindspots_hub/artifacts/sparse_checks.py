@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +56,24 @@ def energy_faults(
             break
     if pairs is not None:
         yield from _generation_faults(file, name, length - 1, pairs)
+
+
+def energies_faults(
+    root: Path, files: Sequence[str], name: str, n_concepts: int, rows: int | None
+) -> Iterator[str]:
+    """Energies of `rows` images in one file or in shards of them, which are called `name`."""
+    if len(files) == 1:
+        yield from energy_faults(root / files[0], files[0], n_concepts, rows)
+        return
+    there, broken = 0, False
+    for one in files:
+        for fault in energy_faults(root / one, one, n_concepts, None):
+            broken = True
+            yield fault
+        if not broken:
+            there += TensorFile(root / one).tensors["indptr"].size - 1
+    if not broken and rows is not None and there != rows:
+        yield f"{name}: energies have {there} images for {rows} rows of its table"
 
 
 def _generation_faults(

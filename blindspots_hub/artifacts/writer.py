@@ -177,6 +177,20 @@ def _pieces(spec: TableSpec, columns: Columns) -> Iterator[pa.Table]:
         start = stop
 
 
+def in_groups(table: pa.Table) -> Iterator[pa.Table]:
+    """The rows of a table that is in memory, with images of `GROUP_BYTES` at most in each part."""
+    index = table.schema.get_field_index("image")
+    if index < 0 or not table.num_rows:
+        yield table
+        return
+    ends, start = np.cumsum(_sizes(table.column(index))), 0
+    while start < table.num_rows:
+        before = int(ends[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(ends, before + GROUP_BYTES, "right")), start + 1)
+        yield table.slice(start, stop - start)
+        start = stop
+
+
 def _sizes(images: Any) -> np.ndarray:
     """Bytes of every image of a column, int64."""
     if isinstance(images, (pa.Array, pa.ChunkedArray)):

@@ -1,6 +1,8 @@
 """The harness of every benchmark of speed: rows with goals, turns that are timed, the machine.
 
 A goal is judged only where it could be measured; contestants take turns in one run, by medians.
+Goals of speed are stated against the floor of the machine at hand, what its own products allow;
+ratios to other programs stand beside them and are told.
 """
 
 from __future__ import annotations
@@ -97,6 +99,15 @@ def at_most(
 ) -> Row:
     """A row whose value must be ≤ `bound`; reported only, where not `judged`."""
     return _row(name, value, f"≤ {bound:g}{unit}", value <= bound, unit, judged, detail)
+
+
+def beside(name: str, value: float, unit: str, **detail: Any) -> Row:
+    """A row that stands beside a judged one and has no goal: how we compare with a peer here.
+
+    What a peer's way costs depends on the processor (how much faster its low-precision product is),
+    so that the same program holds or misses such a ratio by the machine that it runs on.
+    """
+    return Row(name, f"{value:.4g}{unit}", "told", "not judged", value, detail)
 
 
 def unmeasured(name: str, why: str, goal: str) -> Row:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from blindspots_hub import paper
 from blindspots_hub.benchmarks.harness import Report, this_machine
-from blindspots_hub.benchmarks.measure_files import Network, cuda_row, files_row
+from blindspots_hub.benchmarks.measure_files import Network, cuda_row, files_rows
 from blindspots_hub.benchmarks.measure_image import image_rows, memory_row
 from blindspots_hub.benchmarks.measure_scale import scale_rows
 from blindspots_hub.benchmarks.measure_tables import tables_row
@@ -49,7 +49,7 @@ def running(sizes: Sizes) -> Work[Report]:
     rows = yield from image_rows(like, sizes.images, sizes.repeats, judged)
     rows.append((yield from memory_row(d, n, judged)))
     rows += yield from scale_rows(d, n, pair_sizes(sizes.pairs), judged)
-    rows.append((yield from files_row(like, sizes.network, sizes.repeats, judged)))
+    rows += yield from files_rows(like, sizes.network, sizes.repeats, judged)
     rows.append((yield from tables_row(sizes.kept, n, judged)))
     rows.append((yield from cuda_row(like, sizes.network, sizes.kept, judged)))
     return Report(this_machine(), rows, quick=not judged)

@@ -20,7 +20,7 @@ from blindspots_hub.benchmarks.dense_baseline import (
     DenseRanking,
     dense_pixels,
 )
-from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, unmeasured
+from blindspots_hub.benchmarks.harness import Row, at_most, beside, in_turns, unmeasured
 from blindspots_hub.benchmarks.measure_image import our_way, too_little_memory
 from blindspots_hub.benchmarks.synthetic import FIRES, LAYOUT, PublishedLike
 from blindspots_hub.concepts.backbone import Backbone
@@ -33,8 +33,8 @@ from blindspots_hub.runs.encoding import code_store, encode_all
 from blindspots_hub.runs.loading import loading
 from blindspots_hub.runs.tables import EnergyPair, write_tables
 
-FASTER = 12.0
-"""The dense way's time over ours, from image files, on a CPU."""
+OVER_BACKBONE = 1.3
+"""Our time over that of the backbone alone on the same pixels, from image files, on a CPU."""
 CUDA_SECONDS = 60.0
 """For 10,000 pairs on an H200, generation excluded; 20 s is where it shall get."""
 
@@ -97,23 +97,29 @@ def photographs(folder: Path, count: int) -> list[Path]:
     return paths
 
 
-def files_row(like: PublishedLike, network: Network, repeats: int, judged: bool) -> Work[Row]:
+def files_rows(
+    like: PublishedLike, network: Network, repeats: int, judged: bool
+) -> Work[list[Row]]:
     """Both ways from the same files, through the same backbone, to energies and top images.
 
     The dense way reads, resizes and encodes every image twice, once in each of its passes.
     """
-    name = "end to end on the CPU: times the dense way's speed"
+    peer = "end to end on the CPU: times the dense way's speed"
+    name = "end to end on the CPU: time over the backbone's alone"
     if why := too_little_memory(len(like.weights["encoder.weight"])):
-        return unmeasured(name, why, f"≥ {FASTER:g} ×")
+        goal = f"≤ {OVER_BACKBONE:g} ×"
+        return [unmeasured(peer, why, "told"), unmeasured(name, why, goal)]
     with tempfile.TemporaryDirectory() as folder:
         paths = photographs(Path(folder), FEATURES_BATCH)
         space = random_space(network, like, Image.open(paths[0]))
         features = DenseFeatures(space.sae)
         ranking = DenseRanking(space.sae, LAYOUT)
         ids = list(range(RANKING_BATCH))
+        pixels = torch.stack([space.backbone.preprocess(_opened(path)) for path in paths])
         seconds = yield from in_turns(
             {
                 "ours": lambda turn: _ours(space, paths),
+                "backbone": lambda turn: _drop(space.backbone.tokens(pixels)),
                 "features": lambda turn: features.add(_dense_tokens(space, paths)),
                 "ranking": lambda turn: ranking.add(
                     _dense_tokens(space, paths[:RANKING_BATCH]), ids
@@ -124,11 +130,20 @@ def files_row(like: PublishedLike, network: Network, repeats: int, judged: bool)
         )
     ms = {
         "ours": 1e3 * seconds["ours"] / FEATURES_BATCH,
+        "backbone": 1e3 * seconds["backbone"] / FEATURES_BATCH,
         "dense, first pass": 1e3 * seconds["features"] / FEATURES_BATCH,
         "dense, second pass": 1e3 * seconds["ranking"] / RANKING_BATCH,
     }
     dense = ms["dense, first pass"] + ms["dense, second pass"]
-    return at_least(name, dense / ms["ours"], FASTER, " ×", judged=judged, ms_an_image=ms)
+    over = ms["ours"] / ms["backbone"]
+    return [
+        beside(peer, dense / ms["ours"], " ×", ms_an_image=ms),
+        at_most(name, over, OVER_BACKBONE, " ×", judged=judged, ms_an_image=ms),
+    ]
+
+
+def _drop(found: object) -> None:
+    """So that the clock runs."""
 
 
 def _ours(space: ConceptSpace, paths: Sequence[Path]) -> None:

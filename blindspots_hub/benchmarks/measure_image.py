@@ -17,7 +17,7 @@ from blindspots_hub.benchmarks.dense_baseline import (
     DenseFeatures,
     DenseRanking,
 )
-from blindspots_hub.benchmarks.harness import Row, at_least, at_most, in_turns, unmeasured
+from blindspots_hub.benchmarks.harness import Row, at_most, beside, in_turns, unmeasured
 from blindspots_hub.benchmarks.synthetic import LAYOUT, TOKENS, PublishedLike
 from blindspots_hub.concepts.encoder.screen import fast_bfloat16
 from blindspots_hub.concepts.rasae import RASAE
@@ -28,8 +28,6 @@ from blindspots_hub.measure.images import top_images
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.gpu_work import ENCODED_AT_ONCE
 
-FASTER_BF16, FASTER_FP32 = 80.0, 45.0
-"""The dense way's time over ours, with and without fast bf16."""
 OVER_PRODUCT = 1.3
 """Our time over that of the encoder's matrix product alone, in the type that screens."""
 MEMORY = 0.25
@@ -116,9 +114,7 @@ def image_rows(like: PublishedLike, images: int, repeats: int, judged: bool) -> 
     stream = like.more_tokens(seed=1)
     tokens = torch.stack([next(stream) for _ in range(images)])
     bf16 = fast_bfloat16(torch.device("cpu"))
-    name, dtype, goal = (
-        ("bf16", torch.bfloat16, FASTER_BF16) if bf16 else ("fp32", torch.float32, FASTER_FP32)
-    )
+    name, dtype = ("bf16", torch.bfloat16) if bf16 else ("fp32", torch.float32)
     contenders: dict[str, Callable[[int], None]] = {
         "ours": lambda turn: _drop(our_way(sae, tokens)),
         "product": product(like.weights["encoder.weight"].to(dtype), tokens.to(dtype)),
@@ -134,7 +130,7 @@ def image_rows(like: PublishedLike, images: int, repeats: int, judged: bool) -> 
     }
     speed = "one image after the backbone: times the dense way's speed"
     if both is None:
-        rows = [unmeasured(speed, str(why), f"≥ {goal:g} ×")]
+        rows = [unmeasured(speed, str(why), "told")]
     else:
         ms["dense, first pass"] = 1e3 * seconds["features"] / FEATURES_BATCH
         ms["dense, second pass"] = 1e3 * seconds["ranking"] / RANKING_BATCH
@@ -143,7 +139,7 @@ def image_rows(like: PublishedLike, images: int, repeats: int, judged: bool) -> 
         alike, worst = "one image: largest difference from the dense way", max(apart.values())
         rows = [
             at_most(alike, worst, AGREE, "", shares=apart),
-            at_least(speed, dense / ms["ours"], goal, " ×", judged=judged, ms_an_image=ms),
+            beside(speed, dense / ms["ours"], " ×", ms_an_image=ms),
         ]
     floor = f"one image after the backbone: time over its {name} product"
     over = ms["ours"] / ms[f"{name} product"]

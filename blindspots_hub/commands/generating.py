@@ -123,6 +123,13 @@ def evaluate(
     embed_images: Annotated[
         bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
     ] = True,
+    natural_codes: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="Folder that keeps what natural images were measured to, for every evaluation on "
+            "the same images: a series of checkpoints measures them once."
+        ),
+    ] = None,
     bundle: BundleOption = None,
     device: DeviceOption = None,
     tokens: TokensOption = "patches",
@@ -158,6 +165,7 @@ def evaluate(
         source_options=source_options(image_column, caption_column, split, config, images),
         skipped_to=skipped,
         embed_images=embed_images,
+        natural_codes=natural_codes,
         previews=False,
     )
     bundle_made = share(work, quiet)

@@ -21,6 +21,7 @@ import numpy as np
 import scipy
 
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.naming.faithfulness import held_out
 from blindspots_hub.naming.terms import Terms
 
 PRIOR = 20.0
@@ -78,6 +79,17 @@ def caption_words(
         block = np.asarray(concepts[start : start + step], np.int64)
         found += _of_block(weights(columns[:, block]), terms)
     return found
+
+
+def words_without_held_out(
+    ids: Sequence[str],
+    energies: ImageEnergies,
+    captions: Sequence[str],
+    concepts: Sequence[int],
+) -> list[CaptionWord | None]:
+    """`caption_words` of the natural images `ids` (N), those apart that names are judged by."""
+    rows = np.flatnonzero(~held_out(ids))
+    return caption_words(energies.take(rows), [captions[row] for row in rows.tolist()], concepts)
 
 
 def weights(energies: scipy.sparse.csc_matrix) -> scipy.sparse.csc_matrix:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.heatmaps import seen_share
-from blindspots_hub.artifacts.layout import NATURAL, features_path
+from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.naming.faithfulness import held_out
@@ -100,8 +100,6 @@ class Exhibits:
 
     @cached_property
     def _features(self) -> np.ndarray | None:
-        if not features_path(self.bundle.root, NATURAL).is_file():
-            return None
         kept = self.bundle.features(NATURAL)
         if kept is None:
             return None

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from blindspots_hub.artifacts.energy_files import write_energies
 from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
 from blindspots_hub.artifacts.layout import (
     NATURAL,
-    energies_path,
     features_path,
     generation_energies_path,
     heatmaps_path,
@@ -126,7 +126,7 @@ def assemble(
     write_table(root, CONCEPTS, concepts)
     if labels is not None:
         write_table(root, LABELS, {name: labels[name] for name in LABELS.names})
-    natural.energies.save(energies_path(root, NATURAL))
+    write_energies(root, NATURAL, natural.energies)
     shown = {NATURAL: _Shown()} | {model.name: _Shown() for model in models}
     entries = []
     for done, model in enumerate(models):
@@ -140,7 +140,7 @@ def assemble(
         if side.token_codes is not None:
             side.token_codes.save(token_codes_path(root, source))
         if source != NATURAL:
-            side.energies.save(energies_path(root, source))
+            write_energies(root, source, side.energies)
             if side.generation_energies is not None:
                 side.generation_energies.save(generation_energies_path(root, source))
     write_table(root, THUMBNAILS, _thumbnails(sides, shown))

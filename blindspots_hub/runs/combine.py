@@ -10,13 +10,11 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.energy_files import write_energies
 from blindspots_hub.artifacts.inventory import files_to_copy
 from blindspots_hub.artifacts.layout import (
     BACKBONE,
@@ -24,14 +22,13 @@ from blindspots_hub.artifacts.layout import (
     NATURAL,
     PAIRS_PART,
     SAE,
-    energies_path,
+    energies_files,
     features_path,
-    generation_energies_path,
     heatmaps_path,
     listed_files,
     token_codes_path,
 )
-from blindspots_hub.artifacts.manifest import FileEntry, ModelEntry
+from blindspots_hub.artifacts.manifest import FileEntry
 from blindspots_hub.artifacts.merging import (
     NaturalImages,
     merged_heatmaps,
@@ -41,17 +38,11 @@ from blindspots_hub.artifacts.merging import (
 )
 from blindspots_hub.artifacts.schema import (
     CONCEPTS,
-    DELTAS,
-    GENERATIONS,
-    IMAGE_TEXT,
     LABELS,
     NATURAL_IMAGES,
-    OWN_NATURAL,
-    PAIR_DISTANCES,
     PAIRS,
     SCHEMA_VERSION,
     THUMBNAILS,
-    TOKEN_FIRES,
     major,
 )
 from blindspots_hub.artifacts.stress_tables import SPECS as STRESS
@@ -59,24 +50,12 @@ from blindspots_hub.artifacts.stress_tables import joined, renamed
 from blindspots_hub.artifacts.writer import write_manifest, write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
-from blindspots_hub.utils.files import copy_files, replace_folder, share_or_copy
+from blindspots_hub.runs.combined_models import Member, members_of, share_model, shared
+from blindspots_hub.utils.files import copy_files, replace_folder
 
 STAGE = "combine"
 NAMED = 5
 """Pairs that an error names."""
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A model of the combined bundle: `own` is its name in the bundle it comes from."""
-
-    bundle: Bundle
-    own: str
-    entry: ModelEntry
-
-    @property
-    def name(self) -> str:
-        return self.entry.name
 
 
 @Call
@@ -115,10 +94,11 @@ def combine(
 def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) -> Work[None]:
     """Write the combined bundle to the new folder `root`, its manifest last."""
     _check(bundles)
-    members = _members(bundles, rename)
+    members = members_of(bundles, rename)
     yield Event(STAGE, 0, len(members) + 1)
     for bundle in bundles:
         bundle.require(PAIRS_PART, GENERATIONS_PART if bundle.models else PAIRS_PART, SAE)
+        bundle.fetch()
         bundle.check()
     natural_bundles = _unlike(bundles, _natural_files)
     natural = NaturalImages.of(natural_bundles)
@@ -138,15 +118,15 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
             copy_files(first.root, root, names)
     pairs = _unlike(bundles, lambda one: listed_files(one.manifest.files, PAIRS))
     if len(pairs) == 1:
-        known |= _shared(first, root, {n: n for n in listed_files(first.manifest.files, PAIRS)})
+        known |= shared(first, root, {n: n for n in listed_files(first.manifest.files, PAIRS)})
     else:
         write_table(root, PAIRS, merged_pairs(pairs))
     write_table(root, CONCEPTS, first.concept_columns)
     if len(natural_bundles) == 1:
-        known |= _shared(first, root, {name: name for name in _natural_files(first)})
+        known |= shared(first, root, {name: name for name in _natural_files(first)})
     else:
         write_table(root, NATURAL_IMAGES, natural.columns())
-        natural.energies.save(energies_path(root, NATURAL))
+        write_energies(root, NATURAL, natural.energies)
         if natural.features is not None:
             natural.features.save(features_path(root, NATURAL))
         if natural.token_codes is not None:
@@ -156,7 +136,7 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
     merged_heatmaps(with_heatmaps, natural).save(heatmaps_path(root, NATURAL))
     for done, member in enumerate(members, start=1):
         yield Event(STAGE, done, len(members) + 1, {"model": member.name})
-        known |= _share_model(member, root, natural)
+        known |= share_model(member, root, natural)
     called = [
         {NATURAL: NATURAL, **{m.own: m.name for m in members if m.bundle is bundle}}
         for bundle in bundles
@@ -171,9 +151,10 @@ def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) ->
 
 def _natural_files(bundle: Bundle) -> list[str]:
     """Files of a bundle that hold what was measured of its natural images."""
-    places = (energies_path, features_path, token_codes_path)
+    places = (features_path, token_codes_path)
+    listed = bundle.manifest.files
     names = [NATURAL_IMAGES.path, *(place(Path(), NATURAL).as_posix() for place in places)]
-    return [name for name in names if name in bundle.manifest.files]
+    return [*energies_files(listed, NATURAL), *(name for name in names if name in listed)]
 
 
 def _unlike(bundles: Sequence[Bundle], names: Callable[[Bundle], list[str]]) -> list[Bundle]:
@@ -184,17 +165,6 @@ def _unlike(bundles: Sequence[Bundle], names: Callable[[Bundle], list[str]]) -> 
         key = tuple((name, files[name].sha256) for name in names(bundle) if name in files)
         found.setdefault(key, bundle)
     return list(found.values())
-
-
-def _shared(bundle: Bundle, root: Path, names: Mapping[str, str]) -> dict[str, FileEntry]:
-    """Make files of a bundle, by their names there and here, files of `root` too.
-
-    They are hard links where the disk has them, so that nothing is copied: whoever looks finds
-    files, and no file of a bundle is ever written in place. Returns what the manifest says of them.
-    """
-    for own, name in names.items():
-        share_or_copy(bundle.root / own, root / name)
-    return {name: bundle.manifest.files[own] for own, name in names.items()}
 
 
 def _check(bundles: Sequence[Bundle]) -> None:
@@ -225,75 +195,7 @@ def _check(bundles: Sequence[Bundle]) -> None:
         )
 
 
-def _members(bundles: Sequence[Bundle], rename: bool) -> list[_Member]:
-    """The models of the combined bundle, each once."""
-    found: dict[str, _Member] = {}
-    for bundle in bundles:
-        for own, entry in bundle.models.items():
-            asked = entry.request or (bundle.manifest.request if len(bundle.models) == 1 else None)
-            member = _Member(bundle, own, replace(entry, request=asked))
-            there = [one for one in found.values() if one.own == own]
-            if any(_alike(one, member) for one in there):
-                continue
-            if there and not rename:
-                raise BlindspotsError(
-                    f"{there[0].bundle.root} and {bundle.root} hold different results of the model "
-                    f"{own}: combine with --rename to keep both under names of their own."
-                )
-            name, number = own, 1
-            while name in found:
-                number += 1
-                name = f"{own}-{number}"
-            if name != own:
-                title = f"{entry.title} ({bundle.name})"
-                member = replace(member, entry=replace(member.entry, name=name, title=title))
-            found[name] = member
-    return list(found.values())
-
-
-def _alike(one: _Member, other: _Member) -> bool:
-    """Whether two models are the same result: one entry, one set of pairs, the same energies."""
-    bare = [replace(m.entry, name=m.own, title="", request=None) for m in (one, other)]
-    if bare[0] != bare[1]:
-        return False
-    a, b = ((m.bundle, m.own) for m in (one, other))
-    if a[0].image_ids(a[1]) != b[0].image_ids(b[1]):
-        return False
-    if a[0].natural_ids(a[1]) != b[0].natural_ids(b[1]):
-        return False
-    energies = [bundle.energies(name) for bundle, name in (a, b)]
-    return all(
-        np.array_equal(getattr(energies[0], part), getattr(energies[1], part))
-        for part in ("indptr", "concepts", "energies")
-    )
-
-
-def _share_model(member: _Member, root: Path, natural: NaturalImages) -> dict[str, FileEntry]:
-    """Files that belong to one model alone, as they are, and what the manifest says of them."""
-    listed, names = member.bundle.manifest.files, {}
-    for spec in (DELTAS, PAIR_DISTANCES, GENERATIONS, TOKEN_FIRES, IMAGE_TEXT):
-        before = spec.path.split("{model}")[0]
-        for own in listed_files(listed, spec, member.own):
-            ending = own.removeprefix(f"{before}{member.own}")
-            names[own] = f"{before}{member.name}{ending}"
-    for place in (
-        energies_path,
-        heatmaps_path,
-        generation_energies_path,
-        features_path,
-        token_codes_path,
-    ):
-        own = place(Path(), member.own).as_posix()
-        if own in listed:
-            names[own] = place(Path(), member.name).as_posix()
-    known = _shared(member.bundle, root, names)
-    ids = member.bundle.natural_ids(member.own)
-    if not member.entry.paired and ids != natural.ids:
-        write_table(root, OWN_NATURAL, {"pair_id": ids}, member.name)
-    return known
-
-
-def _write_stress_tests(bundles: Sequence[Bundle], members: Sequence[_Member], root: Path) -> None:
+def _write_stress_tests(bundles: Sequence[Bundle], members: Sequence[Member], root: Path) -> None:
     """Stress tests of all bundles; of two of one concept and model that of the first bundle."""
     parts = []
     for bundle in reversed(bundles):
@@ -307,7 +209,7 @@ def _write_stress_tests(bundles: Sequence[Bundle], members: Sequence[_Member], r
             write_table(root, spec, {column: table[column] for column in spec.names})
 
 
-def _fields(bundles: Sequence[Bundle], members: Sequence[_Member], name: str) -> dict[str, object]:
+def _fields(bundles: Sequence[Bundle], members: Sequence[Member], name: str) -> dict[str, object]:
     licences = {bundle.manifest.licence for bundle in bundles}
     origins = [
         {"name": bundle.name, "version": bundle.version, "results": bundle.identity}

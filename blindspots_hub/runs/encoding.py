@@ -25,6 +25,7 @@ from blindspots_hub.runs.gpu_work import encode
 from blindspots_hub.runs.loading import ImageLoader, Pixels, loading
 from blindspots_hub.runs.pairing import Paired
 from blindspots_hub.utils.distributed import ALONE, Processes, barrier
+from blindspots_hub.utils.files import fingerprint
 
 SHARD = 32
 """Images a shard: what a kill can lose of the encoding, a few seconds on a CPU."""
@@ -40,13 +41,20 @@ THUMBNAIL_METHOD = 1
 
 
 def code_store(
-    folder: Path, ids: list[str], space: ConceptSpace, images_a_pair: int = 1
+    folder: Path,
+    ids: list[str],
+    space: ConceptSpace,
+    images_a_pair: int = 1,
+    contents: str | None = None,
 ) -> CodeStore:
-    """The store of codes of images `ids` in this concept space, `SHARD` pairs a shard."""
+    """The store of codes of images `ids` in this concept space, `SHARD` pairs a shard.
+
+    `contents`, a hash of the images, is given where others may call other images by these ids.
+    """
     return CodeStore(
         folder,
         ids,
-        space.kept_as,
+        space.kept_as if contents is None else fingerprint([space.kept_as, contents]),
         space.backbone.layout,
         space.sae.config.n_concepts,
         SHARD * images_a_pair,

@@ -62,6 +62,7 @@ def evaluate(
     source_options: SourceOptions | None = None,
     skipped_to: str | Path | None = None,
     embed_images: bool = True,
+    natural_codes: str | Path | None = None,
     previews: bool = False,
     access: Access = OWNER,
 ) -> Work[Bundle]:
@@ -93,6 +94,10 @@ def evaluate(
 
     `source_options` names columns, split or configuration of `pairs_from`, where it does not say so
     itself; what of it is no pair is listed row by row in the CSV file `skipped_to`.
+
+    Codes of natural images are kept in the folder `natural_codes`, where evaluations of other
+    models on the same images, into whichever folder, find them: a series of checkpoints encodes
+    them once. It may be deleted at any time.
 
     Processes that `accelerate launch` started share the work, and each returns the bundle. Run
     again with the same arguments it goes on where it stopped. Raises `BlindspotsError` for what the
@@ -144,7 +149,8 @@ def evaluate(
     space = base.concept_space
     request = Request(asked.name, asked.plan, asked.pair_ids, space, settings, embed_images)
     workers = Workers.join(device)
-    options = RunOptions(max(batch_size, 1), previews)
+    shared = None if natural_codes is None else Path(natural_codes).expanduser().resolve()
+    options = RunOptions(max(batch_size, 1), previews, shared)
     work = _evaluated(output_dir, request, asked, source, base, workers, options)
     return (yield from workers.alone(output_dir, f"evaluate {asked.name}", work))
 
@@ -172,7 +178,7 @@ def _evaluated(
         store, pipeline = yield from asked.opening(images_at, workers)
         images = Generations(store, asked.pair_ids, pipeline)
         # Whoever adds models to a bundle compares them on the same natural images mostly.
-        natural_at = None if place == out else out / NATURAL_CODES
+        natural_at = options.natural_codes or (None if place == out else out / NATURAL_CODES)
         run = Run(place, request, source, session, images, base, options, natural_at)
         yield from telling_what_is_kept(store, run.draw())
         yield from workers.bundle(place, asked.finishing(store, run), request.fingerprint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,11 +49,12 @@ class RunOptions:
     """How an evaluation goes about its work; nothing in its result depends on it.
 
     `batch_size` captions are drawn at once, and where `previews` is false no event carries an
-    image.
+    image. `natural_codes` is a folder that keeps codes of natural images for any evaluation.
     """
 
     batch_size: int = 1
     previews: bool = True
+    natural_codes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ class Run:
         manner: RunOptions,
         natural_at: Path | None = None,
     ) -> None:
-        """`natural_at` keeps codes of natural images beyond this run, for models that follow."""
+        """`natural_at` keeps codes of natural images beyond this run, for models that follow.
+
+        Where that is a folder for any evaluation, what the images are counts, too.
+        """
         self.out, self.request, self.source, self.manner = out, request, source, manner
         self.session, self.base = session, base
         self.space = space = session.space
@@ -98,7 +103,9 @@ class Run:
             name: partial(generations.image, name) for name in generations.names
         }
         work = work_folder(out, request.fingerprint)
-        self.natural_store = code_store(natural_at or work, self.ids, space)
+        shared = manner.natural_codes is not None and self.has_natural_images
+        contents = self._contents() if shared else None
+        self.natural_store = code_store(natural_at or work, self.ids, space, contents=contents)
         plan = request.plan  # images that are made in another way have other codes
         folder = work / f"generated-{plan.identity[:16]}"
         self.generated_store = code_store(
@@ -115,6 +122,19 @@ class Run:
         if content is None:
             raise NoImage("missing", f"The natural image of pair {pair_id} is not there.")
         return open_image(content, f"the natural image of pair {pair_id}")
+
+    def _contents(self) -> str:
+        """A hash of the files of all natural images, in their order."""
+        digest = hashlib.sha256()
+        for pair_id in self.ids:
+            try:
+                content = self.source.image(pair_id)
+            except PassingFault:
+                raise
+            except BlindspotsError:  # counted when it is to be encoded
+                content = None
+            digest.update(hashlib.sha256(content or b"").digest())
+        return digest.hexdigest()
 
     @property
     def has_natural_images(self) -> bool:

@@ -27,10 +27,10 @@ from blindspots_hub.naming.backends.base import (
     Unanswered,
     ask_all,
 )
-from blindspots_hub.naming.caption_words import caption_words
+from blindspots_hub.naming.caption_words import words_without_held_out
 from blindspots_hub.naming.choice import Labeller, labeller_of, similarity_of
 from blindspots_hub.naming.estimate import TRIED, Estimate, Prices, estimate
-from blindspots_hub.naming.faithfulness import Faithfulness, held_out, other_names
+from blindspots_hub.naming.faithfulness import Faithfulness, other_names
 from blindspots_hub.naming.judges import (
     ASKED,
     CAPTIONS,
@@ -234,12 +234,9 @@ class _Run:
     def _words(self, concepts: Sequence[int], unnamed: Counter[str]) -> Work[None]:
         yield Event(STAGE, 0, len(concepts))
         ids = self.bundle.image_ids(NATURAL)
-        rows = np.flatnonzero(~held_out(ids))
-        energies = self.bundle.energies(NATURAL).take(rows)
-        captions = self.bundle.captions([ids[row] for row in rows.tolist()])
-        for concept, word in zip(
-            concepts, caption_words(energies, captions, concepts), strict=True
-        ):
+        energies, captions = self.bundle.energies(NATURAL), self.bundle.captions(ids)
+        words = words_without_held_out(ids, energies, captions, concepts)
+        for concept, word in zip(concepts, words, strict=True):
             if word is None:
                 unnamed["no word of its captions stands out."] += 1
             else:

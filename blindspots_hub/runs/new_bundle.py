@@ -8,15 +8,19 @@ of pairs are measured and the map of all concepts is drawn; models come later, b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import torch
 from PIL import Image
 
 from blindspots_hub.analysis.concept_map import concept_table
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.labels import CAPTION_WORDS, Label, table_of
 from blindspots_hub.artifacts.layout import BACKBONE, CARD, QUALITY, SAE
 from blindspots_hub.concepts.backbone import Backbone
 from blindspots_hub.concepts.domain import Domain
@@ -28,6 +32,7 @@ from blindspots_hub.data.images import open_image
 from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.naming.caption_words import words_without_held_out
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.assemble import Blocks, EncodedImages, assemble
 from blindspots_hub.runs.encoding import coded_side
@@ -59,6 +64,8 @@ def new_bundle(
     settings: MeasureSettings | None = None,
 ) -> Work[Bundle]:
     """Write to `output_dir` a bundle of the concepts of `sae`, with natural images, no model yet.
+
+    Concepts have provisional names, words of the captions (`label` finds better ones).
 
     `sae` is a folder or a Hub id; its backbone is the one that its config.json names, or the folder
     or Hub id `backbone`. `pairs_from`, `all_captions`, `source_options` and `skipped_to` are what
@@ -152,10 +159,24 @@ def _write(
 ) -> Work[None]:
     yield Event("draw the map of all concepts", 0, 1)
     concepts = concept_table(space.sae.dictionary.cpu().numpy(), side.energies)
+    yield Event("name concepts", 0, 1)
+    labels = _provisional_names(side)
     _copy_networks(networks, out)
     if space.domain is not None:
         space.domain.save(out / SAE)
-    yield from assemble(out, identity, pairs, concepts, side, [], settings)
+    yield from assemble(out, identity, pairs, concepts, side, [], settings, labels)
+
+
+def _provisional_names(side: EncodedImages) -> pa.Table:
+    """Words of captions for the concepts that fire; `label` finds better names."""
+    concepts = np.flatnonzero(side.energies.fires).tolist()
+    words = words_without_held_out(side.ids, side.energies, side.captions, concepts)
+    day = date.today().isoformat()
+    return table_of(
+        Label(concept, word.name, CAPTION_WORDS, None, word.zeta, None, day, word.sentence)
+        for concept, word in zip(concepts, words, strict=True)
+        if word is not None
+    )
 
 
 def _known_domain(sae: str, place: Path) -> Domain | None:

@@ -224,7 +224,7 @@ def test_the_benchmark_runs_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("resource.setrlimit", lambda *limits: None)  # this process would keep it
     report = drive(measure.running(TINY))
     told: dict[str, Row] = {row.name: row for row in report.rows}
-    assert len(told) == len(report.rows) == 10
+    assert len(told) == len(report.rows) == 11
     assert report.held
     unmeasured = [row.name for row in report.rows if row.value is None]
     assert unmeasured == ([] if torch.cuda.is_available() else ["CUDA: 60 pairs end to end"])

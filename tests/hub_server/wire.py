@@ -43,13 +43,15 @@ def answer_json(value: object, status: int = 200, headers: Mapping[str, str] = {
 @dataclass(frozen=True)
 class Logged:
     """A request as the tests see it: method, path with its query, name of the route that took it
-    (`unknown` if none did), whether it carried a token, status answered (0: none)."""
+    (`unknown` if none did), whether it carried a token, status answered (0: none), and whose the
+    token is where that is known."""
 
     method: str
     path: str
     route: str
     token: bool
     status: int
+    user: str | None = None
 
 
 class Request:
@@ -132,8 +134,10 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = do_PATCH = _serve
 
     def _logged(self, request: Request, route: str, status: int) -> Logged:
-        token = "Authorization" in request.headers
-        return Logged(request.method, request.target, route, token, status)
+        told = request.headers.get("Authorization")
+        known = self.hub.accounts.tokens.get((told or "").removeprefix("Bearer "))
+        user = None if known is None else known.user
+        return Logged(request.method, request.target, route, told is not None, status, user)
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from blindspots_hub.utils.files import (
     copy_files,
     public_name,
     read_json,
+    remove_abandoned,
     write_bytes,
     write_json,
 )
@@ -44,6 +46,21 @@ def test_a_file_where_a_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BlindspotsError, match="cannot be written"):
         write_json(tmp_path / "file" / "x.json", {})
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / name for name in ("staged-1", "staged-2", "mine"))
+    for folder in (old, young, other):
+        (folder / "deep").mkdir(parents=True)
+    (tmp_path / "staged-file").write_text("x")
+    (tmp_path / "staged-link").symlink_to(other)
+    for path in (old, other, tmp_path / "staged-file"):
+        os.utime(path, (0, 0))
+    assert remove_abandoned(tmp_path, "staged-*", 3_600) == [old]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "mine", "staged-2", "staged-file", "staged-link",
+    ]  # fmt: skip
+    assert remove_abandoned(tmp_path / "none", "*", 0) == []
 
 
 def test_files_are_copied_by_name(tmp_path: Path) -> None:

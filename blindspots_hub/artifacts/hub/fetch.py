@@ -15,7 +15,16 @@ from blindspots_hub.artifacts.hub.lock import Lock
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.hub.transfer import bringing, read_manifest, wanted
 from blindspots_hub.artifacts.hub.versions import resolve
-from blindspots_hub.artifacts.layout import CARD, DELTAS_PART, LOCK, MANIFEST, PARTS
+from blindspots_hub.artifacts.inventory import regular_size
+from blindspots_hub.artifacts.layout import (
+    CARD,
+    DELTAS_PART,
+    LOCK,
+    MANIFEST,
+    PARTS,
+    on_demand,
+    part_of,
+)
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.utils.files import sha256_file, write_bytes
@@ -49,7 +58,7 @@ def pull(
         raise BlindspotsError(
             f"{output_dir} holds another bundle than {lock.reference}: choose another folder."
         )
-    yield from _laying(hub, lock, output_dir, asked, link=False, check=True)
+    yield from _laying(hub, lock, output_dir, asked, link=False, check=True, all_of_it=True)
     for part in set(asked) & set(lock.commits):
         card = hub.read(lock.repo(part), lock.commits[part], CARD)
         if card is not None:
@@ -66,7 +75,8 @@ def opening(
 ) -> Work[Path]:
     """The folder of a published bundle in the cache, with `deltas` and `parts` fetched.
 
-    What is in the cache asks no network; `check` also looks at the content of what is there.
+    Without what is of single images (`layout.on_demand`), which is fetched when it is read. What is
+    in the cache asks no network; `check` also looks at the content of what is there.
     """
     hub = Hub(token)
     yield Event("ask the Hub", 0, 1)
@@ -86,13 +96,39 @@ def adding(root: Path, parts: Collection[str], *, token: str | None = None) -> W
     return root
 
 
+def fetching(root: Path, names: Collection[str], *, token: str | None = None) -> Work[None]:
+    """Fetch single files of the bundle in `root`, which was fetched without them."""
+    lock = lock_in(root)
+    if lock is None:
+        raise ValueError(f"{root} was not fetched from the Hub")
+    hub = Hub(token)
+    _, manifest = read_manifest(hub, lock)
+    parts = sorted({part_of(name) for name in names})
+    files = [f for part in parts for f in wanted(lock, manifest, part) if f.name in names]
+    link = bundles_folder() in root.parents
+    yield from bringing(hub, files, root, link=link, check=False)
+
+
 def _laying(
-    hub: Hub, lock: Lock, root: Path, parts: Collection[str], *, link: bool, check: bool
+    hub: Hub,
+    lock: Lock,
+    root: Path,
+    parts: Collection[str],
+    *,
+    link: bool,
+    check: bool,
+    all_of_it: bool = False,
 ) -> Work[None]:
+    """Bring parts of a bundle to `root`: but `all_of_it`, without what is fetched when read."""
     path, manifest = read_manifest(hub, lock)
     yield Event("ask the Hub", 1, 1)
     _write(root / LOCK, lock.to_bytes())
-    files = [file for part in parts for file in wanted(lock, manifest, part)]
+    files = [
+        file
+        for part in parts
+        for file in wanted(lock, manifest, part)
+        if all_of_it or not on_demand(file.name) or regular_size(root / file.name) is not None
+    ]
     yield from bringing(hub, files, root, link=link, check=check)
     _write(root / MANIFEST, path.read_bytes())  # last: a folder with a manifest is a whole bundle
 

@@ -45,6 +45,7 @@ def staging(
             f"Natural images are published by one of the rules {', '.join(NATURAL_IMAGES)}: "
             f"{natural_images!r} is none of them."
         )
+    bundle.fetch()
     names = sorted(bundle.manifest.files)
     stray = unknown_files(names, [model.name for model in bundle.manifest.models])
     if stray:

@@ -1,0 +1,116 @@
+"""The pictures of a bundle: thumbnails, and images as they were measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from blindspots_hub.artifacts.bundle.kept import kept
+from blindspots_hub.artifacts.bundle.tables import BundleTables
+from blindspots_hub.artifacts.layout import NATURAL, listed_files
+from blindspots_hub.artifacts.limits import IMAGE_BYTES, THUMBNAIL_BYTES
+from blindspots_hub.artifacts.picture_table import PictureTable
+from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS
+
+if TYPE_CHECKING:
+    from blindspots_hub.artifacts.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small webp and the caption it belongs to."""
+
+    image: bytes
+    caption: str
+
+
+class Redraw(Protocol):
+    """Who draws a model's images again where a bundle does not hold them."""
+
+    def can(self, bundle: Bundle, source: str) -> bool:
+        """Whether those of a source can be drawn."""
+
+    def image(self, bundle: Bundle, source: str, pair_id: str) -> bytes | None:
+        """One image file, or None."""
+
+
+class BundlePictures(BundleTables):
+    """Images by source and pair; `redraw`, where a program sets it, draws what is not held."""
+
+    redraw: Redraw | None = None
+
+    def thumbnail(self, source: str, pair_id: str) -> Thumbnail | None:
+        """Small image of a source, or None where the bundle does not hold it."""
+        image = self._thumbnails.image(source, pair_id)
+        return None if image is None else Thumbnail(image, self.caption(source, pair_id))
+
+    def thumbnail_at_hand(self, source: str, pair_id: str) -> bool:
+        """Whether the bundle holds a small image, and `thumbnail` reads it without waiting."""
+        if "_thumbnails" not in self.__dict__:
+            return False
+        return (source, pair_id) in self._thumbnails and self._thumbnails.at_hand(source, pair_id)
+
+    def has_thumbnail(self, source: str, pair_id: str) -> bool:
+        """Whether the bundle holds a small image; none is read."""
+        return (source, pair_id) in self._thumbnails
+
+    def caption(self, source: str, pair_id: str) -> str:
+        """Caption of an image of a source; "" where it has none. No image is read."""
+        if (source, pair_id) in self._thumbnails:
+            return self._thumbnails.caption(source, pair_id)
+        paired = source == NATURAL or self.model(source).paired
+        return self._natural_captions.get(pair_id, "") if paired else ""
+
+    def image(self, source: str, pair_id: str) -> bytes | None:
+        """An image as large as it was measured, or None where it is not redistributed.
+
+        Only parts that are here are looked into; of several generations it is the first.
+        """
+        table, key = self._large(source, pair_id)
+        kept = None if table is None else table.image(*key)
+        if kept is None and self._drawn_again(source):
+            assert self.redraw is not None
+            return self.redraw.image(cast("Bundle", self), source, pair_id)
+        return kept
+
+    def has_picture(self, source: str, pair_id: str) -> bool:
+        """Whether an image can be shown, small or as it was measured; none is read."""
+        if self.has_thumbnail(source, pair_id):
+            return True
+        table, key = self._large(source, pair_id)
+        kept = table is not None and table.has_image(*key)
+        return kept or (self._drawn_again(source) and bool(self.caption(source, pair_id)))
+
+    def _drawn_again(self, source: str) -> bool:
+        return (
+            self.redraw is not None
+            and source != NATURAL
+            and self.redraw.can(cast("Bundle", self), source)
+        )
+
+    def _large(self, source: str, pair_id: str) -> tuple[PictureTable | None, tuple[Any, ...]]:
+        """The table with the images of a source as they were measured, and an image's key in it."""
+        keys: tuple[str, ...] = ("pair_id",)
+        key: tuple[Any, ...] = (pair_id,)
+        names = listed_files(self.manifest.files, PAIRS)
+        if source != NATURAL:
+            self.model(source)
+            names = listed_files(self.manifest.files, GENERATIONS, source)
+            keys, key = (*keys, "draw"), (*key, 0)
+        here = bool(names) and all((self.root / name).is_file() for name in names)
+        return (self._pictures(tuple(names), keys) if here else None), key
+
+    @kept
+    def _pictures(self, names: tuple[str, ...], keys: tuple[str, ...]) -> PictureTable:
+        paths = [self._checked(self.root / name) for name in names]
+        return PictureTable(paths, keys, IMAGE_BYTES)
+
+    @cached_property
+    def _thumbnails(self) -> PictureTable:
+        return PictureTable(
+            self.files_of(THUMBNAILS),
+            ("source", "pair_id"),
+            THUMBNAIL_BYTES,
+            captions="caption",
+        )
