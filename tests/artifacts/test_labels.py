@@ -154,7 +154,7 @@ def test_a_wrong_line_is_named_and_nothing_changes(
 
 
 def test_no_file_no_csv_no_concept(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(BlindspotsError, match="cannot be read as CSV"):
+    with pytest.raises(BlindspotsError, match="none.csv cannot be read"):
         labels(str(root), "--import", str(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BlindspotsError, match="cannot be read as CSV"):
