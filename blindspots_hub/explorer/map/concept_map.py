@@ -127,9 +127,10 @@ def concept_map(
 
     `data(data_key)` gives the points, `colours(colour_key)` their bytes (see `colour_bytes`), and
     `hover(concept, colour_key)` the tooltip; all three are called outside the queue and should
-    answer within milliseconds; names are asked for again where `names_key` changes. `pictures(concepts, colour_key)` gives addresses of small pictures
-    on this server, which are drawn where few concepts are in sight. An empty `data_key` shows the
-    loading face until a key arrives.
+    answer within milliseconds; names are asked for again where `names_key` changes.
+    `pictures(concepts, colour_key)` gives addresses of small pictures on this server, which are
+    drawn where few concepts are in sight. An empty `data_key` shows the loading face until a key
+    arrives.
 
     `show` lists the state bytes to keep, others fade (None keeps all); `selected` is the concept to
     ring, `companions` (concept, weight from 0 to 1) those that curves lead to from it, `around` the
