@@ -57,7 +57,8 @@ def tab(bundle: Bundle, tmp_path: Path) -> StressTab:
 def fields(**more: Any) -> list[Any]:
     asked = {
         "model": "known", "against": "", "concepts": "3, #5", "source": "templates", "lines": "",
-        "prompts": 10, "images": 2, "seed": 0, **more,
+        "prompts": 10, "seed": 0, "writer": "", "writer_model": "", "images": 2, "steps": "",
+        "guidance": "", "size": "", "dtype": "usual", "negative": "", "scheduler": "", **more,
     }  # fmt: skip
     return list(asked.values())
 
@@ -183,7 +184,7 @@ def test_a_visitor_is_held_to_the_bounds_of_the_site(bundle: Bundle, tmp_path: P
         ({"model": "/etc/passwd"}, "models of the list"),
         ({"against": "../secret"}, "models of the list"),
     ):
-        assert told in tab._estimate(tab._page.first, *fields(**more))
+        assert told in tab._estimate(tab._page.first, "", *fields(**more))
         last = list(tab._run([], tab._page.first, "", *fields(**more)))[-1]
         assert told in last[tab.status]
         assert last[tab.run].interactive is True
@@ -204,7 +205,7 @@ def test_a_visitor_is_held_to_the_bounds_of_the_site(bundle: Bundle, tmp_path: P
 def test_what_the_form_cannot_mean_is_one_sentence(
     tab: StressTab, more: dict[str, Any], told: str
 ) -> None:
-    assert told in tab._estimate(tab._page.first, *fields(**more))
+    assert told in tab._estimate(tab._page.first, "", *fields(**more))
     last = list(tab._run([], tab._page.first, "", *fields(**more)))[-1]
     assert told in last[tab.status].replace("&#x27;", "'")
 

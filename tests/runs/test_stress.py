@@ -26,7 +26,8 @@ from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.evaluate import evaluate
-from blindspots_hub.runs.stress import WORK, StressResult, stress_test
+from blindspots_hub.runs.pace import WORK
+from blindspots_hub.runs.stress import StressResult, stress_test
 from blindspots_hub.stress.prompts import PromptSource
 
 __all__ = ["chat"]

@@ -114,6 +114,16 @@ class Page:
         """What `at` changes: outputs of a listener that ends with it, beside the tab's own."""
         return [self.view, self._address, self._fault, *self._drawn.values()]
 
+    @property
+    def faults(self) -> list[Any]:
+        """What `told` changes: outputs of a listener that ends in neither way."""
+        return [self._fault]
+
+    @property
+    def no_fault(self) -> Updates:
+        """That there is nothing to complain of any more."""
+        return {self._fault: ""}
+
     def go(self, view: View, own: Sequence[str], arrived: bool = False) -> Updates:
         """Bring `view` to the screen, in the tab that it names.
 

@@ -44,7 +44,7 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
         f"{' aria-current=true' if row['concept'] == concept else ''}>"
         f'<td role="cell"><button type="button" class="as-link" data-open="{row["concept"]}">'
         f"{name(row['concept'], entry.bundle.labels[row['concept']])}</button></td>"
-        f'<td role="cell">{verdict_badge(row)}</td>'
+        f'<td role="cell">{verdict_badge(row)} {_tested_as(row)}</td>'
         f'<td role="cell">{_share(row, "share")}</td>'
         f'<td role="cell">{_share(row, "share_against")}</td>'
         f'<td role="cell">{_share(row, "share_natural")}</td>'
@@ -60,6 +60,13 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
         '<div class="wide-table plain" tabindex="0" role="region" aria-label="Verdicts">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _tested_as(row: Mapping[str, Any]) -> str:
+    """That other prompts than such as ask for it were drawn, where it is so."""
+    much = row.get("direction") == "exaggerated"
+    told = "of prompts that do not ask for it" if much else ""
+    return f'<small title="{told}">drawn too often?</small>' if much else ""
 
 
 def _share(row: Mapping[str, Any], of: str) -> str:
