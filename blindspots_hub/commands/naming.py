@@ -78,8 +78,8 @@ def label(
 ) -> None:
     """Name concepts, and measure whether the names predict where they fire."""
     from blindspots_hub.naming.estimate import Prices
-    from blindspots_hub.runs.label import Naming
     from blindspots_hub.runs.label import label as naming
+    from blindspots_hub.runs.label_request import Naming
 
     how = Naming(
         concepts=tuple(concept or ()),
