@@ -36,9 +36,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         verdict: sum(row["verdict"] == verdict for row in rows) for verdict in STRESS_VERDICTS
     }
     deltas = ModelDeltas.of(bundle.deltas(model), "relative")
-    blindspots = {
-        state: {int(k) for k in (deltas.state == state).nonzero()[0]} for state in BLINDSPOTS
-    }
+    blindspots = {state: set(deltas.blindspots(state).tolist()) for state in BLINDSPOTS}
     tested = {int(row["concept"]) for row in rows}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
     rest = "".join(

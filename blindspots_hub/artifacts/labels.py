@@ -58,6 +58,12 @@ class Label:
         return self.method in PROVISIONAL
 
     @property
+    def by(self) -> str:
+        """Who gave the name, in words: "caption words, provisional", "image-text model NAME"."""
+        who = f"{self.method} {self.model}" if self.model else self.method
+        return f"{who}, provisional" if self.provisional else who
+
+    @property
     def rank(self) -> tuple[int, float, float, str]:
         """Larger is better: given by hand, then known, then faithful, then sure, then recent."""
         given = {HUMAN: 2, TRUTH: 1}.get(self.method, 0)

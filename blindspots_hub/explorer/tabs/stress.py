@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import numpy as np
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
@@ -241,8 +240,7 @@ class StressTab(RunningTab):
         if view.concept is not None:
             return str(view.concept)
         reading = entry.reading("relative")
-        found = np.flatnonzero(reading.state == "suppressed")
-        return ", ".join(map(str, found[np.argsort(reading.selected_high[found])][:3]))
+        return ", ".join(map(str, reading.blindspots("suppressed")[:3]))
 
     def _results(self, bundle: Bundle, session: str) -> Results:
         return Results(bundle, self.runs.beside(bundle, session))

@@ -10,6 +10,7 @@ import numpy as np
 from blindspots_hub.analysis.words import times
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.page.format import count
+from blindspots_hub.explorer.page.named import named
 
 CHIPS = 10
 """Concepts of one list that are named."""
@@ -30,8 +31,7 @@ def chips(bundle: Bundle, concepts: Sequence[int]) -> str:
     if not len(concepts):
         return '<span class="none">none</span>'
     named = "".join(
-        f'<button type="button" data-open="{int(k)}">#{int(k)} {escape(bundle.labels[int(k)])}'
-        "</button>"
+        f'<button type="button" data-open="{int(k)}">{named(bundle, int(k))}</button>'
         for k in list(concepts)[:CHIPS]
     )
     more = len(concepts) - CHIPS
