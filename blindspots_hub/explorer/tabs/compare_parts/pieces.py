@@ -30,13 +30,13 @@ def chips(bundle: Bundle, concepts: Sequence[int]) -> str:
     """Concepts as buttons that open them, the first `CHIPS`."""
     if not len(concepts):
         return '<span class="none">none</span>'
-    named = "".join(
+    buttons = "".join(
         f'<button type="button" data-open="{int(k)}">{named(bundle, int(k))}</button>'
         for k in list(concepts)[:CHIPS]
     )
     more = len(concepts) - CHIPS
     tail = f"<span>and {count(more)} more</span>" if more > 0 else ""
-    return f'<div class="chips">{named}{tail}</div>'
+    return f'<div class="chips">{buttons}{tail}</div>'
 
 
 def section(heading: str, body: str) -> str:
