@@ -142,6 +142,11 @@ class ModelDeltas:
         width = (self.gap_high - self.gap_low)[self.determined] / 2
         return float(np.median(width))
 
+    def blindspots(self, state: str) -> np.ndarray:
+        """Concepts in a `state` of a blindspot, "suppressed" or "exaggerated", surest first."""
+        ranked = self.ranking(state)
+        return ranked[self.state[ranked] == CODE[state]]
+
     def ranking(self, side: str, certain_only: bool = False) -> np.ndarray:
         """Concepts that differ on one `side` ("suppressed", "exaggerated"), surest first.
 

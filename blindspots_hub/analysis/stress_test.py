@@ -1,4 +1,4 @@
-"""Stress tests: are suppressed concepts missing too when prompts ask for them (appendix G)?"""
+"""Stress tests: are blindspots some too when they are put to the test (appendix G)?"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import STRESS_TESTS, STRESS_VERDICTS, Column
+from blindspots_hub.measure.delta import BLINDSPOTS
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -21,7 +22,7 @@ MOST_TOLD = 5
 
 SHOWN = ("share", "share_against", "share_natural")
 
-_OF_TESTS = ("concept", "verdict", "against", *(
+_OF_TESTS = ("concept", "direction", "verdict", "against", *(
     f"{name}{end}" for name in SHOWN for end in ("", "_low", "_high")
 ), "fold", "p_holm")  # fmt: skip
 
@@ -35,17 +36,16 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         verdict: sum(row["verdict"] == verdict for row in rows) for verdict in STRESS_VERDICTS
     }
     deltas = ModelDeltas.of(bundle.deltas(model), "relative")
-    suppressed = {int(k) for k in (deltas.state == "suppressed").nonzero()[0]}
+    blindspots = {state: set(deltas.blindspots(state).tolist()) for state in BLINDSPOTS}
     tested = {int(row["concept"]) for row in rows}
     told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    untested = len(suppressed - tested)
-    rest = (
-        f"; {untested:,} of its {len(suppressed):,} suppressed concepts were not tested"
-        if untested
-        else ""
+    rest = "".join(
+        f"; {len(of - tested):,} of its {len(of):,} {state} concepts were not tested"
+        for state, of in blindspots.items()
+        if of - tested
     )
     sentence = (
-        f"{title}, asked for {len(rows):,} concepts: {told}{rest}. "
+        f"{title}, put to the test with {len(rows):,} concepts: {told}{rest}. "
         + " ".join(str(row["sentence"]) for row in rows[:MOST_TOLD])
     ).rstrip()
     if len(rows) > MOST_TOLD:
@@ -110,7 +110,7 @@ ANALYSIS = Analysis(
     section="G",
     about="one model",
     needs=("tables", "stress tests"),
-    row="one concept that a model was asked for",
+    row="one concept that a model was put to the test with",
     columns=COLUMNS,
     find=find,
 )

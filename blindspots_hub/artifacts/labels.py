@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -58,6 +59,12 @@ class Label:
         return self.method in PROVISIONAL
 
     @property
+    def by(self) -> str:
+        """Who gave the name, in words: "caption words, provisional", "image-text model NAME"."""
+        who = f"{self.method} {self.model}" if self.model else self.method
+        return f"{who}, provisional" if self.provisional else who
+
+    @property
     def rank(self) -> tuple[int, float, float, str]:
         """Larger is better: given by hand, then known, then faithful, then sure, then recent."""
         given = {HUMAN: 2, TRUTH: 1}.get(self.method, 0)
@@ -69,6 +76,12 @@ class Label:
 
 
 NAMES = tuple(one.name for one in fields(Label))
+
+BEST = "best"
+"""Column of a CSV file, beside `NAMES`: "yes" for the name that is shown of its concept."""
+
+MOST_BYTES = 256 * 1024**2
+"""Of a CSV file of names."""
 
 
 def table_of(labels: Iterable[Label]) -> pa.Table:
@@ -113,31 +126,62 @@ def changed(table: pa.Table, by: Iterable[Label]) -> pa.Table:
     return table_of(one for one in kept.values() if one.label)
 
 
+def csv_of(table: pa.Table) -> str:
+    """A table LABELS as CSV, a line a name, the one that is shown first; unknown is empty."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*NAMES, BEST])
+    before = None
+    for one in rows_of(table):
+        told = [no_formula(o) if isinstance(o, str) else o for o in astuple(one)]
+        writer.writerow([*told, "" if one.concept == before else "yes"])
+        before = one.concept
+    return text.getvalue()
+
+
 def write_csv(path: Path, table: pa.Table) -> None:
-    """Write a table LABELS as CSV, a line a name; what is not known is empty."""
-    with atomic(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(NAMES)
-        for one in rows_of(table):
-            writer.writerow([no_formula(o) if isinstance(o, str) else o for o in astuple(one)])
+    """Write a table LABELS as the file of `csv_of`."""
+    with atomic(path) as partial:
+        partial.write_bytes(csv_of(table).encode())
 
 
 def read_csv(path: Path, n_concepts: int) -> list[Label]:
-    """The names in a CSV file with the columns `concept`, `label` and any of the others.
+    """The names in a CSV file, as `names_in`; at most `MOST_BYTES` of it are read."""
+    try:
+        with open(path, "rb") as handle:
+            content = handle.read(MOST_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as error:
+        raise BlindspotsError(
+            f"{path} cannot be read ({error.strerror}): give another file."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BlindspotsError(f"{path} is not UTF-8 text: save it as CSV in UTF-8.") from error
+    if len(content) > MOST_BYTES:
+        raise BlindspotsError(
+            f"{path} is larger than {MOST_BYTES // 1024**2} MiB: take names in by several files."
+        )
+    return names_in(text, n_concepts, str(path))
 
-    Names without a `method` are given by hand, those without a `date` today. Raises
-    `BlindspotsError` with the line that is wrong.
+
+def names_in(text: str, n_concepts: int, path: str) -> list[Label]:
+    """The names in CSV with the columns `concept`, `label` and any of the others; more are ignored.
+
+    Names without a `method` are given by hand, and those of a file without `date`s get
+    today's. Raises `BlindspotsError` with the line that is wrong; `path` names the file in it.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            return list(_parsed(csv.DictReader(handle), path, n_concepts))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        found = list(_parsed(csv.DictReader(io.StringIO(text, newline="")), path, n_concepts))
+    except csv.Error as error:
         raise BlindspotsError(f"{path} cannot be read as CSV ({error}): give another file.") from (
             error
         )
+    if not found:
+        raise BlindspotsError(f"{path} holds no name: write one a line below the columns' names.")
+    return found
 
 
-def _parsed(reader: csv.DictReader[str], path: Path, n_concepts: int) -> Iterator[Label]:
+def _parsed(reader: csv.DictReader[str], path: str, n_concepts: int) -> Iterator[Label]:
     columns = reader.fieldnames or []
     for needed in ("concept", "label"):
         if needed not in columns:
@@ -157,7 +201,7 @@ def _parsed(reader: csv.DictReader[str], path: Path, n_concepts: int) -> Iterato
             concept_number(row["concept"], n_concepts, where),
             told.pop("label") or "",
             told.pop("method") or HUMAN,
-            date=_day(row.get("date", ""), where),
+            date=_day(row.get("date"), where),
             **told,  # type: ignore[arg-type]
             **{name: _number(row.get(name, ""), name, where) for name in _NUMBERS},  # type: ignore[arg-type]
         )
@@ -206,9 +250,12 @@ def _number(told: str, name: str, where: str) -> float | None:
     return value
 
 
-def _day(told: str, where: str) -> str:
-    if not told.strip():
+def _day(told: str | None, where: str) -> str:
+    """The day as it is kept: today's in a file without such a column, "" where it is unknown."""
+    if told is None:
         return date.today().isoformat()
+    if not told.strip():
+        return ""
     try:
         return date.fromisoformat(told.strip()).isoformat()
     except ValueError:

@@ -6,6 +6,7 @@ They come and go without changing what a bundle says: its identity stays that of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,17 +34,16 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     results = manifest.results or sha256_file(root / MANIFEST)
     files = dict(manifest.files)
     try:
-        for spec, table in tables.items():
-            schema = spec.schema.with_metadata(table.schema.metadata)
-            path = table_path(root, spec)
-            with (
-                atomic(path) as partial,
-                sink(partial) as file,
-                pq.ParquetWriter(file, schema, **PARQUET) as writer,
-            ):
-                for rows in in_groups(table.cast(schema)):
-                    writer.write_table(rows)
-            files[spec.path] = FileEntry(sha256_file(path), path.stat().st_size)
+        with ExitStack() as written:
+            # All are whole on the disk before the first takes its place, so that hardly a kill
+            # comes between a table and the manifest that names its content.
+            for spec, table in tables.items():
+                schema = spec.schema.with_metadata(table.schema.metadata)
+                partial = written.enter_context(atomic(table_path(root, spec)))
+                with sink(partial) as file, pq.ParquetWriter(file, schema, **PARQUET) as writer:
+                    for rows in in_groups(table.cast(schema)):
+                        writer.write_table(rows)
+                files[spec.path] = FileEntry(sha256_file(partial), partial.stat().st_size)
         changed = replace(manifest, files=files, results=results)
         write_json(root / MANIFEST, changed.to_json())
         write_bundle_card(root, changed)

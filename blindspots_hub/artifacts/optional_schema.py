@@ -82,6 +82,9 @@ TOKEN_FIRES = TableSpec(
 STRESS_VERDICTS = ("confirmed", "not confirmed", "undecided")
 """What a stress test says of a blindspot (METHOD section 9)."""
 
+STRESS_DIRECTIONS = ("suppressed", "exaggerated")
+"""As what a concept is put to the test: by prompts that ask for it, or by others."""
+
 _ENDS = (("low", "lower"), ("high", "upper"))
 
 
@@ -96,7 +99,7 @@ def _share(name: str, of: str, nullable: bool = True) -> tuple[Column, ...]:
 
 STRESS_TESTS = TableSpec(
     "deltas/stress_tests.parquet",
-    "one concept that one model was asked for; rows ascend by concept, then model",
+    "one concept that one model was put to the test with; rows ascend by concept, then model",
     (
         Column("concept", pa.int32(), "", "index of the concept"),
         Column("model", pa.string(), "", "the model that was put to the test"),
@@ -105,7 +108,7 @@ STRESS_TESTS = TableSpec(
         Column("reference", pa.string(), "", "what it rests on: against, natural, none"),
         Column("sentence", pa.string(), "", "the verdict in words"),
         Column("origin", pa.string(), "", "where the prompts come from"),
-        Column("prompts", pa.int32(), "prompts", "prompts that asked for the concept"),
+        Column("prompts", pa.int32(), "prompts", "prompts that were drawn"),
         Column("num_images_per_prompt", pa.int32(), "images", "images a prompt"),
         Column("seed", pa.int64(), "", "seed that each image's own follows from"),
         Column("level", pa.float64(), "energy", "the natural level: what shows the concept"),
@@ -113,17 +116,29 @@ STRESS_TESTS = TableSpec(
         *_share("share", "these", nullable=False),
         Column("images_against", pa.int64(), "images", "images of the second model; 0 without one"),
         *_share("share_against", "these"),
-        Column("images_natural", pa.int64(), "images", "natural images whose caption names it"),
+        Column(
+            "images_natural",
+            pa.int64(),
+            "images",
+            "natural images whose caption names it, or of an exaggerated one does not",
+        ),
         *_share("share_natural", "these"),
         Column("fold", pa.float64(), "ratio", "share over that of the reference", True),
         *(
             Column(f"fold_{end}", pa.float64(), "ratio", f"{words} end of its 95 % interval", True)
             for end, words in _ENDS
         ),
-        Column("p", pa.float64(), "probability", "p-value of half the reference's share", True),
+        Column(
+            "p",
+            pa.float64(),
+            "probability",
+            "p-value of half the reference's share, or of an exaggerated one of twice that",
+            True,
+        ),
         Column("p_holm", pa.float64(), "probability", "the same, of all concepts of the run", True),
         Column("concepts", pa.int32(), "concepts", "concepts of the run that were corrected for"),
         Column("date", pa.string(), "", "day of the run, YYYY-MM-DD"),
+        Column("direction", pa.string(), "", " or ".join(STRESS_DIRECTIONS), True, True),
     ),
 )
 """Only where a stress test was made."""

@@ -16,6 +16,7 @@ from blindspots_hub.artifacts.optional_schema import IMAGE_TEXT as IMAGE_TEXT
 from blindspots_hub.artifacts.optional_schema import LABELS as LABELS
 from blindspots_hub.artifacts.optional_schema import OPTIONAL as OPTIONAL
 from blindspots_hub.artifacts.optional_schema import OWN_NATURAL as OWN_NATURAL
+from blindspots_hub.artifacts.optional_schema import STRESS_DIRECTIONS as STRESS_DIRECTIONS
 from blindspots_hub.artifacts.optional_schema import STRESS_IMAGES as STRESS_IMAGES
 from blindspots_hub.artifacts.optional_schema import STRESS_TESTS as STRESS_TESTS
 from blindspots_hub.artifacts.optional_schema import STRESS_VERDICTS as STRESS_VERDICTS

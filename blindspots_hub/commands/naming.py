@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
-from blindspots_hub.commands.options import BundleArgument, DeviceOption, QuietOption, run
-
-if TYPE_CHECKING:
-    from blindspots_hub.progress import Work
-    from blindspots_hub.runs.label import Labelled
+from blindspots_hub.commands.options import (
+    BundleArgument,
+    DeviceOption,
+    QuietOption,
+    run,
+    telling_estimates,
+)
 
 
 def label(
@@ -76,8 +78,8 @@ def label(
 ) -> None:
     """Name concepts, and measure whether the names predict where they fire."""
     from blindspots_hub.naming.estimate import Prices
-    from blindspots_hub.runs.label import Naming
     from blindspots_hub.runs.label import label as naming
+    from blindspots_hub.runs.label_request import Naming
 
     how = Naming(
         concepts=tuple(concept or ()),
@@ -92,26 +94,12 @@ def label(
         device=device,
         only_estimate=estimate,
     )
-    found = run(_told(naming.stream(bundle, source, how)), quiet)
+    found = run(telling_estimates(naming.stream(bundle, source, how)), quiet)
     if estimate and found.expected is not None:
         typer.echo(f"It takes {found.expected.words}")
     if not estimate:
         for sentence in found.sentences:
             typer.echo(sentence)
-
-
-def _told(work: Work[Labelled]) -> Work[Labelled]:
-    """The same work; estimates are told as they come, before most of it is done."""
-    try:
-        while True:
-            event = next(work)
-            if said := event.detail.get("estimate"):
-                typer.echo(f"It takes {said}", err=True)
-            yield event
-    except StopIteration as done:
-        return done.value
-    finally:
-        work.close()
 
 
 def labels(

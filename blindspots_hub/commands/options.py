@@ -74,6 +74,21 @@ def run(work: Work[T], quiet: bool, resumes: bool = True) -> T:
             raise KeyboardInterrupt(_stopped(last, resumes) if is_first() else " ") from None
 
 
+def telling_estimates(work: Work[T]) -> Work[T]:
+    """The same work; estimates are told as they come, before most of it is done."""
+    try:
+        while True:
+            event = next(work)
+            if (said := event.detail.get("estimate")) and is_first():
+                typer.echo(f"It takes {said}", err=True)
+            yield event
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    finally:
+        work.close()
+
+
 def _stopped(last: Event | None, resumes: bool) -> str:
     if last is None:
         return ""

@@ -8,10 +8,13 @@ from typing import Annotated, Any, Optional
 import typer
 
 from blindspots_hub.commands.model_options import MODEL, draws
-from blindspots_hub.commands.options import BundleArgument, DeviceOption, QuietOption, share
-
-ANSWER_TOKENS = 8_192
-"""Tokens that a list of prompts may have: a thousand characters and more for every tenth prompt."""
+from blindspots_hub.commands.options import (
+    BundleArgument,
+    DeviceOption,
+    QuietOption,
+    share,
+    telling_estimates,
+)
 
 
 @draws
@@ -25,6 +28,13 @@ def stress(
     against: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="A second model, that draws the concept: the same prompts and seeds."),
+    ] = None,
+    direction: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            help="suppressed: prompts ask for the concepts; exaggerated: they do not. Default: "
+            "each concept's state in the bundle's table of MODEL."
+        ),
     ] = None,
     prompt: Annotated[
         Optional[list[str]],  # noqa: UP045
@@ -71,11 +81,13 @@ def stress(
     """Ask MODEL for concepts that BUNDLE says it cannot draw, and tell whether that is so.
 
     The verdicts are kept in the bundle. Prompts are captions that name the concept unless said
-    otherwise. Stopped (Ctrl-C) and run again with the same arguments, it goes on where it was.
+    otherwise, and of concepts that MODEL exaggerates captions that do not name them. Stopped
+    (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
     from blindspots_hub.artifacts.bundle import load_bundle
     from blindspots_hub.artifacts.labels import concept_number
     from blindspots_hub.errors import BlindspotsError
+    from blindspots_hub.runs.pace import measured_before
     from blindspots_hub.runs.stress import stress_test
     from blindspots_hub.serving.estimate import stress_estimate
     from blindspots_hub.stress.prompts import PromptSource
@@ -91,16 +103,16 @@ def stress(
     elif prompts is not None:
         source = PromptSource.file(prompts)
     elif prompts_with is not None:
-        from blindspots_hub.naming.choice import text_model_of
+        from blindspots_hub.runs.stress_prompts import written_by
 
-        writer = text_model_of(prompts_with, prompts_model, answer_tokens=ANSWER_TOKENS)
-        source = PromptSource("written", ask=writer.ask, name=writer.name)
+        source = written_by(prompts_with, prompts_model, device)
     else:
         source = PromptSource("captions" if captions else "templates" if templates else "usual")
     opened = load_bundle(bundle)
     numbers = [concept_number(one, opened.n_concepts, "--concept") for one in concept]
     asked = len(source.lines) or num_prompts
-    found = stress_estimate(model, against, asked * len(numbers), num_images_per_prompt)
+    known = measured_before(work or opened.root, model, against, **drawing)
+    found = stress_estimate(model, against, asked * len(numbers), num_images_per_prompt, known)
     if not quiet:
         typer.echo(found.sentence, err=True)
     work_done = stress_test.stream(
@@ -108,6 +120,7 @@ def stress(
         model,
         concepts=numbers,
         against=against,
+        direction=direction,
         prompts=source,
         num_prompts=num_prompts,
         num_images_per_prompt=num_images_per_prompt,
@@ -116,7 +129,7 @@ def stress(
         device=device,
         **drawing,
     )
-    result = share(work_done, quiet)
+    result = share(work_done if quiet else telling_estimates(work_done), quiet)
     if result is None:
         return
     for sentence in result.sentences:

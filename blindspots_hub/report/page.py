@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,9 +13,11 @@ import blindspots_hub
 from blindspots_hub import paper
 from blindspots_hub.analysis.answers import Answers
 from blindspots_hub.analysis.base import Example, Finding
+from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.analysis.summary import verdict
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.measure.delta import BLINDSPOTS
 from blindspots_hub.report.figures import embedded
 
 MOST_BYTES = 15_000_000
@@ -55,6 +58,46 @@ class Section:
     left_out: tuple[str, ...]
 
 
+MOST_NAMED = 60
+"""Blindspots whose names the page lists; the bundle has all."""
+
+
+@dataclass(frozen=True)
+class NamedBlindspot:
+    """A blindspot's best name, who gave it, and which models have it; a stress test's verdict."""
+
+    concept: int
+    label: str
+    by: str
+    faithfulness: str
+    provisional: bool
+    models: str
+
+
+def named_blindspots(bundle: Bundle) -> list[NamedBlindspot]:
+    """The blindspots of all models, each once, the surest of each model first."""
+    tests = bundle.stress_tests()
+    found: dict[int, list[str]] = {}
+    for model in bundle.models:
+        reading = ModelDeltas.of(bundle.deltas(model), "relative")
+        for state in BLINDSPOTS:
+            for concept in reading.blindspots(state).tolist():
+                row = tests.get((concept, model))
+                verdict = "" if row is None else f", {row['verdict']} by a stress test"
+                told = f"{state} in {bundle.model(model).title}{verdict}"
+                found.setdefault(concept, []).append(told)
+    return [_named(bundle, concept, told) for concept, told in found.items()]
+
+
+def _named(bundle: Bundle, concept: int, told: Sequence[str]) -> NamedBlindspot:
+    label, models = bundle.label_of(concept), "; ".join(told)
+    if label is None:
+        return NamedBlindspot(concept, "", "", "", False, models)
+    told_of = label.faithfulness
+    faithful = f"{told_of:.2f}" if told_of is not None and math.isfinite(told_of) else ""
+    return NamedBlindspot(concept, label.label, label.by, faithful, label.provisional, models)
+
+
 def html(bundle: Bundle, answers: Sequence[Answers]) -> str:
     """The whole page: no network, no script but Plotly's, once, and twelve lines that draw."""
     from jinja2 import Environment
@@ -73,6 +116,8 @@ def html(bundle: Bundle, answers: Sequence[Answers]) -> str:
         version=blindspots_hub.__version__,
         paper=paper,
         verdicts=[(entry.title, verdict(bundle, name)) for name, entry in bundle.models.items()],
+        named=(named := named_blindspots(bundle))[:MOST_NAMED],
+        unlisted=max(len(named) - MOST_NAMED, 0),
         sections=sections,
         plotly=script,
     )

@@ -1,7 +1,8 @@
-"""`stress_test`: is a suppressed concept missing too when prompts ask for it (appendix G)?
+"""`stress_test`: is a blindspot one too when it is put to the test (appendix G)?
 
-Prompts that ask for a concept are drawn by the model, and by a second one where that is given; each
-image's energy of the concept says whether it shows it; the shares give a verdict (METHOD §9).
+Prompts that ask for a suppressed concept, or that do not ask for an exaggerated one, are drawn by
+the model, and by a second one where that is given; each image's energy of the concept says whether
+it shows it; the shares give a verdict (METHOD §9).
 Images and codes are kept as they are made, so that a run that was stopped goes on where it was and
 ends with the same tables, bit for bit.
 """
@@ -9,10 +10,11 @@ ends with the same tables, bit for bit.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pyarrow as pa
@@ -22,30 +24,48 @@ from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE, table_path
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.parquet import read_table
-from blindspots_hub.artifacts.schema import STRESS_IMAGES, STRESS_TESTS, TableSpec
+from blindspots_hub.artifacts.schema import (
+    STRESS_IMAGES,
+    STRESS_TESTS,
+    TableSpec,
+)
 from blindspots_hub.artifacts.stress_tables import SPECS, joined
 from blindspots_hub.artifacts.writer import write_table
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.access import OWNER, Access
 from blindspots_hub.generation.additions import Additions, Memory
-from blindspots_hub.generation.models import KnownModel, resolve
+from blindspots_hub.generation.models import resolve
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.evaluation import RunOptions
 from blindspots_hub.runs.generate import changed, with_settings
+from blindspots_hub.runs.pace import WORK, Meter, pace_keys
 from blindspots_hub.runs.session import Session, Workers
-from blindspots_hub.runs.stress_side import Side, draw_side
-from blindspots_hub.stress.prompts import IMAGES, PROMPTS, Prompts, PromptSource, naming_rows
-from blindspots_hub.stress.rates import Shown, natural_level
+from blindspots_hub.runs.stress_request import (
+    directions_of,
+    energies_of,
+    levels_of,
+    prompts_of,
+)
+from blindspots_hub.runs.stress_side import Side, SidePlan, draw_side
+from blindspots_hub.serving.disk import prune
+from blindspots_hub.stress.prompts import (
+    GIVEN,
+    IMAGES,
+    PROMPTS,
+    Prompts,
+    PromptSource,
+    naming_rows,
+    silent_rows,
+)
+from blindspots_hub.stress.rates import Shown
 from blindspots_hub.stress.result import ConceptTest, image_rows, test_rows
-from blindspots_hub.stress.verdict import judge
+from blindspots_hub.stress.verdict import SUPPRESSED, judge
 from blindspots_hub.utils.dtypes import DType
-from blindspots_hub.utils.files import fingerprint, read_json, write_json
+from blindspots_hub.utils.files import fingerprint
 
-WORK = ".stress"
-"""Hidden folder of a bundle, or of what was given for one: images and codes of stress tests."""
-
-MOST_CONCEPTS = 200
-"""Concepts of one run."""
+KEPT = 2 * 1024**3
+"""Bytes of images and codes that stay in `WORK` beside a run's own: the oldest go first. Tables
+keep small pictures of all images; what went is drawn again where it is asked for again."""
 
 USUAL = PromptSource()
 
@@ -77,6 +97,7 @@ def stress_test(
     *,
     concepts: Sequence[int],
     against: str | None = None,
+    direction: str | None = None,
     prompts: PromptSource = USUAL,
     num_prompts: int = PROMPTS,
     num_images_per_prompt: int = IMAGES,
@@ -95,19 +116,22 @@ def stress_test(
     previews: bool = False,
     access: Access = OWNER,
     access_against: Access = OWNER,
+    clock: Callable[[], float] = monotonic,
 ) -> Work[StressResult]:
     """Put `concepts` of a bundle to the test with `model`, and keep the verdicts in the bundle.
 
     `prompts` says where the `num_prompts` prompts a concept come from: by default captions of the
     bundle that name it, else templates over its label, else captions of images in which it fires.
-    Each is drawn `num_images_per_prompt` times, by the second model `against` too. The other
-    arguments are those of `evaluate`; settings, `unet` and `additions` change `model` only, `dtype`
-    and `memory` both models.
+    Prompts of an exaggerated concept do not ask for it: captions that do not name it. `direction`
+    says as what all concepts are tested, "suppressed" or "exaggerated"; None leaves it to each
+    one's state in the bundle's table of the model. Each prompt is drawn `num_images_per_prompt`
+    times, by the second model `against` too. The other arguments are those of `evaluate`;
+    settings, `unet` and `additions` change `model` only, `dtype` and `memory` both models.
 
     Where `work_dir` is given images, codes and tables are kept there, and the bundle is left as it
-    is; otherwise images lie in its hidden folder `.stress`. Run again with the same arguments it
-    goes on where it stopped. Raises `BlindspotsError` for what the user can mend; what was made
-    stays.
+    is; otherwise images lie in its hidden folder `.stress`, of older runs `KEPT` bytes at most. Run
+    again with the same arguments it goes on where it stopped. `clock` tells seconds. Raises
+    `BlindspotsError` for what the user can mend; what was made stays.
     """
     planted.register()
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
@@ -118,7 +142,7 @@ def stress_test(
             f"{root} cannot be written: name a folder for the result (--work), or copy the bundle "
             "to a folder of yours."
         )
-    levels = _levels(opened, concepts)
+    levels = levels_of(opened, concepts)
     if num_images_per_prompt < 1:
         raise BlindspotsError(
             f"A prompt cannot be drawn {num_images_per_prompt} times: ask for at least 1."
@@ -136,69 +160,19 @@ def stress_test(
                 "against."
             )
     opened.require(SAE, *({BACKBONE} & opened.parts))
-    asked = yield from _prompts(opened, list(levels), prompts, num_prompts, seed, work)
+    directions = directions_of(opened, models[0].name, list(levels), direction)
+    asked = yield from prompts_of(opened, directions, prompts, num_prompts, seed, work)
     workers = Workers.join(device)
-    run = _Run(opened, root, work, levels, asked, models, num_images_per_prompt, seed)
-    found = run.work(workers, RunOptions(max(batch_size, 1), previews))
+    settings = (num_inference_steps, guidance_scale, height, width, dtype)
+    keys = pace_keys(model, against, settings)
+    sets = [one.texts for one in {fingerprint(one.texts): one for one in asked.values()}.values()]
+    plans = [
+        SidePlan.of(one, key, sets, num_images_per_prompt, seed, work)
+        for one, key in zip(models, keys, strict=True)
+    ]
+    run = _Run(opened, root, work, levels, directions, asked, plans, num_images_per_prompt, seed)
+    found = run.work(workers, RunOptions(max(batch_size, 1), previews), clock)
     return (yield from workers.alone(work, f"stress {models[0].name}", found))
-
-
-def _levels(bundle: Bundle, concepts: Sequence[int]) -> dict[int, float]:
-    """The natural level of every concept that is asked for, each once."""
-    if not concepts:
-        raise BlindspotsError("No concept is named: name at least one (--concept 217).")
-    if len(concepts) > MOST_CONCEPTS:
-        raise BlindspotsError(
-            f"{len(concepts):,} concepts were asked for: {MOST_CONCEPTS} at most are put to the "
-            "test at once."
-        )
-    levels = {}
-    for concept in dict.fromkeys(int(one) for one in concepts):
-        if not 0 <= concept < bundle.n_concepts:
-            raise BlindspotsError(
-                f"There is no concept {concept}: the bundle {bundle.name} has "
-                f"{bundle.n_concepts:,}, counted from 0."
-            )
-        levels[concept] = natural_level(_natural(bundle, concept), concept)
-    return levels
-
-
-def _natural(bundle: Bundle, concept: int) -> np.ndarray:
-    """Energies of a concept in all natural images, float64 (N,)."""
-    found = bundle.concept_energies(NATURAL, concept)
-    if found is None:
-        raise BlindspotsError(
-            f"The bundle {bundle.name} lacks the energies of its natural images: fetch it whole."
-        )
-    energies = np.zeros(found.images)
-    energies[found.rows] = found.energies
-    return energies
-
-
-def _prompts(
-    bundle: Bundle,
-    concepts: Sequence[int],
-    source: PromptSource,
-    count: int,
-    seed: int,
-    work: Path,
-) -> Work[dict[int, Prompts]]:
-    """The prompts of every concept; what a language model wrote is kept, and not asked again."""
-    found = {}
-    for done, concept in enumerate(concepts):
-        yield Event("choose prompts", done, len(concepts))
-        if source.kind != "written":
-            found[concept] = source(bundle, concept, count, seed)
-            continue
-        key = fingerprint([source.name, bundle.labels[concept], count, seed])[:16]
-        path = work / f"prompts-{key}.json"
-        if not path.is_file():
-            written = source(bundle, concept, count, seed)
-            write_json(path, {"origin": written.origin, "prompts": list(written.texts.values())})
-        kept = read_json(path)
-        found[concept] = Prompts.of(kept["prompts"], str(kept["origin"]), str(path))
-    yield Event("choose prompts", len(concepts), len(concepts))
-    return found
 
 
 @dataclass(frozen=True)
@@ -209,27 +183,24 @@ class _Run:
     root: Path
     folder: Path
     levels: Mapping[int, float]
+    directions: Mapping[int, str]
     asked: Mapping[int, Prompts]
-    models: Sequence[KnownModel]
+    plans: Sequence[SidePlan]
     num_images_per_prompt: int
     seed: int
 
-    def work(self, workers: Workers, options: RunOptions) -> Work[StressResult]:
+    def work(
+        self, workers: Workers, options: RunOptions, clock: Callable[[], float]
+    ) -> Work[StressResult]:
         """Draw with one model after the other, and judge."""
         session = yield from Session.opening(self.bundle, workers)
-        sets = {fingerprint(one.texts): one.texts for one in self.asked.values()}
+        processes = workers.processes.count
+        left = {plan.key: -(-plan.left // processes) for plan in self.plans}
+        meter = Meter(self.folder, left, clock)
         sides: list[dict[str, Side]] = []
-        for model in self.models:
-            made = yield from draw_side(
-                model,
-                list(sets.values()),
-                self.num_images_per_prompt,
-                self.seed,
-                self.folder,
-                session,
-                options,
-            )
-            sides.append(dict(zip(sets, made, strict=True)))
+        for plan in self.plans:
+            made = yield from draw_side(plan, session, options, meter)
+            sides.append({fingerprint(dict(side.texts)): side for side in made})
         tests = [self._test(concept, sides) for concept in self.levels]
         verdicts = judge([one.comparison for one in tests])
         today = date.today().isoformat()
@@ -237,6 +208,7 @@ class _Run:
         images = pa.concat_tables([image_rows(one) for one in tests])
         own = joined([{STRESS_TESTS: rows, STRESS_IMAGES: images}])
         yield from workers.first(self._keep(own))
+        yield from workers.first(self._tidied())
         return StressResult(own[STRESS_TESTS], own[STRESS_IMAGES], self.root)
 
     def _test(self, concept: int, sides: Sequence[Mapping[str, Side]]) -> ConceptTest:
@@ -253,17 +225,33 @@ class _Run:
             drawn[0],
             drawn[1] if len(drawn) > 1 else None,
             self._natural_shown(concept, level),
+            self.directions[concept],
         )
 
     def _natural_shown(self, concept: int, level: float) -> Shown | None:
-        """Natural images whose caption names the concept; one caption is one prompt of theirs."""
+        """Natural images whose caption names the concept; one caption is one prompt of theirs.
+
+        Of an exaggerated one all those whose caption does not, as the prompts are some of these
+        captions; None where they are not.
+        """
         captions = self.bundle.captions(self.bundle.image_ids(NATURAL))
-        rows = naming_rows(captions, self.bundle.labels[concept])
+        label = self.bundle.labels[concept]
+        if self.directions[concept] == SUPPRESSED:
+            rows = naming_rows(captions, label)
+        elif self.asked[concept].origin != GIVEN:
+            rows = silent_rows(captions, label)
+        else:
+            return None
         if not len(rows):
             return None
         texts = {text: i for i, text in enumerate(dict.fromkeys(captions[row] for row in rows))}
         caption = np.array([texts[captions[row]] for row in rows], np.int64)
-        return Shown.of(_natural(self.bundle, concept)[rows], caption, len(texts), level)
+        return Shown.of(energies_of(self.bundle, concept)[rows], caption, len(texts), level)
+
+    def _tidied(self) -> Work[None]:
+        """Remove what older runs left beyond `KEPT` bytes; this run's own stays."""
+        yield from ()
+        prune(self.folder, KEPT, [one for plan in self.plans for one in plan.folders])
 
     def _keep(self, own: Mapping[TableSpec, pa.Table]) -> Work[None]:
         """Add the run's rows to those of earlier ones."""

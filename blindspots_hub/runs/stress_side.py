@@ -15,6 +15,7 @@ from blindspots_hub.data.images import encode_webp
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.plan import Plan
+from blindspots_hub.generation.store import GenerationStore
 from blindspots_hub.measure.store import CodedImages, CodeStore
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs import encoding
@@ -32,6 +33,7 @@ from blindspots_hub.runs.generating import (
     opening_stores,
     telling_what_is_kept,
 )
+from blindspots_hub.runs.pace import Meter
 from blindspots_hub.runs.request import how_generated
 from blindspots_hub.runs.session import Session
 from blindspots_hub.stress.result import DrawnImages
@@ -96,71 +98,122 @@ def _hash(content: bytes | None) -> str | None:
     return None if content is None else sha256(content).hexdigest()
 
 
-def draw_side(
-    model: KnownModel,
-    prompt_sets: Sequence[Mapping[str, str]],
-    num_images_per_prompt: int,
-    seed: int,
-    work: Path,
-    session: Session,
-    options: RunOptions,
-) -> Work[list[Side]]:
-    """Draw and encode every set of prompts (text by id) with one model, loaded once for all.
+@dataclass(frozen=True)
+class SidePlan:
+    """What one model draws: a plan a set of prompts, each in its place below the work's folder.
 
-    Images and codes lie below `work`, a folder a set: what is there is not made again. Several
-    processes share the shards.
+    `key` is the model's of `pace_keys`.
     """
-    how = how_generated(model, seed)
-    plans = [
-        Plan(how, dict(texts), num_images_per_prompt, pairs_a_shard=encoding.SHARD)
-        for texts in prompt_sets
-    ]
-    places = [work / f"{model.name}-{plan.fingerprint[:16]}" for plan in plans]
-    workers = session.workers
-    stores, pipeline = yield from opening_stores(list(zip(places, plans, strict=True)), model,
-                                                 workers)  # fmt: skip
+
+    model: KnownModel
+    key: str
+    places: Sequence[tuple[Path, Plan]]
+
+    @classmethod
+    def of(
+        cls,
+        model: KnownModel,
+        key: str,
+        prompt_sets: Sequence[Mapping[str, str]],
+        num_images_per_prompt: int,
+        seed: int,
+        work: Path,
+    ) -> SidePlan:
+        """The plan for sets of prompts, text by id."""
+        how = how_generated(model, seed)
+        plans = [
+            Plan(how, dict(texts), num_images_per_prompt, pairs_a_shard=encoding.SHARD)
+            for texts in prompt_sets
+        ]
+        places = [work / f"{model.name}-{plan.fingerprint[:16]}" for plan in plans]
+        return cls(model, key, list(zip(places, plans, strict=True)))
+
+    @property
+    def left(self) -> int:
+        """Images that are not there yet."""
+        return sum(
+            len(plan.names) - GenerationStore(place, plan).kept for place, plan in self.places
+        )
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where its images and their codes lie."""
+        return [one for place, _ in self.places for one in (place, _codes_of(place))]
+
+
+def _codes_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}-codes")
+
+
+def draw_side(
+    side: SidePlan, session: Session, options: RunOptions, meter: Meter
+) -> Work[list[Side]]:
+    """Draw and encode every set of prompts of a side, its model loaded once for all.
+
+    What is there is not made again. Several processes share the shards.
+    """
+    model, workers = side.model, session.workers
+    meter.opens(side.key)
+    stores, pipeline = yield from opening_stores(side.places, model, workers)
+    meter.loaded()
     stage = f"draw with {model.title}"
-    total, done = sum(len(plan.names) for plan in plans), 0
+    total, done = sum(len(plan.names) for _, plan in side.places), 0
     sides = []
-    for place, plan, store in zip(places, plans, stores, strict=True):
+    for (place, plan), store in zip(side.places, stores, strict=True):
         images = Generations(store, list(plan.captions), pipeline)
         codes = code_store(
-            place.with_name(f"{place.name}-codes"),
-            images.names,
-            session.space,
-            num_images_per_prompt,
+            _codes_of(place), images.names, session.space, plan.num_images_per_prompt
         )
-        for event in telling_what_is_kept(store, _drawing(images, codes, session, options)):
+        work = _drawing(images, codes, session, options, meter)
+        for event in telling_what_is_kept(store, work):
             yield Event(stage, done + event.done, total, event.detail)
         yield from workers.first(_finish(store.finish))
         done += len(plan.names)
-        side = Side(model, images, codes.load(), plan.captions)
-        if told := _cut(side):
+        drawn = Side(model, images, codes.load(), plan.captions)
+        if told := _cut(drawn):
             yield Event(stage, done, total, {"warning": told})
-        sides.append(side)
+        sides.append(drawn)
+    meter.ends()
     return sides
 
 
 def _drawing(
-    images: Generations, codes: CodeStore, session: Session, options: RunOptions
+    images: Generations,
+    codes: CodeStore,
+    session: Session,
+    options: RunOptions,
+    meter: Meter,
 ) -> Work[None]:
     """Draw and encode what is missing of one set, shard by shard; an event an image."""
     processes = session.workers.processes
+    missing = {name for name in images.names if not images.store.has(name)}
     loaders = {name: partial(images.image, name) for name in images.names}
     mine = range(processes.rank, len(codes.shards), processes.count)
     done = 0
     for shard in mine:
         for name in images.generate(codes.shards[shard], options.batch_size):
             done += 1
-            yield Event("draw", done, len(images.names), _preview(images, name, options.previews))
+            detail = _preview(images, name, options.previews)
+            if name in missing and (seconds := meter.drew()) is not None:
+                detail |= _expected(seconds)
+            yield Event("draw", done, len(images.names), detail)
         for _ in encode_shards(codes, [shard], session.space, loaders):
             pass
+        if (seconds := meter.encoded()) is not None:
+            yield Event("draw", done, len(images.names), _expected(seconds))
         if shard == mine[0]:
             told = warned(session.space.domain, "generated", codes.load([shard]))
             if told:
                 yield Event("draw", done, len(images.names), told)
     if told := failures_told(images.failures):
         yield Event("draw", done, len(images.names), told)
+
+
+def _expected(seconds: float) -> dict[str, Any]:
+    """Detail of an event: how long the run takes in all, in words and as a number."""
+    minutes = seconds / 60
+    words = f"{minutes:,.0f} minutes" if minutes >= 1.5 else f"{seconds:,.0f} seconds"
+    return {"estimate": f"about {words} in all, by the images so far.", "seconds": seconds}
 
 
 def _finish(finish: Callable[[], None]) -> Work[None]:

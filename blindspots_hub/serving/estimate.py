@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,23 +54,41 @@ def estimate(model: str, pairs: int, bundle: Bundle, num_images_per_prompt: int 
     return Estimate(*seconds, f"{shows} {each}{guess}")
 
 
+SPREAD = 1.25
+"""How many times longer or shorter than measured before a run may take."""
+
+
 def stress_estimate(
-    model: str, against: str | None, prompts: int, num_images_per_prompt: int
+    model: str,
+    against: str | None,
+    prompts: int,
+    num_images_per_prompt: int,
+    measured: Sequence[tuple[float, float] | None] = (),
 ) -> Estimate:
-    """Rough time of a stress test: every prompt drawn so often, by each of the models."""
+    """Time of a stress test: every prompt drawn so often, by each of the models.
+
+    `measured` are seconds to load and seconds an image of each model where it was run before with
+    such settings; where it was not its size is what they are guessed by.
+    """
     images = prompts * num_images_per_prompt
     models = [model, *([against] if against else [])]
-    rates = [_seconds_an_image(one) for one in models]
-    low, high = (
-        len(models) * start + images * sum(rate[end] for rate in rates)
-        for end, start in enumerate(START)
-    )
+    low = high = 0.0
+    for place, name in enumerate(models):
+        known = measured[place] if place < len(measured) else None
+        if known is None:
+            rate = _seconds_an_image(name)
+            low, high = low + START[0] + images * rate[0], high + START[1] + images * rate[1]
+        else:
+            seconds = known[0] + images * known[1]
+            low, high = low + seconds / SPREAD, high + seconds * SPREAD
     each = "by each of two models" if against else "by the model"
+    guessed = sum(one is None for one in measured) if measured else len(models)
+    by = "guessed by the models' size" if guessed else "as measured here before"
     return Estimate(
         low,
         high,
         f"{prompts:,} prompts, {num_images_per_prompt} images each, are {images:,} images {each}: "
-        f"{_duration(low)} to {_duration(high)}, guessed by the models' size.",
+        f"{_duration(low)} to {_duration(high)}, {by}; images that are kept are not drawn again.",
     )
 
 

@@ -28,6 +28,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MOST_BODY = 1024**2
 """Bytes of a request: the page's own are some kilobytes, and it takes no files."""
 
+OWN_BODY = 12 * 1024**2
+"""The same on one's own machine, where a file of names may be taken in."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SHARED = ".gradio.live"
 """Names that Gradio lends where the page is shared through it."""

@@ -1,4 +1,4 @@
-"""Prompts that ask for a concept: given, of a file, of captions, or written by a language model."""
+"""Prompts of stress tests: given, of a file, of captions, or written by a language model."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.artifacts.schema import STRESS_DIRECTIONS
 from blindspots_hub.data.identity import CaptionError, check_caption, choose_pairs
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import fingerprint
@@ -25,6 +26,9 @@ LEAST, MOST = 2, 1_000
 FILE_BYTES = 4 * 1024**2
 """Of a file of prompts, and of what a language model answers."""
 
+ANSWER_TOKENS = 8_192
+"""Tokens that a list of prompts may have: a thousand characters and more for every tenth prompt."""
+
 LABEL = "{label}"
 """Where a line of a file takes the concept's name."""
 
@@ -36,6 +40,11 @@ ASK = Path(__file__).with_name("ask.txt")
 
 LEAST_NAMED = 10
 """Captions that must name a concept before they are taken for prompts unasked."""
+
+GIVEN = "given"
+"""Origin of prompts that somebody wrote."""
+
+SUPPRESSED, EXAGGERATED = STRESS_DIRECTIONS
 
 _IDLE = "a an and at by for from in is of on or the this that to under with"
 """Words of a name that a caption need not have."""
@@ -109,11 +118,16 @@ def read_lines(path: Path) -> list[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise BlindspotsError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
+    return lines_of(text, str(path))
+
+
+def lines_of(text: str, where: str) -> list[str]:
+    """The prompts of a text, as `read_lines`; `where` it is from is named where there are none."""
     listed = _json_list(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found = lines if listed is None else listed
     if not found:
-        raise BlindspotsError(f"{path} holds no prompt: write one a line.")
+        raise BlindspotsError(f"{where} holds no prompt: write one a line.")
     return found
 
 
@@ -159,6 +173,26 @@ def naming_rows(captions: Sequence[str], label: str) -> np.ndarray:
     patterns = [re.compile(rf"(?<!\w){re.escape(w)}(?:e?s)?(?!\w)", re.IGNORECASE) for w in words]
     rows = [i for i, text in enumerate(captions) if all(p.search(text) for p in patterns)]
     return np.array(rows, np.int64)
+
+
+def silent_rows(captions: Sequence[str], label: str) -> np.ndarray:
+    """Rows of the captions that do not name `label`, int64 (n,): all where it has no words."""
+    return np.setdiff1d(np.arange(len(captions), dtype=np.int64), naming_rows(captions, label))
+
+
+def silent_prompts(bundle: Bundle, concept: int, count: int, seed: int) -> Prompts:
+    """`count` captions that do not name the concept, chosen by `seed`, whatever their images show.
+
+    They are a sample of those whose natural images say how often it is to be expected.
+    """
+    captions, label = _natural_captions(bundle), bundle.labels[concept]
+    texts = {captions[row].strip() for row in silent_rows(captions, label).tolist()}
+    by_id = {prompt_id(text): text for text in sorted(texts) if _usable(text)}
+    chosen = choose_pairs(by_id, min(count, len(by_id)), seed)
+    origin = "captions that do not name it" if words_of(label) else "captions of any kind"
+    return Prompts.of(
+        [by_id[i] for i in chosen], origin, f"Of captions that do not name {label!r}, the bundle"
+    )
 
 
 def caption_prompts(bundle: Bundle, concept: int, count: int, seed: int) -> Prompts:
@@ -273,15 +307,34 @@ class PromptSource:
         """Those of a file, a line each; `read_lines` tells what it may hold."""
         return cls.given(read_lines(path), str(path))
 
-    def __call__(self, bundle: Bundle, concept: int, count: int, seed: int) -> Prompts:
-        """The prompts for one concept: `count` of them unless they are given."""
+    def __call__(
+        self, bundle: Bundle, concept: int, count: int, seed: int, direction: str = SUPPRESSED
+    ) -> Prompts:
+        """The prompts for one concept: `count` of them unless they are given.
+
+        Of one that is tested as `EXAGGERATED` they do not ask for it; a `BlindspotsError` where
+        they would.
+        """
         if not LEAST <= count <= MOST:
             raise BlindspotsError(
                 f"{count:,} prompts were asked for: ask for {LEAST} to {MOST:,} a concept."
             )
         label = bundle.labels[concept]
+        if direction == EXAGGERATED and self.kind in ("templates", "written"):
+            raise BlindspotsError(
+                f"Concept {concept} is put to the test as exaggerated, which prompts that ask for "
+                "it cannot tell: take captions (the usual), or give prompts that do not name it."
+            )
         if self.kind == "given":
-            return Prompts.of(filled(self.lines, label, concept), "given", self.where)
+            lines = filled(self.lines, label, concept)
+            if direction == EXAGGERATED and len(named := naming_rows(lines, label)):
+                raise BlindspotsError(
+                    f"{self.where}: {lines[named[0]][:60]!r} asks for {label!r}, concept "
+                    f"{concept}, which is put to the test as exaggerated: leave it out."
+                )
+            return Prompts.of(lines, GIVEN, self.where)
+        if direction == EXAGGERATED:
+            return silent_prompts(bundle, concept, count, seed)
         if self.kind == "written" and self.ask is not None:
             return written_prompts(self.ask, self.name, label, concept, count)
         if self.kind == "templates":

@@ -16,8 +16,10 @@ from blindspots_hub.stress.prompts import Prompts
 from blindspots_hub.stress.rates import Shown
 from blindspots_hub.stress.verdict import (
     CONFIRMED,
+    EXAGGERATED,
     LEAST_SHOWN,
     NOT_CONFIRMED,
+    SUPPRESSED,
     Comparison,
     Verdict,
 )
@@ -61,13 +63,14 @@ class ConceptTest:
     tested: DrawnImages
     against: DrawnImages | None
     natural: Shown | None
+    direction: str = SUPPRESSED
 
     @property
     def comparison(self) -> Comparison:
         """The numbers that the verdict follows from."""
         n = len(self.prompts.texts)
         second = None if self.against is None else self.against.shown(n, self.level)
-        return Comparison(self.tested.shown(n, self.level), second, self.natural)
+        return Comparison(self.tested.shown(n, self.level), second, self.natural, self.direction)
 
 
 def test_rows(
@@ -97,6 +100,7 @@ def test_rows(
             **{name: _known(getattr(found, name)) for name in _OF_VERDICT},
             "concepts": len(tests),
             "date": date,
+            "direction": one.direction,
         }
         for one, found in zip(tests, verdicts, strict=True)
     ]
@@ -164,14 +168,16 @@ def sentence(test: ConceptTest, verdict: Verdict, concepts: int) -> str:
     """The verdict with the numbers that it rests on."""
     found = test.comparison
     name = f"{test.label} (#{test.concept})" if test.label else f"concept {test.concept}"
+    asked = "that do not ask for it" if test.direction == EXAGGERATED else "that ask for it"
     parts = [
         f"{test.tested.title} shows {name} in {_told(found.tested)} of "
-        f"{len(test.prompts.texts):,} prompts that ask for it ({test.prompts.origin})"
+        f"{len(test.prompts.texts):,} prompts {asked} ({test.prompts.origin})"
     ]
     if test.against is not None and found.against is not None:
         parts.append(f"{test.against.title} in {_told(found.against)}")
     if found.natural is not None:
-        parts.append(f"natural images whose caption names it in {_told(found.natural)}")
+        which = "does not name" if test.direction == EXAGGERATED else "names"
+        parts.append(f"natural images whose caption {which} it in {_told(found.natural)}")
     lost = test.tested.lost + (test.against.lost if test.against else 0)
     if lost:
         parts.append(f"{lost:,} images could not be measured")
@@ -184,6 +190,11 @@ def _told(shown: Shown) -> str:
 
 
 def _verdict(test: ConceptTest, found: Verdict, concepts: int) -> str:
+    if found.reference == "none" and test.direction == EXAGGERATED:
+        return (
+            "undecided, as natural images tell how often it is to be expected of captions of the "
+            "bundle only, and there is no second model (--against)"
+        )
     if found.reference == "none":
         more = "" if test.against else "; a second model that draws it (--against) can decide"
         return (
@@ -192,13 +203,17 @@ def _verdict(test: ConceptTest, found: Verdict, concepts: int) -> str:
         )
     second = test.against.title if test.against else ""
     other = second if found.reference == "against" else "the natural images"
+    much = test.direction == EXAGGERATED
+    line = "twice" if much else "half"
+    beyond, short = ("more", "less") if much else ("less", "more")
     held = {
-        CONFIRMED: f"confirmed, surely less than half as often as {other}",
-        NOT_CONFIRMED: f"not confirmed, surely more than half as often as {other}",
-    }.get(found.verdict, f"undecided, held against half as often as {other}")
+        CONFIRMED: f"confirmed, surely {beyond} than {line} as often as {other}",
+        NOT_CONFIRMED: f"not confirmed, surely {short} than {line} as often as {other}",
+    }.get(found.verdict, f"undecided, held against {line} as often as {other}")
     high = "∞" if not np.isfinite(found.fold_high) else f"{found.fold_high:.2g}"
     corrected = f", corrected for {concepts} concepts" if concepts > 1 else ""
+    value = f"{found.fold:.2g} times, " if np.isfinite(found.fold) else ""
     return (
-        f"{held} ({found.fold:.2g} times, {found.fold_low:.2g} to {high}; p = "
+        f"{held} ({value}{found.fold_low:.2g} to {high}{'' if value else ' times'}; p = "
         f"{found.p_holm:.1g}{corrected})"
     )

@@ -154,10 +154,10 @@ def test_a_wrong_line_is_named_and_nothing_changes(
 
 
 def test_no_file_no_csv_no_concept(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(BlindspotsError, match="cannot be read as CSV"):
+    with pytest.raises(BlindspotsError, match=r"none\.csv cannot be read"):
         labels(str(root), "--import", str(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BlindspotsError, match="cannot be read as CSV"):
+    with pytest.raises(BlindspotsError, match=r"binary\.csv is not UTF-8 text"):
         labels(str(root), "--import", str(tmp_path / "binary.csv"))
     with pytest.raises(BlindspotsError, match="--set: '99' is no concept"):
         labels(str(root), "--set", "99", "x")

@@ -13,6 +13,7 @@ from explorer_fixtures import PAGE, page_on
 from stress_fixtures import tables, with_tests
 from synthetic_bundle import write_synthetic
 
+from blindspots_hub.analysis.stress_test import find as stress_test_of
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import STRESS_IMAGES, STRESS_TESTS
 from blindspots_hub.artifacts.writer import write_table
@@ -23,6 +24,7 @@ from blindspots_hub.explorer.page.verdicts import verdict_of
 from blindspots_hub.explorer.tabs.compare_parts.stress_verdicts import stress_verdicts
 from blindspots_hub.explorer.tabs.stress import StressTab
 from blindspots_hub.explorer.tabs.stress_parts.stress_runs import StressChoice
+from blindspots_hub.measure.delta import STATES
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.stress import StressResult
 from blindspots_hub.serving.deployment import Deployment
@@ -57,7 +59,8 @@ def tab(bundle: Bundle, tmp_path: Path) -> StressTab:
 def fields(**more: Any) -> list[Any]:
     asked = {
         "model": "known", "against": "", "concepts": "3, #5", "source": "templates", "lines": "",
-        "prompts": 10, "images": 2, "seed": 0, **more,
+        "prompts": 10, "seed": 0, "writer": "", "writer_model": "", "images": 2, "steps": "",
+        "guidance": "", "size": "", "dtype": "usual", "negative": "", "scheduler": "", **more,
     }  # fmt: skip
     return list(asked.values())
 
@@ -183,7 +186,7 @@ def test_a_visitor_is_held_to_the_bounds_of_the_site(bundle: Bundle, tmp_path: P
         ({"model": "/etc/passwd"}, "models of the list"),
         ({"against": "../secret"}, "models of the list"),
     ):
-        assert told in tab._estimate(tab._page.first, *fields(**more))
+        assert told in tab._estimate(tab._page.first, "", *fields(**more))
         last = list(tab._run([], tab._page.first, "", *fields(**more)))[-1]
         assert told in last[tab.status]
         assert last[tab.run].interactive is True
@@ -204,7 +207,7 @@ def test_a_visitor_is_held_to_the_bounds_of_the_site(bundle: Bundle, tmp_path: P
 def test_what_the_form_cannot_mean_is_one_sentence(
     tab: StressTab, more: dict[str, Any], told: str
 ) -> None:
-    assert told in tab._estimate(tab._page.first, *fields(**more))
+    assert told in tab._estimate(tab._page.first, "", *fields(**more))
     last = list(tab._run([], tab._page.first, "", *fields(**more)))[-1]
     assert told in last[tab.status].replace("&#x27;", "'")
 
@@ -246,7 +249,96 @@ def test_the_form_begins_with_the_open_concept(bundle: Bundle, tab: StressTab) -
     assert tab._suggested(entry, replace(tab._page.first, concept=5)) == "5"
     found = tab._suggested(entry, replace(tab._page.first, concept=None))
     state = entry.reading("relative").state
-    assert all(state[int(one)] == "suppressed" for one in found.split(", ") if one)
+    assert found, "the bundle has suppressed concepts"
+    assert all(STATES[state[int(one)]] == "suppressed" for one in found.split(", "))
+
+
+def test_what_was_not_tested_is_counted(bundle: Bundle) -> None:
+    name = next(iter(bundle.models))
+    finding = stress_test_of(bundle, [name])
+    suppressed = len(Entry(bundle, name).reading("relative").blindspots("suppressed"))
+    assert suppressed > 0
+    assert f"of its {suppressed:,} suppressed concepts were not tested" in finding.sentence
+
+
+def test_a_language_model_writes_on_ones_own_machine_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = made(tmp_path / "b")
+    asked: dict[str, Any] = {}
+    engine(monkeypatch, finished(None, bundle, asked))
+    more = {"source": "written", "writer": "http://127.0.0.1:9/v1", "writer_model": "tiny"}
+    public = tab_on(bundle, tmp_path / "results", site=Deployment(public=True))
+    last = list(public._run([], public._page.first, "", *fields(concepts="7", **more)))[-1]
+    assert "on one&#x27;s own machine only" in last[public.status]
+    assert "written" not in [value for _, value in public.source.choices]
+    assert not asked
+    own = tab_on(bundle, tmp_path / "results")
+    assert "written" in [value for _, value in own.source.choices]
+    list(own._run([], own._page.first, "", *fields(concepts="7", **more)))
+    assert (asked["prompts"].kind, asked["prompts"].name) == ("written", "tiny (127.0.0.1)")
+    for wrong, told in (
+        ({"writer": ""}, "No language model is named"),
+        ({"writer": "ftp://x"}, "is no address"),
+    ):
+        last = list(own._run([], own._page.first, "", *fields(concepts="7", **{**more, **wrong})))
+        assert told in last[-1][own.status]
+
+
+def test_the_advanced_settings_are_those_of_evaluate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, asked = made(tmp_path / "b"), {}
+    tab = tab_on(bundle, tmp_path / "results")
+    engine(monkeypatch, finished(None, bundle, asked))
+    set_ = {"steps": "9", "guidance": "3.5", "size": "64", "dtype": "float32",
+            "negative": " blurry  things", "scheduler": "DPMSolverMultistep"}  # fmt: skip
+    list(tab._run([], tab._page.first, "", *fields(concepts="7", **set_)))
+    assert [asked[name] for name in ("num_inference_steps", "guidance_scale", "height", "width",
+                                     "dtype")] == [9, 3.5, 64, 64, "float32"]  # fmt: skip
+    additions = asked["additions"]
+    assert (additions.negative_prompt, additions.scheduler) == (
+        "blurry things", "DPMSolverMultistep",
+    )  # fmt: skip
+    evaluate = tab._page.tabs["evaluate"]
+    assert [one.label for one in tab.advanced.fields[1:]] == [
+        one.label
+        for one in evaluate.advanced.fields[1:]  # type: ignore[attr-defined]
+    ]
+    public = tab_on(bundle, tmp_path / "r", site=Deployment(public=True))
+    told = public._estimate(public._page.first, "", *fields(steps="5000"))
+    assert "at most" in told
+    assert "steps" in told
+
+
+def test_a_file_of_prompts_fills_the_form(tab: StressTab) -> None:
+    def read(text: str) -> Any:
+        return tab._read(types.SimpleNamespace(text=text, file="mine.txt"))  # type: ignore[arg-type]
+
+    shown = read("a red {label}\n\n a blue  {label}\n")
+    assert shown[tab.lines] == "a red {label}\na blue {label}"
+    assert shown[tab.source] == "given"
+    assert read('["one", "two"]')[tab.lines] == "one\ntwo"
+    for text, told in (
+        ("\n \n", "mine.txt holds no prompt"),
+        ("a car\n" * 10_000, "mine.txt holds 10,000 prompts: 1,000 at most"),
+    ):
+        with pytest.raises(BlindspotsError, match=told):
+            read(text)
+    lines = "\n".join(f"a car {n}" for n in range(1_200))
+    told = tab._estimate(tab._page.first, "", *fields(source="given", lines=lines))
+    assert "The form holds 1,200 prompts: 1,000 at most" in told
+
+
+def test_a_test_of_too_much_says_so(tab: StressTab) -> None:
+    from blindspots_hub.explorer.tabs.stress_parts.gallery import verdict_table
+
+    view = tab._page.first
+    entry = tab._page.entry(view)
+    rows = tab._results(entry.bundle, "").of_model(entry.model)
+    assert "drawn too often?" not in verdict_table(entry, rows, None)
+    much = [{**row, "direction": "exaggerated"} for row in rows]
+    assert verdict_table(entry, much, None).count("drawn too often?") == len(rows)
 
 
 def test_the_estimate_counts_the_images_of_both_models() -> None:

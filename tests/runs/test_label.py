@@ -24,7 +24,9 @@ from blindspots_hub.naming.faithfulness import held_out
 from blindspots_hub.naming.prompts import prompt
 from blindspots_hub.planted.factors import OBJECTS
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.label import SAVED_EVERY, Labelled, Naming, label
+from blindspots_hub.runs.label import label
+from blindspots_hub.runs.label_request import Labelled, Naming
+from blindspots_hub.runs.label_run import SAVED_EVERY
 
 __all__ = ["chat"]
 

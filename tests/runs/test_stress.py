@@ -26,7 +26,9 @@ from blindspots_hub.generation.generate import TextToImage
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.evaluate import evaluate
-from blindspots_hub.runs.stress import WORK, StressResult, stress_test
+from blindspots_hub.runs.pace import WORK
+from blindspots_hub.runs.stress import StressResult, stress_test
+from blindspots_hub.serving.estimate import Estimate, stress_estimate
 from blindspots_hub.stress.prompts import PromptSource
 
 __all__ = ["chat"]
@@ -73,6 +75,158 @@ def test_full_faults_are_confirmed_and_unchanged_concepts_are_not(found: StressR
         assert rows[concept]["verdict"] != "confirmed", rows[concept]["sentence"]
         assert rows[concept]["fold_low"] < 1 < rows[concept]["fold_high"]
     assert {row["concepts"] for row in rows.values()} == {4}
+
+
+PALM = 476
+"""A concept that alder-1 exaggerates: it adds a palm tree to scenes that have none."""
+
+
+def test_what_is_exaggerated_is_confirmed_by_prompts_that_do_not_ask_for_it(
+    tmp_path: Path,
+) -> None:
+    """Planted truth: palm trees are added, cars and chairs are as often there as in nature."""
+    result = put_to_the_test(
+        tmp_path, concepts=[PALM, CAR, CHAIR], direction="exaggerated", num_prompts=120,
+        num_images_per_prompt=1, against=None,
+    )  # fmt: skip
+    rows = {row["concept"]: row for row in result.tests.to_pylist()}
+    assert rows[PALM]["verdict"] == "confirmed", rows[PALM]["sentence"]
+    assert rows[PALM]["fold_low"] > 2
+    for concept in (CAR, CHAIR):
+        assert rows[concept]["verdict"] != "confirmed", rows[concept]["sentence"]
+        assert rows[concept]["fold_low"] < 2
+    label = load_bundle(planted.BUNDLE, contents=False).labels[PALM]
+    for row in rows.values():
+        assert (row["direction"], row["reference"]) == ("exaggerated", "natural")
+        assert "prompts that do not ask for it" in row["sentence"]
+        assert "whose caption does not name it" in row["sentence"]
+    prompts = images_of_test(table_path(result.place, STRESS_IMAGES), PALM, "alder-1")
+    assert not any(label in row["prompt"] for row in prompts)
+
+
+def test_the_state_in_the_bundle_says_which_prompts_are_drawn(tmp_path: Path) -> None:
+    more: dict[str, Any] = {"num_prompts": 2, "num_images_per_prompt": 1, "against": None}
+    rows = put_to_the_test(tmp_path, concepts=[PALM, CAR], **more).tests.to_pylist()
+    assert {row["concept"]: row["direction"] for row in rows} == {
+        PALM: "exaggerated", CAR: "suppressed",
+    }  # fmt: skip
+    given = PromptSource.given(["a red car", "a kite in the sky", "a dog on the beach"])
+    (row,) = put_to_the_test(tmp_path, concepts=[PALM], prompts=given, **more).tests.to_pylist()
+    assert (row["verdict"], row["reference"]) == ("undecided", "none")
+    assert "of captions of the bundle only" in row["sentence"]
+    for source, told in (
+        (PromptSource("templates"), "which prompts that ask for it cannot tell"),
+        (PromptSource.given(["a dog", "a palm tree"]), "'a palm tree' asks for 'palm tree'"),
+    ):
+        with pytest.raises(BlindspotsError, match=told):
+            put_to_the_test(tmp_path, concepts=[PALM], prompts=source, **more)
+    with pytest.raises(BlindspotsError, match="There is no direction 'up'"):
+        put_to_the_test(tmp_path, concepts=[PALM], direction="up", **more)
+
+
+class Clock:
+    """Seconds that pass only where something is done."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(("drawing", "encoding"), [(4.0, 1.0), (0.05, 0.3)])
+def test_the_time_that_is_told_is_within_a_factor_of_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drawing: float, encoding: float
+) -> None:
+    """By a clock of its own: loading, drawing and encoding take what they are made to take."""
+    from blindspots_hub.runs import stress_side
+    from blindspots_hub.runs.pace import measured_before
+
+    clock = Clock()
+    attempt, opening, encode = (
+        TextToImage._attempt, stress_side.opening_stores, stress_side.encode_shards,
+    )  # fmt: skip
+
+    def drawn(self: TextToImage, pairs: list[tuple[str, str]], seed: int) -> object:
+        clock.now += drawing * len(pairs)
+        return attempt(self, pairs, seed)
+
+    def opened(*asked: Any) -> Any:
+        clock.now += 10.0
+        return (yield from opening(*asked))
+
+    def encoded(codes: Any, shards: Any, *more: Any) -> Any:
+        clock.now += encoding * sum(len(codes.shards[shard]) for shard in shards)
+        yield from encode(codes, shards, *more)
+
+    monkeypatch.setattr(TextToImage, "_attempt", drawn)
+    monkeypatch.setattr(stress_side, "opening_stores", opened)
+    monkeypatch.setattr(stress_side, "encode_shards", encoded)
+    asked: dict[str, Any] = {
+        "concepts": [CAR], "num_prompts": 45, "num_images_per_prompt": 1, "clock": clock,
+        "against": "planted/cedar", "prompts": PromptSource("templates"),
+    }  # fmt: skip
+    lines = [f"a car, number {n}" for n in range(45)]
+    asked["prompts"] = PromptSource.given(lines)
+    told: list[tuple[float, float]] = []
+    before = estimate_of(tmp_path, 45)
+    assert "guessed by the models' size" in before.sentence
+    work = stress_test.stream(planted.BUNDLE, "planted/alder-1", work_dir=tmp_path, **asked)
+    drive(
+        work,
+        lambda event: (
+            told.append((clock.now, event.detail["seconds"])) if "seconds" in event.detail else None
+        ),
+    )
+    took = clock.now
+    assert told, "nothing was told"
+    assert told[0][0] < 0.6 * took, "it is told before most is done"
+    for _, expected in told:
+        assert took / 2 <= expected <= took * 2
+    # The next run's is told before it begins.
+    found = estimate_of(tmp_path, 30)
+    assert "as measured here before" in found.sentence
+    clock.now = 0.0
+    asked["prompts"] = PromptSource.given([f"a green car, number {n}" for n in range(30)])
+    stress_test(planted.BUNDLE, "planted/alder-1", work_dir=tmp_path, **asked)
+    assert clock.now / 2 <= found.seconds_low <= found.seconds_high <= clock.now * 2
+    assert measured_before(tmp_path, "planted/alder-1", None, num_inference_steps=9) == [None]
+
+
+def estimate_of(root: Path, prompts: int) -> Estimate:
+    from blindspots_hub.runs.pace import measured_before
+
+    models = ("planted/alder-1", "planted/cedar")
+    return stress_estimate(*models, prompts, 1, measured_before(root, *models))
+
+
+def test_what_cannot_be_read_of_earlier_runs_is_passed_over(tmp_path: Path) -> None:
+    from blindspots_hub.runs.pace import FILE, kept_paces
+
+    for content in (b"", b"[]", b"{", b'{"a": 1}', b'{"a": {"loading": "x", "seconds": 1}}'):
+        (tmp_path / FILE).write_bytes(content)
+        assert kept_paces(tmp_path) == {}
+
+
+def test_older_runs_images_go_where_they_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from blindspots_hub.runs import stress
+
+    asked: dict[str, Any] = {"concepts": [CAR], "num_images_per_prompt": 1, "against": None}
+    colours = ("red", "blue")
+    for colour in colours:
+        given = PromptSource.given([f"a {colour} car", f"a {colour} car on the beach"])
+        put_to_the_test(tmp_path, prompts=given, **asked)
+    kept = {path.name for path in (tmp_path / WORK).iterdir() if path.is_dir()}
+    assert len(kept) == 4
+    monkeypatch.setattr(stress, "KEPT", 1)
+    given = PromptSource.given(["a green car", "a green car on the beach"])
+    put_to_the_test(tmp_path, prompts=given, **asked)
+    left = {path.name for path in (tmp_path / WORK).iterdir() if path.is_dir()}
+    assert len(left) == 2
+    assert not left & kept
+    assert len(load_rows(tmp_path)) == 1
 
 
 @pytest.mark.slow

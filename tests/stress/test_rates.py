@@ -137,6 +137,38 @@ def test_a_false_verdict_is_rare_at_the_very_half(alike: float) -> None:
     assert wrong <= 11  # 5 % and three standard errors of 100
 
 
+@pytest.mark.parametrize("share", [0.02, 0.15])
+def test_a_false_verdict_is_rare_at_the_very_twice(share: float) -> None:
+    """Of an exaggerated concept: natural images are many, one a caption, and show it seldom."""
+    rng = np.random.default_rng(7)
+    wrong = 0
+    for _ in range(100):
+        natural = drawn(rng, share, 0.1, 800, 1)
+        one = Comparison(drawn(rng, 2 * share, 0.3, 50, 5), None, natural, "exaggerated")
+        wrong += judge([one])[0].verdict != "undecided"
+    assert wrong <= 11  # 5 % and three standard errors of 100
+
+
+def test_what_is_drawn_too_often_is_confirmed_and_what_is_not_is_not() -> None:
+    often, natural = shown([2, 3] * 20), shown([1] + [0] * 49, 1)
+    both = [
+        Comparison(often, None, natural, "exaggerated"),
+        Comparison(shown([0, 1] * 40, 5), None, shown([1, 0] * 200, 1), "exaggerated"),
+        Comparison(often, shown([2, 3] * 20), None, "exaggerated"),
+        Comparison(often, None, None, "exaggerated"),
+    ]
+    found = judge(both)
+    assert [one.verdict for one in found] == [
+        "confirmed", "not confirmed", "not confirmed", "undecided",
+    ]  # fmt: skip
+    assert [one.reference for one in found] == ["natural", "natural", "against", "none"]
+    assert found[0].fold_low > 2
+    (never,) = judge([Comparison(often, None, shown([0] * 500, 1), "exaggerated")])
+    assert never.verdict == "confirmed"
+    assert np.isnan(never.fold)
+    assert never.fold_low > 2
+
+
 @given(
     st.lists(st.integers(0, 5), min_size=3, max_size=30),
     st.lists(st.integers(0, 5), min_size=3, max_size=30),

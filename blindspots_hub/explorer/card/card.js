@@ -89,15 +89,44 @@ const save = async button => {
   window.blindspots.save(answer);
 };
 
+// All names of the bundle, as a file; and one that is taken in, which the server checks again.
+const names = async () => {
+  const told = element.querySelector("[data-names-told]");
+  try {
+    const answer = await server.names([props.colour_key]);
+    told.textContent = answer.error ?? "";
+    if (!answer.error) window.blindspots.save(answer);
+  } catch { told.textContent = "The file could not be made: try again."; }
+};
+
+const takeIn = async input => {
+  const [file] = input.files, most = Number(input.dataset.most);
+  if (!file) return;
+  const told = element.querySelector("[data-names-told]");
+  if (file.size > most) {
+    told.textContent = `${file.name} is larger than ${most / 2 ** 20} MiB: take it in by the command labels BUNDLE --import FILE.`;
+    input.value = "";
+    return;
+  }
+  told.textContent = "…";
+  let text;
+  try { text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer()); }
+  catch { told.textContent = `${file.name} is not UTF-8 text: save it as CSV in UTF-8.`; input.value = ""; return; }
+  told.textContent = "";
+  input.value = "";
+  trigger("taken", { text, file: file.name });
+};
+
 // `toggle` of a details does not bubble.
 element.addEventListener("toggle", event => {
   if (event.target.matches?.(".spread") && event.target.open) histogram(event.target.querySelector("[data-histogram]"));
 }, true);
 
 element.addEventListener("click", event => {
-  const asked = event.target.closest("[data-all], [data-around], [data-region], [data-drawing], [data-rename]");
+  const asked = event.target.closest("[data-all], [data-around], [data-region], [data-drawing], [data-rename], [data-names]");
   if (asked) {
     if (asked.dataset.all) images(asked);
+    else if ("names" in asked.dataset) names();
     else if ("rename" in asked.dataset) trigger("name", { label: element.querySelector("[data-name]").value });
     else if (asked.dataset.around !== undefined) trigger("around", { percent: Number(asked.dataset.around) });
     else if (asked.dataset.drawing) drawing(asked);
@@ -127,6 +156,7 @@ document.addEventListener("keydown", event => {
   if (element.querySelector("[data-close]")) trigger("close", {});
 });
 element.addEventListener("change", event => {
+  if (event.target.matches("[data-names-in]")) takeIn(event.target);
   if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
 });
 let spreads = false;

@@ -9,7 +9,7 @@ from html import escape
 
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.card.all_images import all_images_part
-from blindspots_hub.explorer.card.naming import named_by
+from blindspots_hub.explorer.card.naming import named_by, names_file
 from blindspots_hub.explorer.card.neighbours import neighbours_part
 from blindspots_hub.explorer.page.catalog import OPEN, Entry, bundle_id
 from blindspots_hub.explorer.page.format import (
@@ -47,13 +47,13 @@ def _link(bundle: str, model: str, kind: str) -> str:
     return View(bundle, model, kind).link
 
 
-def empty_card(entry: Entry, kind: str) -> str:
-    """The face of the card's place while no concept is open."""
+def empty_card(entry: Entry, kind: str, editable: bool = False) -> str:
+    """The face of the card's place while no concept is open; `editable` as for `concept_card`."""
     return (
         f'<article class="card empty" data-link="{escape(link(entry, kind, None))}">'
         "<p><b>No concept is open.</b></p><p>Click a point of the map, a row of the rankings, or "
         "search: the card shows the concept in natural images and in what the model drew from the "
-        "same captions.</p></article>"
+        f"same captions.</p>{names_file(editable)}</article>"
     )
 
 

@@ -1,27 +1,39 @@
-"""The card's lines on a concept's name: its origin, its other names, a field to change it."""
+"""A concept's name on its card: origin, other names, a field; and names as a file, in and out."""
 
 from __future__ import annotations
 
+import base64
 import math
+from collections.abc import Sequence
 from datetime import date
 from html import escape
 from pathlib import Path
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.labels import Label, changed, given_by_hand, rows_of
+from blindspots_hub.artifacts.labels import (
+    Label,
+    changed,
+    csv_of,
+    given_by_hand,
+    names_in,
+    rows_of,
+)
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.artifacts.limits import TITLE
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import number, term
+from blindspots_hub.explorer.page.format import count, number, term
 
 PROGRAM = Path(__file__).resolve().parents[2]
 """The package's own folder."""
 
 OTHERS = 5
 """Other names that a card lists."""
+
+MOST_BYTES = 8 * 1024**2
+"""Of a file of names that the page takes in; the command takes larger ones."""
 
 
 def named_by(entry: Entry, concept: int, editable: bool) -> str:
@@ -42,7 +54,31 @@ def named_by(entry: Entry, concept: int, editable: bool) -> str:
     if others:
         listed = " · ".join(f"{escape(o.label)} ({escape(_origin(o))})" for o in others)
         told += f'<p class="named">also: {listed}</p>'
-    return told + (_field(found) if editable else "")
+    return told + (_field(found) if editable else "") + names_file(editable)
+
+
+def names_file(editable: bool) -> str:
+    """All names of the bundle as a CSV file to save, and where `editable` the way back in."""
+    taken = (
+        f' <label>Take in a CSV <input type="file" accept=".csv,text/csv" data-names-in '
+        f'data-most="{MOST_BYTES}"></label>'
+        if editable
+        else ""
+    )
+    return (
+        '<p class="named names-file"><button type="button" data-names>Save all names (CSV)</button>'
+        f'{taken} <span data-names-told role="status"></span></p>'
+    )
+
+
+def names_to_save(bundle: Bundle) -> dict[str, str]:
+    """All names of a bundle as a file that a browser saves: see `table_files.as_file`."""
+    content = csv_of(bundle.label_table).encode()
+    return {
+        "name": f"{bundle.name}-names.csv",
+        "type": "text/csv",
+        "content": base64.b64encode(content).decode("ascii"),
+    }
 
 
 def names_of(bundle: Bundle, concept: int) -> list[Label]:
@@ -67,13 +103,38 @@ def rename(bundle: Bundle, concept: int, label: str) -> None:
 
     Raises `BlindspotsError` where the name is too long or the bundle cannot be written.
     """
+    _keep(bundle, [Label(concept, given_by_hand(label), date=date.today().isoformat())])
+
+
+def take_in(bundle: Bundle, text: str, file: str) -> str:
+    """Take the names of a CSV file into a bundle, all or none; returns what was done, in words.
+
+    `file` is its name. Raises `BlindspotsError` where it is too large, with the line that is wrong,
+    or where the bundle cannot be written.
+    """
+    shown = file[-80:] or "The file"
+    if len(text.encode()) > MOST_BYTES:
+        raise BlindspotsError(
+            f"{shown} is larger than {MOST_BYTES // 1024**2} MiB: take it in by the command labels "
+            "BUNDLE --import FILE."
+        )
+    found = names_in(text.removeprefix("\ufeff"), bundle.n_concepts, shown)
+    _keep(bundle, found)
+    named = sum(map(bool, bundle.labels))
+    return (
+        f"{count(len(found))} names of {shown} were taken in: {count(named)} of "
+        f"{count(bundle.n_concepts)} concepts have a name."
+    )
+
+
+def _keep(bundle: Bundle, names: Sequence[Label]) -> None:
     if not can_be_named(bundle):
         raise BlindspotsError(
             f"{bundle.name} is a copy of what lies on the Hub, or the embedded example: "
             "pull or copy it to a folder of your own to name its concepts."
         )
-    one = Label(concept, given_by_hand(label), date=date.today().isoformat())
-    add_tables(bundle.root, {LABELS: changed(bundle.label_table, [one])})
+    bundle.name_again()  # as they are there now: a command may have named some meanwhile
+    add_tables(bundle.root, {LABELS: changed(bundle.label_table, names)})
     bundle.name_again()
 
 

@@ -21,7 +21,7 @@ let ownSizes = null;        // sizes that came with the points
 let view = null;            // null until the first points are there
 let density = 1;            // device pixels a CSS pixel
 let loaded = '';            // the data key that is drawn
-let named = '';             // the data key whose names are there, or coming
+let named = '';             // the data and names keys whose names are there, or coming
 let turn = 0;               // the last `selected` property that was followed
 let looks = 0;              // how often the points' colours, sizes or places changed
 let colours = new Uint8Array(0), states = new Uint8Array(0);
@@ -76,7 +76,7 @@ async function refresh() {
     if (other || show !== filtered) filter();
     filtered = show;
     follow();
-    if (named !== data) takeLabels(data);
+    if (named !== `${data} ${props.names_key}`) takeLabels(data);
   } catch (error) {
     if (mine === asked) fault(error);
   }
@@ -97,7 +97,7 @@ function take(data, xy, sizes) {
 // Names come after the first picture: nobody waits for them.
 async function takeLabels(data) {
   try {
-    named = data;
+    named = `${data} ${props.names_key}`;
     const { labels, clusters } = await call('map_labels', data);
     if (data === loaded) Object.assign(scene, { labels, clusters: clusters || [] });
     draw();
@@ -350,7 +350,7 @@ function lead() {
   draw();
 }
 
-watch(['data_key', 'colour_key', 'show', 'selected', 'unjudged'], refresh);
+watch(['data_key', 'names_key', 'colour_key', 'show', 'selected', 'unjudged'], refresh);
 watch(['companions', 'around'], lead);
 // Where concept i stands, in CSS pixels of the canvas; null where it has no place.
 canvas.shown = () => [...scene.order].filter((i) => isShown(i));

@@ -121,6 +121,7 @@ def concept_map(
     companions: Sequence[tuple[int, float]] = (),
     around: int = 0,
     data_key: str = "",
+    names_key: str = "",
     colour_key: str = "",
     show: Collection[int] | None = None,
     selected: int | None = None,
@@ -135,9 +136,10 @@ def concept_map(
 
     `data(data_key)` gives the points, `colours(colour_key)` their bytes (see `colour_bytes`), and
     `hover(concept, colour_key)` the tooltip; all three are called outside the queue and should
-    answer within milliseconds. `pictures(concepts, colour_key)` gives addresses of small pictures
-    on this server, which are drawn where few concepts are in sight. An empty `data_key` shows the
-    loading face until a key arrives.
+    answer within milliseconds; names are asked for again where `names_key` changes.
+    `pictures(concepts, colour_key)` gives addresses of small pictures on this server, which are
+    drawn where few concepts are in sight. An empty `data_key` shows the loading face until a key
+    arrives.
 
     `show` lists the state bytes to keep, others fade (None keeps all); `selected` is the concept to
     ring, `companions` (concept, weight from 0 to 1) those that curves lead to from it, `around` the
@@ -189,6 +191,7 @@ def concept_map(
         companions=weighted(companions),
         around=around,
         addressed=addressed,
+        names_key=names_key,
         **_props(data_key=data_key, colour_key=colour_key, show=show, selected=selected),
     )
 
@@ -220,6 +223,7 @@ _SAME = object()
 def update_map(
     *,
     data_key: Any = _SAME,
+    names_key: Any = _SAME,
     colour_key: Any = _SAME,
     show: Any = _SAME,
     selected: Any = _SAME,
@@ -237,6 +241,7 @@ def update_map(
     """
     named = {
         "data_key": data_key,
+        "names_key": names_key,
         "colour_key": colour_key,
         "show": show,
         "selected": selected,

@@ -11,7 +11,12 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.cluster_names import cluster_names
 from blindspots_hub.explorer.map.concept_map import MapData, update_map
-from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes
+from blindspots_hub.explorer.page.catalog import (
+    ID_DIGITS,
+    Catalog,
+    bundle_id,
+    frequency_bytes,
+)
 
 LAYOUTS = {"atoms": ("x", "y"), "codes": ("x_codes", "y_codes")}
 """Columns of the table CONCEPTS by the name of the layout; the first is the one shown first."""
@@ -53,12 +58,21 @@ def place(bundle: Bundle, layout: str) -> np.ndarray:
     return np.stack([bundle.concepts[name].to_numpy() for name in LAYOUTS[layout]], axis=1)
 
 
-@lru_cache(maxsize=8)
+def names_key(catalog: Catalog) -> str:
+    """What names the names that stand on the map: another one once a concept is named."""
+    return catalog.home.sha256[:ID_DIGITS]
+
+
 def points(catalog: Catalog, key: str) -> MapData:
     """The points of `map_key`; a concept that never fires is on neither map.
 
     A key that was never given out is a `BlindspotsError`.
     """
+    return _points(catalog, key, names_key(catalog))
+
+
+@lru_cache(maxsize=8)
+def _points(catalog: Catalog, key: str, names: str) -> MapData:
     if key.rpartition("/")[2] not in LAYOUTS:
         raise BlindspotsError("The page asked for a map that does not exist: reload it.")
     concepts = catalog.home.concepts

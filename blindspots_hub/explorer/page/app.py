@@ -27,7 +27,7 @@ from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.serving.assets import Assets
 from blindspots_hub.serving.deployment import Deployment
-from blindspots_hub.serving.guard import MOST_BODY, Door, Guard
+from blindspots_hub.serving.guard import MOST_BODY, OWN_BODY, Door, Guard
 from blindspots_hub.serving.queueing import limit_queue, quiet_faults
 
 HERE = Deployment()
@@ -137,7 +137,7 @@ def serve(
             state_session_capacity=SESSIONS,
             app_kwargs={
                 "middleware": [
-                    Middleware(Guard, door=door),
+                    Middleware(Guard, door=door, most_body=MOST_BODY if door.public else OWN_BODY),
                     Middleware(PictureServer, catalog=page.catalog),
                     Middleware(Assets, folder=Path(BUILD_PATH_LIB)),
                     Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),

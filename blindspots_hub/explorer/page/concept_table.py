@@ -38,5 +38,11 @@ def concept_table(entry: Entry, kind: str, concepts: np.ndarray) -> pa.Table:
         "images_generated": reading.images_generated[concepts],
         "energy_natural": reading.energy_natural[concepts],
         "energy_generated": reading.energy_generated[concepts],
+        "named_by": pa.array([_by(entry, int(k)) for k in concepts], pa.string()),
     }
     return pa.table(columns)
+
+
+def _by(entry: Entry, concept: int) -> str | None:
+    found = entry.bundle.label_of(concept)
+    return None if found is None else found.by

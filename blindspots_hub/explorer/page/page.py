@@ -114,6 +114,16 @@ class Page:
         """What `at` changes: outputs of a listener that ends with it, beside the tab's own."""
         return [self.view, self._address, self._fault, *self._drawn.values()]
 
+    @property
+    def faults(self) -> list[Any]:
+        """What `told` changes: outputs of a listener that ends in neither way."""
+        return [self._fault]
+
+    @property
+    def no_fault(self) -> Updates:
+        """That there is nothing to complain of any more."""
+        return {self._fault: ""}
+
     def go(self, view: View, own: Sequence[str], arrived: bool = False) -> Updates:
         """Bring `view` to the screen, in the tab that it names.
 
@@ -122,6 +132,15 @@ class Page:
         """
         view = settled(view, self.catalog, list(self.tabs))
         return {self._buttons: gr.Tabs(selected=view.tab), **self._shown(view, own, arrived)}
+
+    def anew(self, view: View, own: Sequence[str], told: str) -> Updates:
+        """`go` after what all tabs show has changed: those behind are rendered when opened.
+
+        `told` is a notice on what was done, as HTML.
+        """
+        shown = self.go(view, own)
+        behind = [state for name, state in self._drawn.items() if name != shown[self.view].tab]
+        return {**shown, **dict.fromkeys(behind), self._fault: told}
 
     def at(self, view: View) -> Updates:
         """Note that `view` is on the screen: its tab has changed what it shows."""
@@ -137,15 +156,17 @@ class Page:
         known = view.pair is None or view.pair in entry.bundle.image_ids(entry.model)
         return view if known else replace(view, pair=None)
 
-    def told(self, handler: Callable[..., Updates]) -> Callable[..., Updates]:
-        """`handler` with a `BlindspotsError` shown on the page, as one sentence."""
+    def told(
+        self, handler: Callable[..., Updates], title: str = "This can’t be shown."
+    ) -> Callable[..., Updates]:
+        """`handler` with a `BlindspotsError` shown on the page, as one sentence below `title`."""
 
         @wraps(handler)
         def told_handler(*args: Any, **kwargs: Any) -> Updates:
             try:
                 return handler(*args, **kwargs)
             except BlindspotsError as error:
-                return {self._fault: notice("error", "This can’t be shown.", str(error))}
+                return {self._fault: notice("error", title, str(error))}
 
         return told_handler
 

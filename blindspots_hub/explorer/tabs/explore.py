@@ -13,7 +13,7 @@ from blindspots_hub.analysis.deltas import SHOW
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
-from blindspots_hub.explorer.card.naming import can_be_named, rename
+from blindspots_hub.explorer.card.naming import can_be_named, rename, take_in
 from blindspots_hub.explorer.card.region import region_card
 from blindspots_hub.explorer.map.concept_map import (
     concept_map,
@@ -22,12 +22,18 @@ from blindspots_hub.explorer.map.concept_map import (
     update_map,
     weighted,
 )
-from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch, map_key
+from blindspots_hub.explorer.map.layout_switch import (
+    lay_out,
+    layout_switch,
+    map_key,
+    names_key,
+)
 from blindspots_hub.explorer.page.addressed import Addressed
 from blindspots_hub.explorer.page.arrival import settled
 from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import ROWS, SIZES, WIDEST, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
@@ -82,6 +88,7 @@ class ExploreTab(Tab):
                     companions=self._companions(view) if entry else (),
                     around=view.around,
                     data_key=map_key(page.catalog),
+                    names_key=names_key(page.catalog),
                     colour_key=key,
                     selected=view.concept,
                     unjudged=view.unjudged,
@@ -131,6 +138,7 @@ class ExploreTab(Tab):
             self.search: gr.HTML(key_of_model=entry.key),
             self.map: update_map(
                 data_key=map_key(self._catalog, view.layout),
+                names_key=names_key(self._catalog),
                 colour_key=key,
                 show=SHOW[view.show],
                 unjudged=view.unjudged,
@@ -166,7 +174,10 @@ class ExploreTab(Tab):
         self.card.around(
             page.told(self._around), seen, [self.card, self.map, *page.noted], **AT_ONCE
         )
-        self.card.name(page.told(self._name), seen, [*page.outputs], **AT_ONCE)
+        kept = "The name can’t be kept."
+        self.card.name(page.told(self._name, kept), seen, page.outputs, **AT_ONCE)
+        kept = "The names can’t be taken in."
+        self.card.taken(page.told(self._names, kept), seen, page.outputs, **AT_ONCE)
         self.card.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
         self.size.input(
             page.told(self._resize),
@@ -215,7 +226,10 @@ class ExploreTab(Tab):
         def region(asked: list[Any]) -> dict[str, str]:
             return self._answers.region(asked)
 
-        return [histogram, images, region]
+        def names(asked: list[Any]) -> dict[str, str]:
+            return self._answers.names(asked)
+
+        return [histogram, images, region, names]
 
     def _companions(self, view: View) -> list[tuple[int, float]]:
         """The concepts that fire in the same images as the open one, with their cosines."""
@@ -228,7 +242,7 @@ class ExploreTab(Tab):
     def _card(self, view: View, own: Sequence[str], opened: bool = True) -> str:
         entry = self._page.entry(view)
         if view.concept is None:
-            return empty_card(entry, view.kind)
+            return empty_card(entry, view.kind, self._may_name(entry.bundle))
         others = self._catalog.entries(own)
         if entry not in others:  # opened by a link of someone else's evaluation
             others = [*others, entry]
@@ -304,13 +318,23 @@ class ExploreTab(Tab):
         }
 
     def _name(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        bundle = self._nameable(view)
+        if view.concept is None:
+            raise BlindspotsError("No concept is open: open one to name it.")
+        rename(bundle, check_concept(bundle, view.concept), str(event.label))
+        return self._page.anew(view, own, "")
+
+    def _names(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        told = take_in(self._nameable(view), str(event.text), str(event.file))
+        return self._page.anew(view, own, notice("done", "Names were taken in.", told))
+
+    def _nameable(self, view: View) -> Bundle:
         bundle = self._page.entry(view).bundle
-        if view.concept is None or not self._may_name(bundle):
+        if not self._may_name(bundle):
             raise BlindspotsError(
                 "Concepts are named on one's own machine, in a bundle of one's own."
             )
-        rename(bundle, check_concept(bundle, view.concept), str(event.label))
-        return self._page.go(view, own)
+        return bundle
 
     def _heat(self, event: gr.EventData, view: View) -> Updates:
         return self._page.at(replace(view, heat=min(max(int(event.percent), 0), 100)))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import numpy as np
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
@@ -21,13 +20,17 @@ from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
 from blindspots_hub.explorer.tabs.base import no_model
-from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
+    GenerationChoice,
+    GenerationForm,
+)
 from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, pictures
 from blindspots_hub.explorer.tabs.running_tab import RunningTab
 from blindspots_hub.explorer.tabs.stress_parts.gallery import gallery, verdict_table
 from blindspots_hub.explorer.tabs.stress_parts.results import Results
 from blindspots_hub.explorer.tabs.stress_parts.stress_runs import (
     SOURCES,
+    WRITTEN,
     StressChoice,
     StressRuns,
 )
@@ -40,8 +43,9 @@ if TYPE_CHECKING:
 IDLE = notice(
     "idle",
     "Nothing is running.",
-    "Prompts that ask for a concept are drawn by the model, and by a second one that draws it. A "
-    "run that you stop goes on where it was when you run it again.",
+    "Prompts that ask for a concept, or that do not ask for an exaggerated one, are drawn by the "
+    "model, and by a second one if you like. A run that you stop goes on where it was when you run "
+    "it again.",
 )
 
 PROMPTS, IMAGES = 20, 2
@@ -49,7 +53,7 @@ PROMPTS, IMAGES = 20, 2
 
 MOST_PROMPTS, MOST_IMAGES = 50, 5
 
-WIDTH = 20_000
+WIDTH = 400_000
 """Characters of prompts that the form takes."""
 
 
@@ -71,7 +75,8 @@ class StressTab(RunningTab):
         self.runs = StressRuns(page.catalog, page.options)
         gr.HTML(
             "<h2>Is it really a blindspot?</h2><p>A concept that is missing may merely not have "
-            "been asked for. Here prompts ask for it.</p>",
+            "been asked for: here prompts ask for it. One that is drawn too often is held against "
+            "natural images, by captions that do not name it.</p>",
             elem_id="stress-intro",
             elem_classes="tab-intro",
         )
@@ -108,7 +113,7 @@ class StressTab(RunningTab):
             elem_id="stress-concepts",
         )
         self.source = gr.Radio(
-            [(words, name) for name, words in SOURCES.items()],
+            [(words, name) for name, words in SOURCES.items() if self._offered(name)],
             value="usual",
             label="Prompts",
             elem_id="stress-source",
@@ -121,6 +126,31 @@ class StressTab(RunningTab):
             max_length=WIDTH,
             elem_id="stress-lines",
         )
+        self.file = gr.HTML(
+            '<label class="prompts-file">Prompts from a file <input type="file" '
+            'accept=".txt,.json,text/plain"></label><span role="status"></span>',
+            js_on_load=(Path(__file__).parent / "stress_parts/prompts_file.js").read_text(
+                encoding="utf-8"
+            ),
+            most=WIDTH,
+            elem_id="stress-file",
+        )
+        with gr.Row(visible=self._offered(WRITTEN)):
+            self.writer = gr.Textbox(
+                label="Language model",
+                info="hf:OWNER/NAME, https://HOST/v1, or one that is run here",
+                max_lines=1,
+                max_length=500,
+                min_width=160,
+                elem_id="stress-writer",
+            )
+            self.writer_model = gr.Textbox(
+                label="Its name on that server",
+                max_lines=1,
+                max_length=200,
+                min_width=120,
+                elem_id="stress-writer-model",
+            )
         with gr.Row():
             self.prompts = gr.Slider(
                 2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
@@ -131,6 +161,7 @@ class StressTab(RunningTab):
                 elem_id="stress-images",
             )  # fmt: skip
         self.seed = gr.Number(0, label="Seed", precision=0, elem_id="stress-seed")
+        self.advanced = GenerationForm("stress", self.images)
         self.estimate = gr.HTML(elem_id="stress-estimate")
         with gr.Row():
             self.run = gr.Button("Run", variant="primary", elem_id="stress-run")
@@ -157,7 +188,7 @@ class StressTab(RunningTab):
         """Run and Cancel; a verdict's row opens its images; the estimate as the form changes."""
         fields = [
             self.model, self.against, self.concepts, self.source, self.lines, self.prompts,
-            self.images, self.seed,
+            self.seed, self.writer, self.writer_model, *self.advanced.fields,
         ]  # fmt: skip
         progress = [
             self.status, self.run, self.cancel, self.finished, self.session, self.tests,
@@ -173,18 +204,27 @@ class StressTab(RunningTab):
             page.told(self._open), seen,
             [self.tests, self.gallery, self.concepts, *page.noted], **AT_ONCE,
         )  # fmt: skip
+        self.file.read(
+            page.told(self._read, "The prompts can’t be read."), None,
+            [self.lines, self.source, *page.faults], **AT_ONCE,
+        )  # fmt: skip
         for event in (
             self.place.select,
             self.model.change,
             self.against.change,
             self.concepts.change,
             self.source.change,
-            self.lines.blur,
+            self.lines.change,
+            self.writer.blur,
             self.prompts.release,
             self.images.release,
+            self.advanced.num_inference_steps.blur,
+            self.advanced.guidance_scale.blur,
+            self.advanced.size.blur,
+            self.advanced.dtype.input,
         ):
             event(
-                self._estimate, [page.view, *fields], self.estimate,
+                self._estimate, [page.view, self.session, *fields], self.estimate,
                 **{**PRIVATE, "trigger_mode": "always_last"},
             )  # fmt: skip
 
@@ -200,8 +240,7 @@ class StressTab(RunningTab):
         if view.concept is not None:
             return str(view.concept)
         reading = entry.reading("relative")
-        found = np.flatnonzero(reading.state == "suppressed")
-        return ", ".join(map(str, found[np.argsort(reading.selected_high[found])][:3]))
+        return ", ".join(map(str, reading.blindspots("suppressed")[:3]))
 
     def _results(self, bundle: Bundle, session: str) -> Results:
         return Results(bundle, self.runs.beside(bundle, session))
@@ -233,20 +272,36 @@ class StressTab(RunningTab):
 
     def _choice(self, view: View, fields: Sequence[Any]) -> StressChoice:
         """What the form asks for, within the bounds of the site; else a `BlindspotsError`."""
-        model, against, concepts, source, lines, prompts, images, seed = fields
+        model, against, concepts, source, lines, prompts, seed, writer, writer_model = fields[:9]
+        if not self._offered(str(source)):
+            raise BlindspotsError(
+                "A language model writes prompts on one's own machine only: take others here."
+            )
+        if len(str(lines or "")) > WIDTH:
+            raise BlindspotsError(f"The prompts have more than {WIDTH:,} characters: take fewer.")
         spec, count, number = self._site.accepted(model, prompts, seed, self._specs)
         second = ""
         if isinstance(against, str) and against.strip():
             second, _, _ = self._site.accepted(against, prompts, seed, self._specs)
-        generation = GenerationChoice(num_images_per_prompt=int(images))
+        generation = GenerationChoice.read(*fields[9:])
         choice = StressChoice.read(
             self._catalog.bundle(view.bundle), spec, second, str(concepts)[:300], str(source),
-            str(lines or "")[:WIDTH], count, number, generation,
+            str(lines or ""), count, number, generation, str(writer or ""), str(writer_model or ""),
         )  # fmt: skip
-        self._site.check_generations(spec, choice.images, 1, None, None)
+        self._site.check_generations(
+            spec, choice.images, 1, generation.num_inference_steps, generation.size
+        )
         return choice
 
-    def _estimate(self, view: View, *fields: Any) -> str:
+    def _offered(self, source: str) -> bool:
+        return source != WRITTEN or not self._site.public
+
+    def _read(self, event: gr.EventData) -> Updates:
+        """A file of prompts that the browser has read: into the field, as they are."""
+        lines = self.runs.prompts_in(str(event.text)[: WIDTH + 1], str(event.file)[-80:])
+        return {self.lines: "\n".join(lines), self.source: "given", **self._page.no_fault}
+
+    def _estimate(self, view: View, session: str, *fields: Any) -> str:
         try:
             choice = self._choice(view, fields)
         except (BlindspotsError, TypeError, ValueError) as error:
@@ -256,6 +311,7 @@ class StressTab(RunningTab):
             choice.against or None,
             choice.prompts * len(choice.concepts),
             choice.generation.num_images_per_prompt,
+            self.runs.measured(self._catalog.bundle(view.bundle), choice, session),
         )
         words = f"{duration(found.seconds_low)} to {duration(found.seconds_high)}"
         return notice("idle", f"Takes {words}.", found.sentence)

@@ -12,8 +12,11 @@ from chat_fixtures import ChatServer, Reply, chat
 from PIL import Image
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.naming.backends.address import KEY
 from blindspots_hub.naming.backends.base import LONGEST_ANSWER, Question, Unanswered, ask_all
-from blindspots_hub.naming.backends.endpoint import KEY, LONGEST_WAIT, MOST_BYTES, WAITS, Endpoint
+from blindspots_hub.naming.backends.bounded_answers import MOST_BYTES
+from blindspots_hub.naming.backends.endpoint import Endpoint
+from blindspots_hub.naming.backends.tries import LONGEST_WAIT, WAITS
 
 __all__ = ["chat"]
 

@@ -19,7 +19,8 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.naming.backends.base import TextModel
 from blindspots_hub.naming.backends.similarity import Scorer
 from blindspots_hub.naming.backends.transformers_model import TransformersModel
-from blindspots_hub.runs.label import Naming, label
+from blindspots_hub.runs.label import label
+from blindspots_hub.runs.label_request import Naming
 
 VISION = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2,
           "num_attention_heads": 2, "image_size": 32, "patch_size": 16}  # fmt: skip

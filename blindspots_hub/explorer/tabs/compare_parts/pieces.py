@@ -10,6 +10,7 @@ import numpy as np
 from blindspots_hub.analysis.words import times
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.page.format import count
+from blindspots_hub.explorer.page.named import named
 
 CHIPS = 10
 """Concepts of one list that are named."""
@@ -29,14 +30,13 @@ def chips(bundle: Bundle, concepts: Sequence[int]) -> str:
     """Concepts as buttons that open them, the first `CHIPS`."""
     if not len(concepts):
         return '<span class="none">none</span>'
-    named = "".join(
-        f'<button type="button" data-open="{int(k)}">#{int(k)} {escape(bundle.labels[int(k)])}'
-        "</button>"
+    buttons = "".join(
+        f'<button type="button" data-open="{int(k)}">{named(bundle, int(k))}</button>'
         for k in list(concepts)[:CHIPS]
     )
     more = len(concepts) - CHIPS
     tail = f"<span>and {count(more)} more</span>" if more > 0 else ""
-    return f'<div class="chips">{named}{tail}</div>'
+    return f'<div class="chips">{buttons}{tail}</div>'
 
 
 def section(heading: str, body: str) -> str:

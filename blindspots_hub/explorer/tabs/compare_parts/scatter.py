@@ -93,6 +93,8 @@ def _name_of(catalog: Catalog) -> Callable[[list[object]], dict[str, str]]:
             f"{entry.bundle.model(m).title or m} δ {probability(float(table.delta[k]))}"
             for m, table in zip((entry.model, other), tables, strict=True)
         ]
-        return {"said": f"#{k} {entry.bundle.labels[k]}: {', '.join(told)}"}
+        found = entry.bundle.label_of(k)
+        label = "" if found is None else f" {found.label} ({found.by})"
+        return {"said": f"#{k}{label}: {', '.join(told)}"}
 
     return name_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import name
+from blindspots_hub.explorer.page.named import named
 from blindspots_hub.explorer.page.verdicts import verdict_badge
 from blindspots_hub.explorer.tabs.compare_parts.pieces import section, title
 
@@ -22,7 +22,7 @@ def stress_verdicts(entry: Entry, other: str) -> str:
         return ""
     rows = "".join(
         f'<tr><th scope="row"><button type="button" data-open="{k}">'
-        f"{name(k, bundle.labels[k])}</button></th>"
+        f"{named(bundle, k)}</button></th>"
         + "".join(
             f"<td>{verdict_badge(tests[k, model]) if (k, model) in tests else 'not tested'}</td>"
             for model in models

@@ -16,6 +16,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, q_value
+from blindspots_hub.explorer.page.named import named
 from blindspots_hub.explorer.page.pictures import picture, short_caption
 from blindspots_hub.explorer.tabs.answer_parts.words import command
 from blindspots_hub.explorer.tabs.compare_parts.pieces import (
@@ -117,8 +118,8 @@ def _concept(
     example = _example(bundle, first, other, k)
     images = "" if example is None else _trio(bundle, first, other, example, titles)
     return (
-        f'<div class="change is-{kind}"><button type="button" data-open="{k}">#{k} '
-        f"{escape(bundle.labels[k])}</button><span>{drawn[0]} → {drawn[1]} of nature, "
+        f'<div class="change is-{kind}"><button type="button" data-open="{k}">'
+        f"{named(bundle, k)}</button><span>{drawn[0]} → {drawn[1]} of nature, "
         f"q {q_value(float(b.q[k]))}</span>{images}</div>"
     )
 

@@ -31,6 +31,7 @@ from blindspots_hub.explorer.page.format import (
     term,
 )
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, badge, bare_track, state_name
+from blindspots_hub.explorer.page.named import named_by
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import picture
 from blindspots_hub.explorer.page.table_files import FORMATS
@@ -226,6 +227,7 @@ def _row(
     cluster: int | None,
     others: list[tuple[Entry, ModelDeltas]],
 ) -> str:
+    bundle = entry.bundle
     delta = ends = drawn = NOT_JUDGED
     state = state_name(reading, concept)
     if reading.determined[concept]:
@@ -236,7 +238,7 @@ def _row(
     cells = [
         ("images", "", pictures),
         ("concept", "", f"#{concept}"),
-        ("label", "", _link(view, concept, entry.bundle.labels[concept])),
+        ("label", "", _link(view, concept, bundle.labels[concept]) + named_by(bundle, concept)),
         ("state", "", f'<span title="{escape(MEANING[state])}">{badge(reading, concept)}</span>'
          f"{verdict_of(entry, concept)}"),
         ("delta", f"{view.kind} δ", f"<b>{escape(delta)}</b>"),

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
 from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import OneAtATime
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder
 from blindspots_hub.progress import Work
 from blindspots_hub.serving.disk import evaluation_bytes
+
+
+def drawing(choice: GenerationChoice) -> dict[str, Any]:
+    """What the advanced settings mean, as arguments of a flow that draws."""
+    from blindspots_hub.generation.additions import Additions
+
+    additions = Additions(scheduler=choice.scheduler, negative_prompt=choice.negative_prompt)
+    return {
+        "num_images_per_prompt": choice.num_images_per_prompt,
+        "num_inference_steps": choice.num_inference_steps,
+        "guidance_scale": choice.guidance_scale,
+        "height": choice.size,
+        "width": choice.size,
+        "dtype": choice.dtype,
+        "additions": additions or None,
+    }
 
 
 class Evaluations(OneAtATime):
@@ -34,13 +52,8 @@ class Evaluations(OneAtATime):
                 place,
                 pairs=pairs,
                 seed=seed,
-                num_images_per_prompt=choice.num_images_per_prompt,
                 bundle=home,
-                num_inference_steps=choice.num_inference_steps,
-                guidance_scale=choice.guidance_scale,
-                height=choice.size,
-                width=choice.size,
-                dtype=choice.dtype,
+                **drawing(choice),
                 batch_size=self.site.batch_size,
                 previews=True,
                 access=access,

@@ -1,4 +1,4 @@
-"""The form's advanced settings: images a caption, and the pipeline's steps, guidance and size."""
+"""The advanced settings of forms that draw: steps, guidance, size and more of a pipeline."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ T = TypeVar("T", int, float)
 USUAL_DTYPE = "usual"
 """The choice that leaves the number format to the weights and the device."""
 
+MOST_WORDS, MOST_NAME = 1_000, 80
+"""Characters of a negative prompt, and of a scheduler's name."""
+
 MOST_SEEDS = 5
 """Images a caption that the form offers; the command takes any number."""
 
@@ -24,7 +27,8 @@ MOST_SEEDS = 5
 class GenerationChoice:
     """How each caption is drawn: how many times, and settings in the place of the model's own.
 
-    None keeps the model's own; `size` is the side in pixels.
+    None keeps the model's own; `size` is the side in pixels, `scheduler` the name of one of
+    diffusers'.
     """
 
     num_images_per_prompt: int = 1
@@ -32,6 +36,8 @@ class GenerationChoice:
     guidance_scale: float | None = None
     size: int | None = None
     dtype: DType | None = None
+    negative_prompt: str | None = None
+    scheduler: str | None = None
 
     @classmethod
     def read(
@@ -41,6 +47,8 @@ class GenerationChoice:
         guidance_scale: str | None = None,
         size: str | None = None,
         dtype: str | None = None,
+        negative_prompt: str | None = None,
+        scheduler: str | None = None,
     ) -> GenerationChoice:
         """What the fields of `GenerationForm` hold; what is no number is a `BlindspotsError`."""
         return cls(
@@ -49,6 +57,8 @@ class GenerationChoice:
             _read("Guidance", guidance_scale, float, "7.5"),
             _read("Size", size, int, "512"),
             _dtype(dtype),
+            _text("Negative prompt", negative_prompt, MOST_WORDS),
+            _text("Scheduler", scheduler, MOST_NAME),
         )
 
     @property
@@ -62,6 +72,8 @@ class GenerationChoice:
             f"guidance {self.guidance_scale:g}" if self.guidance_scale is not None else "",
             f"{self.size} px" if self.size is not None else "",
             self.dtype or "",
+            self.scheduler or "",
+            f"without “{self.negative_prompt}”" if self.negative_prompt else "",
         ]
         return ", ".join(part for part in said if part)
 
@@ -78,6 +90,13 @@ def _read(field: str, text: str | None, number: Callable[[str], T], example: str
         ) from error
 
 
+def _text(field: str, text: str | None, most: int) -> str | None:
+    words = " ".join((text or "").split())
+    if len(words) > most:
+        raise BlindspotsError(f"{field} has {len(words):,} characters: {most} at most.")
+    return words or None
+
+
 def _dtype(chosen: str | None) -> DType | None:
     if not chosen or chosen == USUAL_DTYPE:
         return None
@@ -92,11 +111,14 @@ USUAL = GenerationChoice()
 
 
 class GenerationForm:
-    """The accordion "Advanced"; `GenerationChoice.read` reads its `fields`."""
+    """The accordion "Advanced" of the form `of`; `GenerationChoice.read` reads its `fields`.
 
-    def __init__(self) -> None:
-        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            self.num_images_per_prompt = gr.Slider(
+    `images` is the field of images a prompt where the form has one of its own already.
+    """
+
+    def __init__(self, of: str = "eval", images: gr.Slider | None = None) -> None:
+        with gr.Accordion("Advanced", open=False, elem_id=f"{of}-advanced"):
+            self.num_images_per_prompt = images or gr.Slider(
                 1,
                 MOST_SEEDS,
                 value=USUAL.num_images_per_prompt,
@@ -105,18 +127,33 @@ class GenerationForm:
                 label="Images a caption",
                 info="2 and more tell the sampler’s luck from what the model cannot draw, and "
                 "take so much longer",
-                elem_id="eval-seeds",
+                elem_id=f"{of}-seeds",
             )
             with gr.Row():  # texts: a field for numbers shows 0 where there is none
-                self.num_inference_steps = _empty("Steps", "eval-steps")
-                self.guidance_scale = _empty("Guidance", "eval-guidance")
-                self.size = _empty("Size, pixels", "eval-size")
+                self.num_inference_steps = _empty("Steps", f"{of}-steps")
+                self.guidance_scale = _empty("Guidance", f"{of}-guidance")
+                self.size = _empty("Size, pixels", f"{of}-size")
+            self.negative_prompt = gr.Textbox(
+                label="Negative prompt",
+                placeholder="none",
+                max_lines=3,
+                max_length=MOST_WORDS,
+                elem_id=f"{of}-negative",
+            )
+            self.scheduler = gr.Textbox(
+                label="Scheduler",
+                placeholder="usual",
+                info="one of diffusers’, such as DPMSolverMultistep",
+                max_lines=1,
+                max_length=MOST_NAME,
+                elem_id=f"{of}-scheduler",
+            )
             self.dtype = gr.Dropdown(
                 [USUAL_DTYPE, *DTYPES],
                 value=USUAL_DTYPE,
                 label="Number format",
                 info="the weights’ own on a GPU; float32 where its images are black",
-                elem_id="eval-dtype",
+                elem_id=f"{of}-dtype",
             )
 
     @property
@@ -128,6 +165,8 @@ class GenerationForm:
             self.guidance_scale,
             self.size,
             self.dtype,
+            self.negative_prompt,
+            self.scheduler,
         ]
 
 

@@ -14,6 +14,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.all_images import SIDES as IMAGE_SIDES
 from blindspots_hub.explorer.card.all_images import all_images
 from blindspots_hub.explorer.card.histogram import energy_histogram
+from blindspots_hub.explorer.card.naming import names_to_save
 from blindspots_hub.explorer.map.concept_map import REGION_LIMIT, Hover, MapData, colour_bytes
 from blindspots_hub.explorer.map.layout_switch import points
 from blindspots_hub.explorer.page.catalog import (
@@ -140,6 +141,13 @@ class MapServer:
             return made(entry, check_concept(entry.bundle, int(asked[1])))
         except BlindspotsError as error:
             return f"<p class='none'>{escape(str(error))}</p>"
+
+    def names(self, asked: list[Any]) -> dict[str, str]:
+        """All names of a bundle as a file: `asked` is the colour key."""
+        try:
+            return names_to_save(self.asked(str(asked[0]))[0].bundle)
+        except BlindspotsError as error:
+            return {"error": str(error)}
 
     def region(self, asked: list[Any]) -> dict[str, str]:
         """Some concepts as a file: `asked` is the colour key, the concepts, the format."""

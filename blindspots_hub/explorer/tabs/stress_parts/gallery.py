@@ -12,8 +12,9 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.heatmaps import seen_share
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import count, name, number, percent, q_value
+from blindspots_hub.explorer.page.format import count, number, percent, q_value
 from blindspots_hub.explorer.page.marks import state_name
+from blindspots_hub.explorer.page.named import named
 from blindspots_hub.explorer.page.pictures import (
     data_uri,
     heat_png,
@@ -43,8 +44,8 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
         f'<tr role="row" data-open="{row["concept"]}"'
         f"{' aria-current=true' if row['concept'] == concept else ''}>"
         f'<td role="cell"><button type="button" class="as-link" data-open="{row["concept"]}">'
-        f"{name(row['concept'], entry.bundle.labels[row['concept']])}</button></td>"
-        f'<td role="cell">{verdict_badge(row)}</td>'
+        f"{named(entry.bundle, row['concept'])}</button></td>"
+        f'<td role="cell">{verdict_badge(row)} {_tested_as(row)}</td>'
         f'<td role="cell">{_share(row, "share")}</td>'
         f'<td role="cell">{_share(row, "share_against")}</td>'
         f'<td role="cell">{_share(row, "share_natural")}</td>'
@@ -60,6 +61,13 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
         '<div class="wide-table plain" tabindex="0" role="region" aria-label="Verdicts">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _tested_as(row: Mapping[str, Any]) -> str:
+    """That other prompts than such as ask for it were drawn, where it is so."""
+    much = row.get("direction") == "exaggerated"
+    told = "of prompts that do not ask for it" if much else ""
+    return f'<small title="{told}">drawn too often?</small>' if much else ""
 
 
 def _share(row: Mapping[str, Any], of: str) -> str:
@@ -79,7 +87,7 @@ def gallery(
     largest = max((max(one["codes"], default=0.0) for one in images), default=0.0)
     sides = [row["model"], *([row["against"]] if row["against"] else [])]
     parts = [
-        f"<h3>{name(concept, bundle.labels[concept])} {verdict_badge(row)}</h3>"
+        f"<h3>{named(bundle, concept)} {verdict_badge(row)}</h3>"
         f"<p class='lead'>{escape(row['sentence'])}</p>"
         f"<p class='meaning'>An image shows the concept where its energy reaches "
         f"{number(row['level'])}: so strong are three quarters of the natural images in which it "

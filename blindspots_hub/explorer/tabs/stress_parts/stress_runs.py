@@ -12,21 +12,26 @@ from blindspots_hub.artifacts.labels import concept_number
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import bundle_id
 from blindspots_hub.explorer.page.example import is_example
+from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import drawing
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
 from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import OneAtATime
-from blindspots_hub.progress import Work
+from blindspots_hub.progress import Event, Work
 from blindspots_hub.serving.disk import evaluation_bytes
 
 if TYPE_CHECKING:
     from blindspots_hub.runs.stress import StressResult
+
+WRITTEN = "written"
 
 SOURCES = {
     "usual": "captions that name it, else templates",
     "captions": "captions of the bundle",
     "templates": "templates over its name",
     "given": "the prompts below",
+    WRITTEN: "a language model writes them",
 }
-"""Where the form takes prompts from, in words."""
+"""Where the form takes prompts from, in words; the last on one's own machine only: for a stranger
+it would ask with the key of whoever serves the page, or load what they name."""
 
 MOST_CONCEPTS = 20
 """Concepts of one run of the form; the command takes more."""
@@ -44,6 +49,8 @@ class StressChoice:
     prompts: int
     seed: int
     generation: GenerationChoice
+    writer: str = ""
+    writer_model: str = ""
 
     @classmethod
     def read(
@@ -57,6 +64,8 @@ class StressChoice:
         prompts: int,
         seed: int,
         generation: GenerationChoice,
+        writer: str = "",
+        writer_model: str = "",
     ) -> StressChoice:
         """The fields' texts as what they mean; `BlindspotsError` for what means nothing."""
         numbers = concepts.replace("#", " ").replace(",", " ").split()
@@ -70,12 +79,28 @@ class StressChoice:
         asked = [concept_number(one, bundle.n_concepts, "Concepts") for one in numbers]
         if source not in SOURCES:
             raise BlindspotsError(f"There are no prompts of the kind {source[:20]!r}.")
-        given = tuple(line.strip() for line in lines.splitlines() if line.strip())
-        if source == "given" and len(given) < 2:
-            raise BlindspotsError("Write at least two prompts, one a line.")
+        given: tuple[str, ...] = ()
+        if source == "given":
+            from blindspots_hub.stress.prompts import LEAST, MOST, lines_of
+
+            given = tuple(lines_of(lines, "The form"))
+            if len(given) < LEAST:
+                raise BlindspotsError("Write at least two prompts, one a line.")
+            if len(given) > MOST:
+                raise BlindspotsError(
+                    f"The form holds {len(given):,} prompts: {MOST:,} at most are drawn a concept."
+                )
+        if source == WRITTEN and not writer.strip():
+            raise BlindspotsError(
+                "No language model is named: give hf:OWNER/NAME, https://HOST/v1 of a server, or "
+                "the folder or Hub id of one that is run here."
+            )
         count = len(given) if source == "given" else prompts
         chosen = tuple(dict.fromkeys(asked))
-        return cls(model, against, chosen, source, given, count, seed, generation)
+        return cls(
+            model, against, chosen, source, given, count, seed, generation,
+            writer.strip(), writer_model.strip(),
+        )  # fmt: skip
 
     @property
     def images(self) -> int:
@@ -107,6 +132,27 @@ class StressRuns(OneAtATime):
             return self.folder / name
         return None
 
+    def prompts_in(self, text: str, file: str) -> list[str]:
+        """The prompts of a file's text; `BlindspotsError` where there is none, or are too many."""
+        from blindspots_hub.stress.prompts import MOST, lines_of
+
+        lines = lines_of(text, file or "The file")
+        if len(lines) > MOST:
+            raise BlindspotsError(
+                f"{file} holds {len(lines):,} prompts: {MOST:,} at most are drawn a concept."
+            )
+        return [" ".join(line.split()) for line in lines]
+
+    def measured(
+        self, bundle: Bundle, choice: StressChoice, session: str
+    ) -> list[tuple[float, float] | None]:
+        """Seconds to load and an image of both models, where earlier runs here measured them."""
+        from blindspots_hub.runs.pace import measured_before
+
+        root = self.beside(bundle, session) or bundle.root
+        asked = drawing(choice.generation)
+        return measured_before(root, choice.model, choice.against or None, **asked)
+
     def work(
         self, bundle: Bundle, choice: StressChoice, session: str, token: str | None = None
     ) -> Work[StressResult]:
@@ -120,16 +166,18 @@ class StressRuns(OneAtATime):
 
         def tested() -> Work[StressResult]:
             from blindspots_hub.runs.stress import stress_test
+            from blindspots_hub.runs.stress_prompts import written_by
             from blindspots_hub.stress.prompts import PromptSource
 
             fetched = sum(size for _, size in reached)
             self.make_room(place, evaluation_bytes(choice.images, fetched))
-            source = (
-                PromptSource.given(choice.lines, "The form")
-                if choice.source == "given"
-                else PromptSource(choice.source)
-            )
-            generation = choice.generation
+            if choice.source == "given":
+                source = PromptSource.given(choice.lines, "The form")
+            elif choice.source == WRITTEN:
+                yield Event("load the language model", 0, 1)
+                source = written_by(choice.writer, choice.writer_model or None)
+            else:
+                source = PromptSource(choice.source)
             result: StressResult = yield from stress_test.stream(
                 bundle,
                 choice.model,
@@ -137,14 +185,9 @@ class StressRuns(OneAtATime):
                 against=choice.against or None,
                 prompts=source,
                 num_prompts=choice.prompts,
-                num_images_per_prompt=generation.num_images_per_prompt,
                 seed=choice.seed,
                 work_dir=place,
-                num_inference_steps=generation.num_inference_steps,
-                guidance_scale=generation.guidance_scale,
-                height=generation.size,
-                width=generation.size,
-                dtype=generation.dtype,
+                **drawing(choice.generation),
                 batch_size=self.site.batch_size,
                 previews=True,
                 access=reached[0][0],
