@@ -40,7 +40,8 @@ class _Answer(asyncio.Protocol):
         self._request += data
         if b"\r\n\r\n" not in self._request or not isinstance(self._transport, asyncio.Transport):
             return
-        number = int(self._request.split(b" ", 2)[1].strip(b"/"))
+        path = self._request.split(b" ", 2)[1].strip(b"/")
+        number = int(path) if path.isdigit() else 9  # no robots.txt
         answer = self.gone if number % 10 == 9 else self.answers[number % IMAGES]
         self._transport.write(answer)
         self._transport.close()

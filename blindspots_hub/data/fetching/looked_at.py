@@ -77,9 +77,9 @@ def _hash_of_luma(image: Image.Image) -> int | None:
     """Hash of an opened JPEG that surely is not all one colour; None where that is not sure.
 
     It is decoded in grey, a third of the work of colours at full size, and the same damage is
-    found: every coefficient is read all the same. Only upsampling of odd samplings can fail later, and those are left to
-    `open_image`. An eighth of a side is the mean of 8×8 pixels (of a block's first coefficient),
-    so that the range of means is at most the range of pixels.
+    found: every coefficient is read all the same. Only upsampling of odd samplings can fail later,
+    and those are left to `open_image`. A pixel of an eighth of the side is the mean of 8×8 (a
+    block's first coefficient), so that the range of means is at most the range of pixels.
     """
     if not isinstance(image, JpegImageFile) or image.format != "JPEG":  # an MPO has several images
         return None
