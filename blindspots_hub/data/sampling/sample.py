@@ -113,8 +113,12 @@ def sampling(
         raise BlindspotsError(
             f"{folder} holds {found.pairs:,} pairs, not {pairs:,}: all "
             f"{sum(found.causes.values()):,} rows of {source} are used up ({found.left_out}). "
-            f"Go on with these (--pairs-from {folder} --pairs {max(found.pairs, 2)}), or sample "
-            "another table."
+            + (
+                f"Go on with these (--pairs-from {folder} --pairs {found.pairs}), or sample "
+                if found.pairs > 1
+                else "Sample "
+            )
+            + "another table."
         )
     return found
 
