@@ -268,7 +268,7 @@ def test_nothing_of_ones_own_goes_along(
     )
     found = outcomes([hosts.url("/a"), hosts.url("/c")], hosts.web())
     assert [cause(one) for one in found.values()] == [None, None]
-    assert len(hosts.requests) == 3
+    assert len(hosts.requests) == 4, "robots.txt, once, and three"
     for request in hosts.requests:
         sent = {line.split(b":")[0].lower() for line in request.split(b"\r\n")[1:] if line}
         assert sent == {b"host", b"user-agent", b"accept", b"accept-encoding", b"connection"}
