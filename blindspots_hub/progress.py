@@ -16,6 +16,9 @@ from typing import Any, Generic, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOG_SECONDS = 30.0
+"""Between two states of a bar where nobody watches, so that a log stays readable."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -68,7 +71,13 @@ class TerminalProgress:
             from tqdm import tqdm
 
             self.close()
-            self._bar = tqdm(total=event.total, desc=event.stage, unit="", dynamic_ncols=True)
+            self._bar = tqdm(
+                total=event.total,
+                desc=event.stage,
+                unit="",
+                dynamic_ncols=True,
+                mininterval=0.1 if sys.stderr.isatty() else _LOG_SECONDS,
+            )
             self._stage = event.stage
         self._bar.total = event.total
         self._bar.update(event.done - self._bar.n)

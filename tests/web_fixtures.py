@@ -45,7 +45,9 @@ def http(
 class LoopbackWeb:
     """Serves `site(path, before)` on one port of this machine, whatever the host is called.
 
-    `asked` counts requests by path; `at_once` is the most that were open together, by Host.
+    A robots.txt that the site does not set in `robots` (by name of host) is missing.
+    `asked` counts requests by path, but for those of robots.txt; `at_once` is the most that were
+    open together, by Host.
     """
 
     def __init__(self, site: Site, tls: ssl.SSLContext | None = None) -> None:
@@ -53,6 +55,8 @@ class LoopbackWeb:
         self.asked: Counter[str] = Counter()
         self.requests: list[bytes] = []
         self.at_once: Counter[str] = Counter()
+        self.robots: dict[str, bytes | Pieces] = {}
+        self.robots_asked: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -99,9 +103,14 @@ class LoopbackWeb:
             self.requests.append(request)
             self._open[host] += 1
             self.at_once[host] = max(self.at_once[host], self._open[host])
-            before = self.asked[path]
-            self.asked[path] += 1
-            answer = self.site(path, before)
+            if path == "/robots.txt":
+                name = host.partition(":")[0]
+                self.robots_asked[name] += 1
+                answer = self.robots.get(name, http(status="404 Not Found"))
+            else:
+                before = self.asked[path]
+                self.asked[path] += 1
+                answer = self.site(path, before)
             for piece in (answer,) if isinstance(answer, bytes) else answer:
                 if piece is None:
                     writer.transport.abort()

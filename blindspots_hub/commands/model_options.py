@@ -115,7 +115,11 @@ TilingOption = Annotated[
 ]
 QuantizeOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--quantize", help="fp8: keep the denoiser's weights as 8-bit floats."),
+    typer.Option(
+        "--quantize",
+        help="Keep the denoiser's weights in fewer bits: fp8, torchao_int8, bitsandbytes_8bit or "
+        "bitsandbytes_4bit.",
+    ),
 ]
 SlicingOption = Annotated[
     bool, typer.Option("--attention-slicing", help="Attention in slices: less memory, slower.")

@@ -38,12 +38,15 @@ def sample_laion(
         float, typer.Option(help="Largest score of a watermark, 0 to 1; 1 leaves nothing out.")
     ] = 0.8,
     connections: Annotated[int, typer.Option(min=1, max=1024, help="Connections at once.")] = 64,
+    ignore_robots_txt: Annotated[
+        bool, typer.Option(help="Fetch what hosts forbid to programs in their robots.txt, too.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Draw caption-image pairs whose addresses answer, from LAION or any table like it.
 
-    Images whose site opts out (X-Robots-Tag: noai, noimageai) are left out. Stopped (Ctrl-C) and
-    run again with the same arguments, it goes on where it was.
+    Images whose site opts out (X-Robots-Tag: noai, noimageai; robots.txt) are left out. Stopped
+    (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
     from blindspots_hub.data.fetching.limits import FetchLimits
     from blindspots_hub.data.fetching.many import Web
@@ -58,7 +61,13 @@ def sample_laion(
         safety=Safety(max_unsafe, max_watermark),
         caption_column=caption_column,
         url_column=url_column,
-        web=Web(FetchLimits(connections=connections, in_flight=3 * connections)),
+        web=Web(
+            FetchLimits(
+                connections=connections,
+                in_flight=3 * connections,
+                robots_txt=not ignore_robots_txt,
+            )
+        ),
     )
     found = run(work, quiet)
     typer.echo(f"{found.pairs:,} pairs are in {out}; left out: {found.left_out}.")

@@ -60,10 +60,10 @@ def open_image(source: Path | bytes, where: str | None = None) -> Image.Image:
     of more than `MAX_PIXELS`, or thinner than 1 : `MAX_ASPECT`; `PassingFault` if its disk is away.
     """
     name = _name(source, where)
-    image = _header(_content(source, name), name)
+    image = header(_content(source, name), name)
     try:
         image.load()
-        return _rgb(_upright(image), name, image.format == "BMP")
+        return _rgb(upright(image), name, image.format == "BMP")
     except BlindspotsError:
         raise
     except Exception as error:  # a decoder fed hostile bytes may raise anything at all
@@ -91,7 +91,7 @@ def read_image(path: Path) -> bytes:
 def image_size(source: Path | bytes, where: str | None = None) -> tuple[int, int]:
     """Width and height in pixels from the header alone, under the bounds of `open_image`."""
     name = _name(source, where)
-    return _header(_content(source, name), name).size
+    return header(_content(source, name), name).size
 
 
 def is_blank(image: Image.Image) -> bool:
@@ -160,8 +160,8 @@ def first_bytes(path: Path) -> bytes:
         return handle.read(MAX_BYTES + 1)
 
 
-def _header(content: bytes, name: str) -> Image.Image:
-    """The image of `content`, opened but not decoded, and not too large to decode."""
+def header(content: bytes, name: str) -> Image.Image:
+    """The image of `content`, opened but not decoded, under the bounds of `open_image`."""
     try:
         with warnings.catch_warnings():
             # Of its size: refused below, in a sentence.
@@ -228,7 +228,7 @@ def _too_many_pixels(name: str) -> str:
     )
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def upright(image: Image.Image) -> Image.Image:
     """The image as its EXIF orientation says; whatever else EXIF holds is nobody's business."""
     try:
         orientation = image.getexif().get(_ORIENTATION)

@@ -9,7 +9,7 @@ from typing import Any
 from blindspots_hub.data.beside import file_beside
 from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.data.listing import IMAGE_SUFFIXES, ImageListing, image_listing
-from blindspots_hub.data.sampling.sample import ABOUT, sampled_files
+from blindspots_hub.data.sampling.about import ABOUT, sampled_files
 from blindspots_hub.data.sources.coco import coco_rows
 from blindspots_hub.data.sources.hub import hub_rows
 from blindspots_hub.data.sources.rows import LeftOut, Row, SourceOptions, cell, columns_for

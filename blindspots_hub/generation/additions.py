@@ -13,6 +13,10 @@ from blindspots_hub.utils.files import near_name, public_name, sha256_file
 
 _WEIGHT = re.compile(r"[-+]?\d+(\.\d*)?|[-+]?\.\d+")
 
+QUANTIZE = ("fp8", "torchao_int8", "bitsandbytes_8bit", "bitsandbytes_4bit")
+"""8-bit floats by diffusers alone; 8-bit integers by torchao; 8 and 4 bits on a GPU by
+bitsandbytes."""
+
 
 @dataclass(frozen=True)
 class Lora:
@@ -48,7 +52,7 @@ class Additions:
         base: folder or Hub id of the pipeline whose configuration a single file is read by.
         variant: of the files of a repository, such as fp16.
         vae_tiling: decode large images in tiles, which changes them at the seams.
-        quantize: "fp8" keeps the denoiser's weights as 8-bit floats.
+        quantize: how the denoiser's weights are kept in fewer bits, one of `QUANTIZE`.
     """
 
     loras: tuple[Lora, ...] = ()
@@ -60,11 +64,13 @@ class Additions:
     base: str | None = None
     variant: str | None = None
     vae_tiling: bool = False
-    quantize: Literal["fp8"] | None = None
+    quantize: str | None = None
 
     def __post_init__(self) -> None:
-        if self.quantize not in (None, "fp8"):
-            raise BlindspotsError(f"quantize {self.quantize!r} is unknown: use fp8.")
+        if self.quantize not in (None, *QUANTIZE):
+            raise BlindspotsError(
+                f"quantize {self.quantize!r} is unknown: use one of {', '.join(QUANTIZE)}."
+            )
         if self.variant is not None and not re.fullmatch(r"[A-Za-z0-9_]{1,40}", self.variant):
             raise BlindspotsError(f"{self.variant!r} is no variant: use a name such as fp16.")
         for what in ("vae", "transformer", "base"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.additions import Additions, Memory
+from blindspots_hub.generation.quantizing import DENOISERS
 
 
 def make_fit(pipe: Any, additions: Additions, memory: Memory, device: str, dtype: Any) -> None:
@@ -36,7 +37,7 @@ def _as_fp8(pipe: Any, dtype: Any) -> None:
     """Keep the denoiser's weights as float8_e4m3fn, each layer's cast as it is needed."""
     import torch
 
-    for name in ("unet", "transformer"):
+    for name in DENOISERS:
         part: Any = getattr(pipe, name, None)
         if hasattr(part, "enable_layerwise_casting"):
             part.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)

@@ -13,12 +13,12 @@ from blindspots_hub.generation.weights import variant_in, weights_of
 from blindspots_hub.utils.files import read_json
 
 
-def load_part(source: str, part: str, pipeline: type, dtype: dict[str, Any]) -> tuple[Any, str]:
+def load_part(source: str, part: str, pipeline: type, options: dict[str, Any]) -> tuple[Any, str]:
     """The component `part` ("unet", "transformer", "vae") of `source`, and its revision.
 
     It lies in a folder of that name in `source`, or is all of `source`. Raises `BlindspotsError`
     where pipelines of the class `pipeline` have no such part, and where it is none of diffusers'
-    classes or not whole and plain (`foreign`).
+    classes or not whole and plain (`foreign`). `options` go to diffusers' `from_pretrained`.
     """
     if part not in inspect.signature(pipeline.__init__).parameters:  # type: ignore[misc]
         raise BlindspotsError(f"{source} cannot be put in: a {pipeline.__name__} has no {part}.")
@@ -35,7 +35,7 @@ def load_part(source: str, part: str, pipeline: type, dtype: dict[str, Any]) -> 
         use_safetensors=True,
         local_files_only=True,
         variant=variant_in(files),
-        **dtype,
+        **options,
     )
     return loaded, revision_of(folder)
 

@@ -1,4 +1,4 @@
-"""Finding, checking and loading diffusers pipelines; no code of theirs is ever run."""
+"""Loading diffusers pipelines, with what people put into them; no code of theirs is ever run."""
 
 from __future__ import annotations
 
@@ -9,30 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.access import OWNER, Access
 from blindspots_hub.generation.adapters import add_inversions, add_loras
 from blindspots_hub.generation.fitting import make_fit
-from blindspots_hub.generation.foreign import own_code
-from blindspots_hub.generation.models import PIPELINE_CLASSES, KnownModel
+from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.parts import load_part
 from blindspots_hub.generation.pipeline_files import (
-    INDEX,
     check_safe,
-    local_first,
     missing_file,
     revision_of,
-    snapshot_sha,
 )
+from blindspots_hub.generation.pipeline_source import fetch, join
+from blindspots_hub.generation.quantizing import denoiser_of, quantization
 from blindspots_hub.generation.rehearsal import no_remote_code, rehearse
 from blindspots_hub.generation.schedulers import set_scheduler
 from blindspots_hub.generation.single_file import (
-    base_folder,
     check_checkpoint,
     load_single_file,
 )
-from blindspots_hub.generation.text_to_image import check_text_to_image
 from blindspots_hub.generation.weights import own_dtype, run_as, variant_of
-from blindspots_hub.utils.files import read_json, sha256_file
+from blindspots_hub.utils.files import sha256_file
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,7 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
     """Load `model` for `device`; see `generate.load_pipeline` for what is checked and raised."""
     with _told(model.source, device), _quiet(), no_remote_code():
         _check_access(model)
-        cls, folder = _fetch(model)
+        cls, folder = fetch(model)
         if not model.is_file:
             check_safe(folder, model.source)
             if (missing := missing_file(folder)) is not None:
@@ -67,12 +62,13 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
                 )
         if model.access.bounded:
             rehearse(folder, model.source)
-        joined = _join(cls, folder, model.access)
+        joined = join(cls, folder, model.access)
         at = Path(model.source).expanduser() if model.is_file else folder
         dtype, note = run_as(own_dtype(at), device)
         if model.settings.dtype is not None:
             dtype, note = model.settings.dtype, ""
-        modules, revisions = _parts(cls, model, dtype)
+        quantized = _quantized(cls, model, device)
+        modules, revisions = _parts(cls, model, dtype, quantized)
         unet_revision = revisions.pop("unet", None)
         if model.is_file:
             check_checkpoint(at, "vae" in modules)
@@ -86,6 +82,7 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
                 variant=_variant(folder, model),
                 trust_remote_code=False,
                 **_dtype(dtype),
+                **_of_pipeline(quantized, modules),
                 **modules,
             )
             revision = revision_of(folder)
@@ -105,7 +102,31 @@ def _check_access(model: KnownModel) -> None:
         )
 
 
-def _parts(cls: Any, model: KnownModel, dtype: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _quantized(cls: Any, model: KnownModel, device: str) -> dict[str, Any]:
+    """How a part's weights are to be kept in fewer bits, by the part's name."""
+    how = model.additions.quantize
+    if how is None or how == "fp8":
+        return {}
+    if model.is_file and model.unet is None and model.additions.transformer is None:
+        raise BlindspotsError(
+            f"A single file cannot be loaded as {how}: use --quantize fp8, or a diffusers folder."
+        )
+    return {denoiser_of(cls): quantization(how, device)}
+
+
+def _of_pipeline(quantized: dict[str, Any], modules: dict[str, Any]) -> dict[str, Any]:
+    """The argument of `from_pretrained` for what was not loaded by itself."""
+    rest = {name: how for name, how in quantized.items() if name not in modules}
+    if not rest:
+        return {}
+    from diffusers import PipelineQuantizationConfig
+
+    return {"quantization_config": PipelineQuantizationConfig(quant_mapping=rest)}
+
+
+def _parts(
+    cls: Any, model: KnownModel, dtype: str, quantized: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
     """Components from elsewhere, and their revisions."""
     sources = {
         "unet": model.unet,
@@ -115,7 +136,10 @@ def _parts(cls: Any, model: KnownModel, dtype: str) -> tuple[dict[str, Any], dic
     modules, revisions = {}, {}
     for part, source in sources.items():
         if source is not None:
-            modules[part], revisions[part] = load_part(source, part, cls, _dtype(dtype))
+            options = _dtype(dtype)
+            if part in quantized:
+                options["quantization_config"] = quantized[part]
+            modules[part], revisions[part] = load_part(source, part, cls, options)
     return modules, revisions
 
 
@@ -140,132 +164,6 @@ def _variant(folder: Path, model: KnownModel) -> str | None:
             f"{model.source} has no weights of the variant {asked}: leave --variant out."
         )
     return asked
-
-
-def _fetch(model: KnownModel) -> tuple[Any, Path]:
-    """Pipeline class and folder; the class is checked before any weight is downloaded.
-
-    Of a single file the folder is that of its configuration.
-    """
-    if model.is_file:
-        folder = base_folder(Path(model.source).expanduser(), model.additions.base)
-        return _pipeline_class(folder / INDEX, model), folder
-    if model.is_local:
-        folder = Path(model.source).expanduser()
-        index = folder / INDEX
-        if not index.is_file():
-            raise BlindspotsError(
-                f"{model.source} is not a diffusers pipeline folder (it has no model_index.json): "
-                "give the folder that save_pretrained wrote."
-            )
-        return _pipeline_class(index, model), folder
-
-    from huggingface_hub import hf_hub_download
-
-    index = local_first(
-        model.source,
-        lambda local: Path(
-            hf_hub_download(
-                model.source,
-                INDEX,
-                revision=model.revision,
-                local_files_only=local,
-                token=model.access.token,
-                cache_dir=model.access.cache,
-            )
-        ),
-    )
-    cls = _pipeline_class(index, model)
-    # The commit that model_index.json came from, so that a push in between cannot mix two.
-    revision = snapshot_sha(index.parent)
-    return cls, _download(cls, model.source, revision, model.access, model.additions.variant)
-
-
-def _download(
-    cls: Any,
-    source: str,
-    revision: str | None,
-    access: Access = OWNER,
-    variant: str | None = None,
-) -> Path:
-    """Folder of a Hub pipeline, whole and in the cache."""
-
-    def attempt(local: bool) -> Path:
-        missing: Exception | None = None
-        for one in (variant,) if variant else (None, "fp16"):  # many hold nothing but the second
-            options = {
-                "revision": revision,
-                "variant": one,
-                "local_files_only": local,
-                "token": access.token,
-                "cache_dir": access.cache,
-                "trust_remote_code": False,
-            }
-            try:
-                folder = Path(cls.download(source, use_safetensors=True, **options))
-            except (OSError, ValueError) as error:  # no weights without, or with, that variant
-                missing = missing or error
-                continue
-            if not local or missing_file(folder) is None:  # else a download was cut short
-                return folder
-            missing = missing or FileNotFoundError(missing_file(folder))
-        if missing is not None:
-            raise missing
-        raise FileNotFoundError(source)
-
-    return local_first(source, attempt)
-
-
-def _join(cls: Any, folder: Path, access: Access) -> dict[str, str]:
-    """Put the pipelines that `cls` joins with `folder` into the cache; their ids and revisions."""
-    if not cls._load_connected_pipes:
-        return {}
-    if access.bounded:
-        raise BlindspotsError(
-            f"A {cls.__name__} is joined with pipelines that its card names, which this page does "
-            "not load for visitors: evaluate it on your own machine."
-        )
-    from diffusers import DiffusionPipeline
-    from huggingface_hub import ModelCard
-
-    joined = {}
-    for prior in getattr(ModelCard.load(folder / "README.md").data, "prior", None) or ():
-        part = _download(DiffusionPipeline, prior, None)
-        check_safe(part, prior)
-        if (missing := missing_file(part)) is not None:
-            raise BlindspotsError(f"{prior} is incomplete ({missing} is missing): fetch it again.")
-        joined[prior] = revision_of(part)
-    return joined
-
-
-def _pipeline_class(index: Path, model: KnownModel) -> Any:
-    """The class that model_index.json names, where it is known and draws from captions."""
-    import diffusers
-    from diffusers.pipelines.auto_pipeline import _get_connected_pipeline
-
-    name = read_json(index).get("_class_name")
-    if isinstance(name, list):
-        raise own_code(model.source)
-    cls: Any = PIPELINE_CLASSES.get(str(name))
-    if cls is None:
-        cls = getattr(diffusers, str(name), None)
-        if not (isinstance(cls, type) and issubclass(cls, diffusers.DiffusionPipeline)):
-            raise BlindspotsError(
-                f"{model.source} names the pipeline class {name}, which diffusers "
-                f"{diffusers.__version__} does not have: give a pipeline that it has, or upgrade "
-                "diffusers."
-            )
-        # Some repositories hold only the decoder; diffusers knows the pipeline that adds the prior.
-        cls = _get_connected_pipeline(cls) or cls
-    negative = model.additions.negative_prompt
-    more = {} if negative is None else {"negative_prompt": negative}
-    check_text_to_image(cls, model.source, model.settings, more)
-    if model.is_local and cls._load_connected_pipes:
-        raise BlindspotsError(
-            f"{model.source} is half of a {cls.__name__}, whose other half is a Hub repository: "
-            "give its Hub id instead of a folder."
-        )
-    return cls
 
 
 def _dtype(name: str) -> dict[str, Any]:

@@ -25,6 +25,9 @@ NATURAL_CODES = ".natural"
 """Folder below a bundle of several models with the codes of natural images that a model which was
 added was measured on: the next one on the same pairs finds them. It may be deleted."""
 
+_AGAIN = ".again"
+"""File in a folder below `ADDING` whose model is in the bundle already, with fewer images."""
+
 
 def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
     """The bundle at `out` if it answers `request` already, and the folder to evaluate in if not.
@@ -36,11 +39,12 @@ def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
         return None, out
     held = load_bundle(out)
     name = request.name
-    place = out / ADDING / request.fingerprint[:16]
+    place = beside(out, request)
     there = held.models.get(name)
     if request.fingerprint in (held.manifest.request, there and there.request):
         tidy(out, request.fingerprint)  # a kill may have come between the manifest and this
-        _forget(place)
+        if not made_anew(place):
+            forget(place)
         return held, out
     if held.concept_space != request.concept_space:
         raise BlindspotsError(
@@ -61,22 +65,44 @@ def begin(out: Path, request: Request) -> tuple[Bundle | None, Path]:
     return None, place
 
 
-def settle(place: Path, out: Path) -> Work[None]:
-    """Add what was evaluated in `place` to the bundle at `out`, unless it is that itself."""
+def beside(out: Path, request: Request) -> Path:
+    """Where a model is evaluated that others wait for in the bundle at `out`."""
+    return out / ADDING / request.fingerprint[:16]
+
+
+def made_anew(place: Path) -> bool:
+    """Whether a model that its bundle has already is being evaluated again in `place`."""
+    return (place / _AGAIN).is_file()
+
+
+def make_anew(place: Path) -> Work[None]:
+    """Begin that; a run that is stopped then goes on with it."""
+    yield from ()
+    place.mkdir(parents=True, exist_ok=True)
+    (place / _AGAIN).touch()
+
+
+def settle(place: Path, out: Path, name: str) -> Work[None]:
+    """Put the model `name` that was evaluated in `place` into the bundle at `out`.
+
+    Nothing is to be done where that is the bundle itself. A model of this name that the bundle has
+    is the same evaluation with fewer images, and gives way.
+    """
     if place == out:
         return
     held = load_bundle(out)
     work = out.with_name(f".{out.name}.combining")
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
     try:
-        yield from combining([held, load_bundle(place)], work, False, held.name)
+        yield from combining([held, load_bundle(place)], work, False, held.name, name)
         replace_folder(work, out, (LOCK,))
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _forget(place)
+    forget(place)
 
 
-def _forget(place: Path) -> None:
+def forget(place: Path) -> None:
+    """Remove what was evaluated in `place`."""
     shutil.rmtree(place, ignore_errors=True)
     with suppress(OSError):  # others are being added, or nothing was
         place.parent.rmdir()

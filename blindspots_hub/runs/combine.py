@@ -7,7 +7,6 @@ are there once.
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
@@ -52,6 +51,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.runs.combined_models import Member, members_of, share_model, shared
 from blindspots_hub.utils.files import copy_files, replace_folder
+from blindspots_hub.utils.folder_lock import only_one_run
 
 STAGE = "combine"
 NAMED = 5
@@ -79,22 +79,29 @@ def combine(
     of one natural image, where a bundle is damaged; nothing is left at `output_dir` then.
     """
     output_dir = Path(output_dir).resolve()
-    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
-        raise BlindspotsError(f"{output_dir} is not empty: choose another folder.")
     opened = [one if isinstance(one, Bundle) else load_bundle(one) for one in bundles]
-    work = output_dir.parent / f".{output_dir.name}.{os.getpid()}.combining"
-    try:
-        yield from combining(opened, work, rename, name)
-        replace_folder(work, output_dir)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    work = output_dir.parent / f".{output_dir.name}.combining"
+    with only_one_run(output_dir, "combine"):
+        if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+            raise BlindspotsError(f"{output_dir} is not empty: choose another folder.")
+        shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
+        try:
+            yield from combining(opened, work, rename, name)
+            replace_folder(work, output_dir)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
     return load_bundle(output_dir, contents=False)
 
 
-def combining(bundles: Sequence[Bundle], root: Path, rename: bool, name: str) -> Work[None]:
-    """Write the combined bundle to the new folder `root`, its manifest last."""
+def combining(
+    bundles: Sequence[Bundle], root: Path, rename: bool, name: str, replaced: str | None = None
+) -> Work[None]:
+    """Write the combined bundle to the new folder `root`, its manifest last.
+
+    A model `replaced` of the first bundle gives way to that of another, in its place.
+    """
     _check(bundles)
-    members = members_of(bundles, rename)
+    members = members_of(bundles, rename, replaced)
     yield Event(STAGE, 0, len(members) + 1)
     for bundle in bundles:
         bundle.require(PAIRS_PART, GENERATIONS_PART if bundle.models else PAIRS_PART, SAE)

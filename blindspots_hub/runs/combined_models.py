@@ -49,11 +49,15 @@ class Member:
         return self.entry.name
 
 
-def members_of(bundles: Sequence[Bundle], rename: bool) -> list[Member]:
+def members_of(
+    bundles: Sequence[Bundle], rename: bool, replaced: str | None = None
+) -> list[Member]:
     """The models of the combined bundle, each once."""
     found: dict[str, Member] = {}
     for bundle in bundles:
         for own, entry in bundle.models.items():
+            if bundle is bundles[0] and own == replaced:
+                continue
             asked = entry.request or (bundle.manifest.request if len(bundle.models) == 1 else None)
             member = Member(bundle, own, replace(entry, request=asked))
             there = [one for one in found.values() if one.own == own]
@@ -72,7 +76,11 @@ def members_of(bundles: Sequence[Bundle], rename: bool) -> list[Member]:
                 title = f"{entry.title} ({bundle.name})"
                 member = replace(member, entry=replace(member.entry, name=name, title=title))
             found[name] = member
-    return list(found.values())
+    order = list(bundles[0].models)
+    last = len(order)
+    return sorted(
+        found.values(), key=lambda one: order.index(one.name) if one.name in order else last
+    )
 
 
 def _alike(one: Member, other: Member) -> bool:

@@ -25,7 +25,15 @@ from blindspots_hub.generation.plan import Plan
 from blindspots_hub.generation.store import ABOUT, GenerationStore
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Work
-from blindspots_hub.runs.adding import NATURAL_CODES, begin, settle
+from blindspots_hub.runs.adding import (
+    NATURAL_CODES,
+    begin,
+    beside,
+    forget,
+    made_anew,
+    make_anew,
+    settle,
+)
 from blindspots_hub.runs.evaluation import DRAW, Run, RunOptions
 from blindspots_hub.runs.generate import PAIRS, changed, generating, planned, with_settings
 from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
@@ -168,11 +176,20 @@ def _evaluated(
     # Beside the bundle at `out` and not in `place`, which goes when the model is added.
     images_at = out / IMAGES / asked.name
     if found:
-        if len(found.models) > 1 or not (
-            yield from asked.trying_again(images_at, workers, options.batch_size)
-        ):
+        # The only model of a bundle is made anew in it, one of several beside it.
+        place = beside(out, request) if len(found.models) > 1 else out
+        begun, failed = made_anew(place), asked.failed(images_at)
+        if failed and place != out:
+            yield from workers.first(make_anew(place))
+        more = failed and (
+            yield from asked.trying_again(images_at, failed, workers, options.batch_size)
+        )
+        if not (more or begun):
+            if place != out:
+                yield from workers.first(_forgotten(place))
             return found
-        yield from workers.first(_unmade(out))
+        if place == out:
+            yield from workers.first(_unmade(out))
     if finished(place, request.fingerprint) is None:
         session = yield from Session.opening(base, workers)
         store, pipeline = yield from asked.opening(images_at, workers)
@@ -182,7 +199,7 @@ def _evaluated(
         run = Run(place, request, source, session, images, base, options, natural_at)
         yield from telling_what_is_kept(store, run.draw())
         yield from workers.bundle(place, asked.finishing(store, run), request.fingerprint)
-    yield from workers.first(settle(place, out))
+    yield from workers.first(settle(place, out, asked.name))
     return load_bundle(out)
 
 
@@ -190,6 +207,11 @@ def _unmade(out: Path) -> Work[None]:
     """Let the bundle be made anew: more of its images could be drawn."""
     yield from ()
     (out / MANIFEST).unlink()
+
+
+def _forgotten(place: Path) -> Work[None]:
+    yield from ()
+    forget(place)
 
 
 @dataclass(frozen=True)
@@ -212,13 +234,14 @@ class _Planned:
     ) -> Work[tuple[GenerationStore, TextToImage | None]]:
         return (yield from opening_store(folder, self.plan, self.model, workers))
 
-    def trying_again(self, folder: Path, workers: Workers, batch_size: int) -> Work[bool]:
-        """Draw what could not be drawn for a bundle that is finished; whether some now could."""
-        if not (folder / ABOUT).is_file():
-            return False
-        before = GenerationStore(folder, self.plan).failed
-        if not before:
-            return False
+    def failed(self, folder: Path) -> int:
+        """Images that could not be drawn for a bundle that is finished."""
+        return GenerationStore(folder, self.plan).failed if (folder / ABOUT).is_file() else 0
+
+    def trying_again(
+        self, folder: Path, before: int, workers: Workers, batch_size: int
+    ) -> Work[bool]:
+        """Draw those `before` that could not be drawn; whether some now could."""
         store, pipeline = yield from self.opening(folder, workers)
         images = Generations(store, self.pair_ids, pipeline)
         yield from generating(images, workers, batch_size, DRAW)
@@ -253,7 +276,12 @@ class _Kept:
         yield from ()
         return self.store, None
 
-    def trying_again(self, folder: Path, workers: Workers, batch_size: int) -> Work[bool]:
+    def failed(self, folder: Path) -> int:
+        return 0
+
+    def trying_again(
+        self, folder: Path, before: int, workers: Workers, batch_size: int
+    ) -> Work[bool]:
         """Nothing of these is drawn."""
         yield from ()
         return False

@@ -19,7 +19,8 @@ from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.artifacts.schema import PAIRS
 from blindspots_hub.artifacts.writer import image_cell
 from blindspots_hub.data.pairs import PairSource, reading_pairs
-from blindspots_hub.data.sampling.sample import read_sample, sampling
+from blindspots_hub.data.sampling.about import read_sample
+from blindspots_hub.data.sampling.sample import sampling
 from blindspots_hub.data.sampling.tables import table_identity
 from blindspots_hub.data.sources.rows import OnlyAddresses, SourceOptions
 from blindspots_hub.progress import Work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -324,6 +325,75 @@ def test_memory_is_saved_without_another_image(sd: Path) -> None:
     for wrong in (lambda: Memory(offload="disk"), lambda: Additions(quantize="int3")):  # type: ignore[arg-type]
         with pytest.raises(BlindspotsError, match="is unknown"):
             wrong()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs torchao")
+def test_weights_as_integers(sd: Path, tmp_path: Path) -> None:
+    plain = drawn(sd)
+    torch.manual_seed(1)
+    tiny_unet().save_pretrained(tmp_path / "dpo" / "unet")
+    for unet in (None, str(tmp_path / "dpo")):
+        model = model_of(sd, unet=unet, additions=Additions(quantize="torchao_int8"))
+        pipeline = load_pipeline(model, "cpu")
+        kinds = {type(one).__name__ for one in pipeline._pipe.unet.parameters()}
+        assert "Int8Tensor" in kinds
+        near = plain if unet is None else pixels(load_pipeline(model_of(sd, unet=unet), "cpu"))
+        assert 0 < np.abs(pixels(pipeline) - near).mean() < 30
+
+
+def test_quantizing_that_cannot_be_done_is_told(
+    sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    packages = ("bitsandbytes", "torchao")
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *more: None if name in packages else find(name)
+    )
+    assert "needs the package torchao: pip install" in told(sd, quantize="torchao_int8")
+    assert "needs the package bitsandbytes" in told(sd, quantize="bitsandbytes_4bit")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *more: object())
+    assert "needs a GPU, and cpu was chosen" in told(sd, quantize="bitsandbytes_8bit")
+    path = save_checkpoint(sd, tmp_path / "mine.safetensors")
+    assert "A single file cannot be loaded as" in told(
+        path, base=str(sd), quantize="bitsandbytes_8bit"
+    )
+
+
+def test_a_model_of_the_hub_with_parts_and_loras_of_the_hub_is_evaluated(
+    hub: Hub, sd: Path, tmp_path: Path
+) -> None:
+    """The paper's DPO model is put together so; every commit is recorded."""
+    from huggingface_hub import HfApi
+
+    unet = tiny_unet()
+    unet.save_pretrained(tmp_path / "dpo" / "unet")
+    tiny_vae().save_pretrained(tmp_path / "vae")
+    save_lora(unet, tmp_path / "lora" / "pytorch_lora_weights.safetensors")
+    folders = {"base": sd, **{name: tmp_path / name for name in ("dpo", "vae", "lora")}}
+    names, heads = {}, {}
+    for name, folder in folders.items():
+        names[name] = f"{hub.owner}/{name}"
+        HfApi().create_repo(names[name])
+        HfApi().upload_folder(repo_id=names[name], folder_path=folder)
+        heads[name] = HfApi().model_info(names[name]).sha
+    additions = Additions(loras=(Lora.parse(f"{names['lora']}@0.5"),), vae=names["vae"])
+    options = {
+        "num_inference_steps": 2, "height": 32, "width": 32, "unet": names["dpo"],
+        "additions": additions,
+    }  # fmt: skip
+    store = generate(names["base"], tmp_path / "images", pairs=3, **options)
+    assert store.failed == 0
+    bundle = evaluate(None, tmp_path / "bundle", generations=tmp_path / "images")
+    at_once = evaluate(names["base"], tmp_path / "at-once", pairs=3, **options)
+    for found in (bundle, at_once):
+        (model,) = found.models
+        assert found.model(model).pairs == 3
+        run = found.model(model).run
+        assert run["revision"] == heads["base"]
+        assert run["unet_revision"] == heads["dpo"]
+        joined = run["joined"]
+        assert joined["vae"] == heads["vae"]
+        assert heads["lora"] in joined.values()
 
 
 def test_a_transformer_is_put_in_and_what_has_none_is_told(sd: Path, tmp_path: Path) -> None:

@@ -13,12 +13,16 @@ from typer.testing import CliRunner
 
 from blindspots_hub import cli
 from blindspots_hub.analysis.summary import summary
+from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.data import images
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import Failed, Generated, Outcome, TextToImage
 from blindspots_hub.progress import Work, drive
-from blindspots_hub.runs import loading
+from blindspots_hub.runs import adding, loading
+from blindspots_hub.runs.adding import ADDING
+from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.evaluation import DRAW
 from blindspots_hub.runs.folders import measure_folders
@@ -82,6 +86,51 @@ def test_failed_captions_are_tried_again(drawing, tmp_path: Path) -> None:  # ty
     assert (whole.model("cedar").pairs, whole.model("cedar").dropped) == (PAIRS, {})
     drawing(lambda _: failed)  # nothing is left to try
     assert evaluate(MODEL, out, pairs=PAIRS).sha256 == whole.sha256
+
+
+def test_failed_captions_of_one_of_several_models_are_tried_again(  # type: ignore[no-untyped-def]
+    drawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, failed = tmp_path / "b", Failed("pipeline_error", CUDNN)
+    drawing(lambda n: failed if n in (3, 5) else None)
+    evaluate(MODEL, out, pairs=PAIRS)
+    drawing(lambda _: None)
+    both = evaluate("planted/willow", out, pairs=PAIRS)
+    drawing(lambda _: failed)
+    assert evaluate(MODEL, out, pairs=PAIRS).sha256 == both.sha256
+    assert not (out / ADDING).exists()
+    drawing(lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(adding, "replace_folder", _no_swap)
+        with pytest.raises(BlindspotsError, match="disk is full"):
+            evaluate(MODEL, out, pairs=PAIRS)
+    assert load_bundle(out).sha256 == both.sha256
+    whole = evaluate(MODEL, out, pairs=PAIRS)  # it goes on, though nothing is left to draw
+    assert faults(out) == []
+    assert list(whole.models) == ["cedar", "willow"]
+    assert (whole.model("cedar").pairs, whole.model("cedar").dropped) == (PAIRS, {})
+    alone = evaluate(MODEL, tmp_path / "alone", pairs=PAIRS)
+    for name, expected in (("cedar", alone), ("willow", both)):
+        tables = [one.deltas(name).to_pandas() for one in (whole, expected)]
+        assert tables[0].equals(tables[1]), name  # NaN equals NaN
+    drawing(lambda _: failed)  # nothing is left to try
+    assert evaluate(MODEL, out, pairs=PAIRS).sha256 == whole.sha256
+    assert not (out / ADDING).exists()
+
+
+def _no_swap(*some: object) -> None:
+    raise BlindspotsError("The disk is full.")
+
+
+def test_two_runs_do_not_write_one_folder(tmp_path: Path) -> None:
+    bundles = [
+        evaluate(f"planted/{name}", tmp_path / name, pairs=4) for name in ("cedar", "willow")
+    ]
+    first = combine.stream(bundles, tmp_path / "both")
+    next(first)
+    with pytest.raises(FolderInUse, match=r"in use by another run \(combine"):
+        combine(bundles, tmp_path / "both")
+    assert sorted(drive(first).models) == ["cedar", "willow"]
 
 
 def test_a_run_whose_first_images_are_blank_stops(drawing, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -28,6 +28,7 @@ from blindspots_hub.artifacts.layout import (
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Call, Event, Work
 from blindspots_hub.utils.files import sha256_file, write_bytes
+from blindspots_hub.utils.folder_lock import only_one_run
 
 
 @Call
@@ -52,17 +53,18 @@ def pull(
     yield Event("ask the Hub", 0, 1)
     output_dir = Path(output_dir).expanduser()
     lock = resolve(hub, named, ask=True)
-    if (output_dir / MANIFEST).is_file() and sha256_file(
-        output_dir / MANIFEST
-    ) != lock.manifest_sha256:
-        raise BlindspotsError(
-            f"{output_dir} holds another bundle than {lock.reference}: choose another folder."
-        )
-    yield from _laying(hub, lock, output_dir, asked, link=False, check=True, all_of_it=True)
-    for part in set(asked) & set(lock.commits):
-        card = hub.read(lock.repo(part), lock.commits[part], CARD)
-        if card is not None:
-            write_bytes(output_dir / part / CARD, card)
+    with only_one_run(output_dir, f"pull {lock.reference}"):
+        if (output_dir / MANIFEST).is_file() and sha256_file(
+            output_dir / MANIFEST
+        ) != lock.manifest_sha256:
+            raise BlindspotsError(
+                f"{output_dir} holds another bundle than {lock.reference}: choose another folder."
+            )
+        yield from _laying(hub, lock, output_dir, asked, link=False, check=True, all_of_it=True)
+        for part in set(asked) & set(lock.commits):
+            card = hub.read(lock.repo(part), lock.commits[part], CARD)
+            if card is not None:
+                write_bytes(output_dir / part / CARD, card)
     return output_dir
 
 

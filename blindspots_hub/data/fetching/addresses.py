@@ -6,6 +6,7 @@ RFC 3056 (6to4), RFC 4380 (Teredo), RFC 5214 (ISATAP).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 _NO_V4 = tuple(
@@ -51,6 +52,7 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
+@lru_cache(maxsize=1024)  # each connection asks for its address twice
 def is_public(address: str) -> bool:
     """Whether `address`, as numbers, is one of the public internet's.
 

@@ -22,6 +22,7 @@ Cause = Literal[
     "cut_short",
     "empty",
     "opted_out",
+    "robots_txt",
     "not_an_image",
     "image_damaged",
     "too_many_pixels",
@@ -32,7 +33,8 @@ Cause = Literal[
 """`bad_url`: no http(s) address; `forbidden_address`: it leads into a network that is not public,
 or to a port of another service; `http_error`: any status but 200; `partial_content`: a 206 that
 nobody asked for; `bad_response`: no HTTP, or too many headers; `bad_encoding`: a compression that
-was not asked for and is not gzip or deflate, or is broken; `opted_out`: its `X-Robots-Tag` says so.
+was not asked for and is not gzip or deflate, or is broken; `opted_out`: its `X-Robots-Tag` says so;
+`robots_txt`: its host forbids it to programs.
 """
 
 NETWORK: frozenset[Cause] = frozenset(("name_unknown", "connection_failed", "timed_out"))

@@ -106,7 +106,14 @@ class Connection:
             ) from error
 
     async def _read(self) -> bytes:
-        data = await asyncio.wait_for(self._reader.read(_READ), self._read_seconds)
+        # A timer of our own: wait_for would make a task for every piece of every answer.
+        late = asyncio.get_running_loop().call_later(
+            self._read_seconds, self._reader.set_exception, asyncio.TimeoutError()
+        )
+        try:
+            data = await self._reader.read(_READ)
+        finally:
+            late.cancel()
         if not data and self._http.their_state is h11.SEND_RESPONSE:
             with contextlib.suppress(AttributeError):
                 if self._http.trailing_data[0]:

@@ -16,6 +16,7 @@ from blindspots_hub.data.fetching.hosts import Hosts, retry_after
 from blindspots_hub.data.fetching.limits import FetchLimits
 from blindspots_hub.data.fetching.network import CheckedNetwork, Reach, Resolver, SystemResolver
 from blindspots_hub.data.fetching.robots import AGENT, opted_out
+from blindspots_hub.data.fetching.robots_txt import RobotsTxt
 from blindspots_hub.data.fetching.urls import Target, redirected, target_of
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -55,6 +56,7 @@ class Fetcher:
         self.limits = limits or FetchLimits()
         self._network = CheckedNetwork(resolver or SystemResolver(), reach or Reach())
         self._hosts = Hosts(self.limits.connections, self.limits.per_host)
+        self._robots = RobotsTxt(self._ask) if self.limits.robots_txt else None
         self._tls = ssl.create_default_context(cafile=certifi.where())
 
     async def fetch(self, url: object) -> Fetched | NotFetched:
@@ -83,6 +85,8 @@ class Fetcher:
 
     async def _attempt(self, target: Target) -> tuple[bytes, Target, int]:
         for redirects in range(self.limits.redirects + 1):
+            if self._robots is not None:
+                await self._robots.check(target)
             async with self._hosts.connection(target.origin):
                 answer = await self._bounded(target)
             if isinstance(answer, bytes):
@@ -92,7 +96,9 @@ class Fetcher:
 
     async def _bounded(self, target: Target) -> bytes | Target:
         try:
-            return await asyncio.wait_for(self._request(target), self.limits.total_seconds)
+            return await asyncio.wait_for(
+                self._request(target, self.limits.max_bytes), self.limits.total_seconds
+            )
         except NoFetch as error:
             asked = error.retry_after
             if asked is not None and asked <= self.limits.longest_wait:  # else it is given up
@@ -105,7 +111,12 @@ class Fetcher:
         except (OSError, asyncio.IncompleteReadError) as error:
             raise NoFetch("connection_failed", str(error), passing=True) from error
 
-    async def _request(self, target: Target) -> bytes | Target:
+    async def _ask(self, target: Target, most: int) -> bytes | Target:
+        """One request among the others of that host, for `RobotsTxt`."""
+        async with self._hosts.connection(target.origin):
+            return await self._request(target, most)
+
+    async def _request(self, target: Target, most: int) -> bytes | Target:
         limits = self.limits
         async with Connection(
             target, self._network, self._tls, limits.connect_seconds, limits.read_seconds
@@ -117,7 +128,7 @@ class Fetcher:
                 if not location:
                     raise NoFetch("bad_redirect", "no Location", status=response.status)
                 return redirected(target, location.decode("utf-8", "replace"))
-            return await read_body(response.body(), response.headers, limits.max_bytes)
+            return await read_body(response.body(), response.headers, most)
 
     def _check(self, response: Response) -> None:
         """Refuse an answer by its status and headers."""

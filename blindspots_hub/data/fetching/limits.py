@@ -33,6 +33,7 @@ class FetchLimits:
         in_flight: addresses under way, waiting ones included.
         ahead: how far the first may be ahead of the last one that is not done.
         opt_outs: directives of `X-Robots-Tag` that are respected; none where empty.
+        robots_txt: whether what a host's robots.txt forbids is left alone.
     """
 
     connections: int = 64
@@ -53,3 +54,4 @@ class FetchLimits:
     in_flight: int = 192
     ahead: int = 2048
     opt_outs: tuple[str, ...] = ("noai", "noimageai")
+    robots_txt: bool = True

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 AGENT = "blindspots-hub"
 """By which a header may address this program; also the `User-Agent`."""
 
-_EVERYBODY = (AGENT, "*", "img2dataset")
+AGENTS = (AGENT, "img2dataset")
 """Whom a rule may name to mean us: tools that fetch lists of images are one kind."""
 
 
@@ -25,6 +25,6 @@ def opted_out(headers: Iterable[tuple[bytes, bytes]], respected: Collection[str]
             # "unavailable_after: DATE" is a directive with a value, and not a program's name.
             if colon and before.strip() not in ("unavailable_after", "max-snippet"):
                 agent, part = before.strip(), after
-            if part.strip() in respected and (agent is None or agent in _EVERYBODY):
+            if part.strip() in respected and (agent is None or agent in (*AGENTS, "*")):
                 return part.strip()
     return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 
 from blindspots_hub.data.fetching.causes import NotFetched
 from blindspots_hub.data.fetching.many import FromWeb, Web, fetch_images
+from blindspots_hub.data.sampling.about import JUDGING, read_sample
 from blindspots_hub.data.sampling.blocks import whole_blocks
 from blindspots_hub.data.sampling.near_copies import NEAR
-from blindspots_hub.data.sampling.sample import read_sample
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.utils.files import atomic
@@ -83,7 +83,7 @@ def asking_again(folder: Path, out: Path | None = None, web: Web | None = None) 
         if row["tries"] is not None
     ]
     rows: dict[int, dict[str, Any]] = {}
-    for index, found in _fetched(asked, web):
+    for index, found in _fetched(asked, _as_then(web or Web(), about)):
         rows[index] = _row(asked[index], found)
         yield Event(STAGE, len(rows), len(asked))
     path = out or folder / "link_rot.parquet"
@@ -95,9 +95,14 @@ def asking_again(folder: Path, out: Path | None = None, web: Web | None = None) 
     return LinkRot(path, dict(changes.most_common()), dict(gone.most_common()))
 
 
-def _fetched(
-    asked: list[dict[str, Any]], web: Web | None
-) -> Iterator[tuple[int, FromWeb | NotFetched]]:
+def _as_then(web: Web, about: Mapping[str, Any]) -> Web:
+    """`web` with the limits by which the sample's images were judged."""
+    bounds = {name: about["how"]["bounds"][name] for name in JUDGING}
+    bounds["opt_outs"] = tuple(bounds["opt_outs"])
+    return replace(web, limits=replace(web.limits, **bounds))
+
+
+def _fetched(asked: list[dict[str, Any]], web: Web) -> Iterator[tuple[int, FromWeb | NotFetched]]:
     return fetch_images((row["url"] for row in asked), web)
 
 

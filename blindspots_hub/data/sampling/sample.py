@@ -15,29 +15,25 @@ from typing import Any
 
 from blindspots_hub.data.fetching.causes import NETWORK, NotFetched
 from blindspots_hub.data.fetching.many import FromWeb, Web, fetch_images
+from blindspots_hub.data.sampling.about import ABOUT, check_same, judging
 from blindspots_hub.data.sampling.blocks import (
     BLOCK,
     is_cut,
-    pair_files,
     remove_from,
     whole_blocks,
     write_block,
 )
 from blindspots_hub.data.sampling.candidates import Candidate, candidates
 from blindspots_hub.data.sampling.columns import Columns, Safety
-from blindspots_hub.data.sampling.near_copies import NEAR, Seen
+from blindspots_hub.data.sampling.near_copies import Seen
 from blindspots_hub.data.sampling.rows import attempt, pair_rows, recorded, unfetched
 from blindspots_hub.data.sampling.tables import open_tables
 from blindspots_hub.data.spool import Spool
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.utils.files import fingerprint, read_json, sweep, write_json
+from blindspots_hub.utils.files import sweep, write_json
 from blindspots_hub.utils.folder_lock import only_one_run
 from blindspots_hub.utils.passing import PassingFault
-
-ABOUT = "sample.json"
-"""How a sample was drawn: `source`, `revision`, `seed`, `how` (bounds and columns), `pairs`,
-`wanted`, and `causes`, how many candidates each cause left out."""
 
 LAION = "laion/relaion2B-en-research-safe"
 """The data set of the paper's pairs; its owner wants its terms accepted first."""
@@ -96,13 +92,13 @@ def sampling(
         tables = open_tables(source, folder / ".candidates.parquet")
         columns = Columns.of(tables.names, str(source), safety, url_column, caption_column)
         how = {
-            "bounds": _judging(web),
+            "bounds": judging(web),
             "safety": asdict(safety),
             "url": columns.url,
             "caption": columns.caption,
         }
         asked = {"source": tables.source, "revision": tables.identity, "seed": seed, "how": how}
-        _check(folder, asked)
+        check_same(folder, asked)
         run = _Run(folder, pairs, columns, web)
         yield from run.resuming()
         write_json(folder / ABOUT, {**asked, **run.counts(False)})
@@ -117,35 +113,14 @@ def sampling(
         raise BlindspotsError(
             f"{folder} holds {found.pairs:,} pairs, not {pairs:,}: all "
             f"{sum(found.causes.values()):,} rows of {source} are used up ({found.left_out}). "
-            f"Go on with these (--pairs-from {folder} --pairs {max(found.pairs, 2)}), or sample "
-            "another table."
+            + (
+                f"Go on with these (--pairs-from {folder} --pairs {found.pairs}), or sample "
+                if found.pairs > 1
+                else "Sample "
+            )
+            + "another table."
         )
     return found
-
-
-def read_sample(folder: Path) -> dict[str, Any] | None:
-    """What `ABOUT` says of the sample in `folder`; None where there is none."""
-    return read_json(folder / ABOUT) if (folder / ABOUT).is_file() else None
-
-
-def _judging(web: Web) -> dict[str, Any]:
-    """The limits that decide which images are valid; the others only say how fast it goes."""
-    names = ("max_bytes", "max_pixels", "max_aspect", "min_side", "opt_outs")
-    return {**{name: getattr(web.limits, name) for name in names}, "near_copies": NEAR}
-
-
-def _check(folder: Path, asked: dict[str, Any]) -> None:
-    known = read_sample(folder)
-    if known is None:
-        if folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir()):
-            raise BlindspotsError(f"{folder} holds other files: choose another folder.")
-        return
-    other = [key for key in asked if fingerprint(known.get(key)) != fingerprint(asked[key])]
-    if other:
-        raise BlindspotsError(
-            f"{folder} holds a sample that was drawn otherwise ({', '.join(other)}): choose "
-            "another folder."
-        )
 
 
 class _Run:
@@ -303,13 +278,3 @@ class _Run:
         for name in ("size_matches", "hash_matches"):
             if told.get(name) is False and told["cause"] == "ok":
                 self.mismatches[name.replace("_matches", "")] += 1
-
-
-def sampled_files(folder: Path) -> list[Path]:
-    """Files of a sample's pairs; `BlindspotsError` where there are none yet."""
-    files = pair_files(folder)
-    if not files:
-        raise BlindspotsError(
-            f"{folder} holds a sample without a pair yet: run the command that draws it again."
-        )
-    return files

@@ -20,6 +20,7 @@ from PIL import Image
 from web_fixtures import LoopbackWeb, Names, Pieces, http, picture
 
 from blindspots_hub.benchmarks import memory
+from blindspots_hub.data.fetching import robots_txt
 from blindspots_hub.data.fetching.many import FromWeb, Web, fetch_images
 
 GOOD = picture(1)
@@ -267,7 +268,7 @@ def test_nothing_of_ones_own_goes_along(
     )
     found = outcomes([hosts.url("/a"), hosts.url("/c")], hosts.web())
     assert [cause(one) for one in found.values()] == [None, None]
-    assert len(hosts.requests) == 3
+    assert len(hosts.requests) == 4, "robots.txt, once, and three"
     for request in hosts.requests:
         sent = {line.split(b":")[0].lower() for line in request.split(b"\r\n")[1:] if line}
         assert sent == {b"host", b"user-agent", b"accept", b"accept-encoding", b"connection"}
@@ -292,6 +293,56 @@ def test_opt_outs_are_respected_unless_a_program_says_otherwise(hosts: LoopbackW
     url = hosts.url("/noai")
     assert cause(outcomes([url], hosts.web())[url]) == "opted_out"
     assert cause(outcomes([url], hosts.web(opt_outs=()))[url]) is None
+
+
+def test_what_robots_txt_forbids_is_left_alone(hosts: LoopbackWeb) -> None:
+    hosts.robots = {
+        "no.test": http(b"User-agent: *\nDisallow: /\n"),
+        "us.test": http(b"User-agent: Blindspots-Hub\nDisallow: /good\n\nUser-agent: *\nAllow: /"),
+        "kind.test": http(b"User-agent: img2dataset\nDisallow: /good"),
+        "others.test": http(b"User-agent: googlebot\nDisallow: /"),
+        "part.test": http(b"User-agent: *\nDisallow: /private\n"),
+    }
+    names = [name for name in hosts.robots for _ in range(5)]
+    urls = [hosts.url(f"/good?{i}", name) for i, name in enumerate(names)]
+    urls += [hosts.url("/private/x", "part.test"), hosts.url("/good", "without.test")]
+    found = outcomes(urls, hosts.web())
+    causes = [cause(found[url]) for url in urls]
+    assert causes == ["robots_txt"] * 15 + [None] * 10 + ["robots_txt", None]
+    assert not any(path in hosts.asked for path in ("/private/x", "/good?0", "/good?5"))
+    assert set(hosts.robots_asked.values()) == {1}, "each host is asked once"
+    assert set(map(cause, outcomes(urls[:5], hosts.web(robots_txt=False)).values())) == {None}
+
+
+def test_a_redirect_does_not_lead_around_robots_txt(hosts: LoopbackWeb) -> None:
+    hosts.robots["no.test"] = http(b"User-agent: *\nDisallow: /")
+    there = hosts.url("/good", "no.test")
+    hosts.site = lambda path, before: http(status="302 Found", Location=there)
+    url = hosts.url("/x", "a.test")
+    assert cause(outcomes([url], hosts.web())[url]) == "robots_txt"
+    assert "/good" not in hosts.asked
+
+
+def test_a_robots_txt_that_cannot_be_read_allows_all(
+    hosts: LoopbackWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(robots_txt, "SECONDS", 0.5)
+    rule = b"User-agent: *\nDisallow: /\n"
+    away = hosts.url("/robots.txt", "loop.test")
+    hosts.robots = {
+        "slow.test": drip(rule * 50, 0.1),
+        "cut.test": http(rule, length=1000),
+        "long.test": http(rule + b"#" * robots_txt.MAX_BYTES),
+        "error.test": http(rule, status="503 Busy"),
+        "empty.test": http(b""),
+        "broken.test": http(rule + b"Disallow: //[x\n"),
+        "bytes.test": http(bytes(range(256)) * 20),
+        "loop.test": http(status="302 Found", Location=away),
+        "reset.test": iter([None]),
+        "inside.test": http(status="302 Found", Location="http://169.254.169.254/latest"),
+    }
+    urls = [hosts.url("/good", name) for name in hosts.robots]
+    assert [cause(one) for one in outcomes(urls, hosts.web()).values()] == [None] * len(urls)
 
 
 def test_whoever_stops_listening_stops_the_fetching(hosts: LoopbackWeb) -> None:

@@ -21,6 +21,7 @@ from blindspots_hub.data.fetching.causes import NotFetched
 from blindspots_hub.data.fetching.many import FromWeb, Web, fetch_images
 from blindspots_hub.data.pairs import read_pairs
 from blindspots_hub.data.sampling import blocks, sample
+from blindspots_hub.data.sampling.about import read_sample
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs import sources
@@ -127,7 +128,7 @@ def test_laions_table_is_sampled_from_the_hub(
         monkeypatch.setattr(module, "BLOCK", 16)
     found = drive(sample.sampling(dataset, tmp_path / "a", 40, web=patient(web)))
     assert found.pairs == 40
-    about = sample.read_sample(tmp_path / "a")
+    about = read_sample(tmp_path / "a")
     assert about is not None
     assert about["revision"] == hub.server.repo("dataset", dataset).head
     assert {"ok", "http_error", "opted_out", "not_an_image", "unsafe"} <= set(found.causes)
