@@ -97,11 +97,15 @@ def running(sizes: PageSizes, chromium: str, bundle: Path | None = None) -> Work
         manifest = Manifest.read(root)
         n_concepts = int(manifest.concept_space["n_concepts"])
         yield Event(STAGE, 0, 5)
+        empty = _empty_page()
         with served(root, Path(folder)) as (process, address):
             answered = waited(process, address)
             if answered is None:
                 raise BlindspotsError(f"The page of {root} did not start: python app.py says why.")
-            rows = [_most("page answers after its start", answered, 3.0, " s", sizes)]
+            rows = [
+                _most("page answers after its start", answered, 3.0, " s", sizes),
+                _most("the same over an empty page of Gradio", answered / empty, 1.25, " ×", sizes),
+            ]
             with visiting(chromium, address) as visit:
                 yield Event(STAGE, 1, 5)
                 rows += _first_load(visit, sizes)
@@ -121,6 +125,25 @@ def running(sizes: PageSizes, chromium: str, bundle: Path | None = None) -> Work
 
 def _most(name: str, value: float, bound: float, unit: str, sizes: PageSizes) -> Row:
     return at_most(name, value, bound, unit, judged=sizes.judged)
+
+
+def _empty_page() -> float:
+    """Seconds until a page of Gradio answers that shows nothing: this machine's floor."""
+    port = _free_port()
+    code = (
+        "import gradio as gr\n"
+        "with gr.Blocks(analytics_enabled=False) as page: gr.HTML('')\n"
+        f"page.launch(server_port={port}, ssr_mode=False, quiet=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    try:
+        took = waited(process, f"http://127.0.0.1:{port}/")
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    if took is None:
+        raise BlindspotsError("An empty page of Gradio did not start: reinstall it.")
+    return took
 
 
 def _first_load(visit: Visit, sizes: PageSizes) -> list[Row]:
@@ -219,12 +242,17 @@ def _users(visit: Visit, sizes: PageSizes, pid: int, n_concepts: int) -> list[Ro
     ]  # fmt: skip
 
 
+def _free_port() -> int:
+    """A port of this machine that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def served(root: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """The page in a process of its own; the clock runs from here."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     page = [sys.executable, str(APP), "--bundle", str(root), "--port", str(port)]
     page += ["--evaluations", str(folder / "evaluations")]
     process = subprocess.Popen(page, stdout=subprocess.DEVNULL)
