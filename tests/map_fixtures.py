@@ -11,12 +11,10 @@ from blindspots_hub import paper
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.concept_map import (
     REGION_LIMIT,
-    Hover,
-    MapData,
-    colour_bytes,
     concept_map,
     update_map,
 )
+from blindspots_hub.explorer.map.map_data import Hover, MapData, colour_bytes
 
 N = paper.CONCEPTS
 NASTY = "<img src=x onerror='window.hacked=1'>"

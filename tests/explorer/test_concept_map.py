@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 from map_fixtures import NO_MODEL, sample_colours, sample_map, sample_world
 
-from blindspots_hub.explorer.map.concept_map import (
-    NOWHERE,
-    ROUND,
-    MapData,
-    _quantised,
-    colour_bytes,
-    update_map,
-)
+from blindspots_hub.explorer.map.concept_map import update_map
+from blindspots_hub.explorer.map.map_data import NOWHERE, ROUND, MapData, _quantised, colour_bytes
 from blindspots_hub.explorer.page import colours
 
 

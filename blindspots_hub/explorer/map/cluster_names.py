@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blindspots_hub.explorer.map.concept_map import Cluster
+from blindspots_hub.explorer.map.map_data import Cluster
 
 LEAST = 5
 """Concepts of a cluster that has a name."""

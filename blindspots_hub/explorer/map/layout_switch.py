@@ -10,7 +10,8 @@ import numpy as np
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.cluster_names import cluster_names
-from blindspots_hub.explorer.map.concept_map import MapData, update_map
+from blindspots_hub.explorer.map.concept_map import update_map
+from blindspots_hub.explorer.map.map_data import MapData
 from blindspots_hub.explorer.page.catalog import (
     ID_DIGITS,
     Catalog,

@@ -15,19 +15,14 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.naming import can_be_named, rename, take_in
 from blindspots_hub.explorer.card.region import region_card
-from blindspots_hub.explorer.map.concept_map import (
-    concept_map,
-    map_addresses,
-    map_answers,
-    update_map,
-    weighted,
-)
+from blindspots_hub.explorer.map.concept_map import concept_map, update_map
 from blindspots_hub.explorer.map.layout_switch import (
     lay_out,
     layout_switch,
     map_key,
     names_key,
 )
+from blindspots_hub.explorer.map.map_data import map_addresses, map_answers, weighted
 from blindspots_hub.explorer.page.addressed import Addressed
 from blindspots_hub.explorer.page.arrival import settled
 from blindspots_hub.explorer.page.catalog import check_concept

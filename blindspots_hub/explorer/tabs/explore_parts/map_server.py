@@ -15,8 +15,9 @@ from blindspots_hub.explorer.card.all_images import SIDES as IMAGE_SIDES
 from blindspots_hub.explorer.card.all_images import all_images
 from blindspots_hub.explorer.card.histogram import energy_histogram
 from blindspots_hub.explorer.card.naming import names_to_save
-from blindspots_hub.explorer.map.concept_map import REGION_LIMIT, Hover, MapData, colour_bytes
+from blindspots_hub.explorer.map.concept_map import REGION_LIMIT
 from blindspots_hub.explorer.map.layout_switch import points
+from blindspots_hub.explorer.map.map_data import Hover, MapData, colour_bytes
 from blindspots_hub.explorer.page.catalog import (
     Catalog,
     Entry,
