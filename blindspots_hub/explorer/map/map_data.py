@@ -82,7 +82,7 @@ def map_answers(
     One key has one answer for ever.
     """
     return {
-        POINTS: lambda query: points_of(data(checked_key(query.get("key")))),
+        POINTS: lambda query: _points(data(checked_key(query.get("key")))),
         COLOURS: lambda query: {"bytes": as_text(colours(checked_key(query.get("key"))))},
     }
 
@@ -126,7 +126,7 @@ def names(points: MapData) -> dict[str, Any]:
     return {"labels": list(points.labels), "clusters": clusters}
 
 
-def points_of(points: MapData) -> dict[str, Any]:
+def _points(points: MapData) -> dict[str, Any]:
     return {"xy": as_text(_quantised(points.xy).tobytes()), "size": as_text(points.size.tobytes())}
 
 

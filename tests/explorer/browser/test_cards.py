@@ -1,0 +1,150 @@
+"""Cards that come by their address, in a real browser: the latest wish wins, faults are told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from explorer_fixtures import Watched, browser, playwright, served, shown_concept
+from synthetic_bundle import Synthetic, write_synthetic
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    spec = Synthetic(n_concepts=200, pairs=120, fires_per_image=40)
+    root = write_synthetic(tmp_path_factory.mktemp("cards") / "bundle", spec)
+    with served(root, tmp_path_factory.mktemp("evaluations")) as address:
+        yield address
+
+
+@pytest.fixture
+def watched(site: str) -> Iterator[Watched]:
+    with playwright() as driver, browser(driver) as opened:
+        context = opened.new_context(viewport={"width": 1400, "height": 1000})
+        yield Watched(context.new_page()).open(site)
+
+
+def rows(page: Page) -> list[str]:
+    """Concepts of the rankings, none of them open."""
+    every = page.locator("#rankings tr[data-open]").evaluate_all("r => r.map(x => x.dataset.open)")
+    return [k for k in dict.fromkeys(every) if k != shown_concept(page)]
+
+
+def open_row(page: Page, concept: str) -> None:
+    page.locator(f"#rankings tr[data-open='{concept}']").first.click()
+
+
+def hold(page: Page, concept: str) -> list[Any]:
+    """Keep the answer of one card back; calling what is returned lets it go."""
+    kept: list[Route] = []
+
+    def late(route: Route) -> None:
+        kept.append(route)
+
+    page.route(lambda url: "/cards?" in url and f"concept={concept}&" in f"{url}&", late)
+    return kept
+
+
+def test_a_card_is_there_before_the_pages_event_is_answered(watched: Watched) -> None:
+    page, kept = watched.page, []
+    page.route("**/gradio_api/run/predict**", lambda route: kept.append(route))
+    first = rows(page)[0]
+    open_row(page, first)
+    page.wait_for_selector(f".card[data-concept='{first}']")
+    assert f"concept={first}" not in page.url
+    for route in kept:
+        route.continue_()
+    page.unroute("**/gradio_api/run/predict**")
+    page.wait_for_function(f"location.search.includes('concept={first}')")
+    assert watched.faults == []
+
+
+def test_of_quick_wishes_the_last_one_stays(watched: Watched) -> None:
+    page = watched.page
+    slow, quick = rows(page)[:2]
+    kept = hold(page, slow)
+    open_row(page, slow)
+    open_row(page, quick)
+    page.wait_for_selector(f".card[data-concept='{quick}']")
+    kept[0].continue_()
+    page.wait_for_timeout(500)
+    assert shown_concept(page) == quick
+    page.wait_for_function(f"location.search.includes('concept={quick}')")
+
+
+def test_what_was_closed_meanwhile_stays_closed(watched: Watched) -> None:
+    page = watched.page
+    slow = rows(page)[0]
+    kept = hold(page, slow)
+    open_row(page, slow)
+    page.wait_for_function(f"location.search.includes('concept={slow}')")
+    page.locator(".card [data-close]").click()
+    page.wait_for_selector(".card.empty")
+    kept[0].continue_()
+    page.wait_for_timeout(500)
+    assert page.locator(".card.empty").count() == 1
+
+
+def test_another_model_is_not_overtaken_by_a_card_of_the_last(watched: Watched) -> None:
+    page = watched.page
+    slow = rows(page)[0]
+    kept = hold(page, slow)
+    open_row(page, slow)
+    page.wait_for_function(f"location.search.includes('concept={slow}')")
+    page.locator("#model").click()
+    page.get_by_role("option").nth(1).click()
+    page.wait_for_function("location.search.includes('model=plain-b')")
+    page.wait_for_selector(f".card[data-concept='{slow}'][data-link*='plain-b']")
+    kept[0].continue_()
+    page.wait_for_timeout(500)
+    assert "plain-b" in (page.locator(".card").get_attribute("data-link") or "")
+
+
+def test_a_card_that_does_not_arrive_says_so_and_the_next_one_comes(watched: Watched) -> None:
+    page = watched.page
+    lost, next_one = rows(page)[:2]
+    page.route("**/cards?**", lambda route: route.abort())
+    open_row(page, lost)
+    page.locator(".card.empty").get_by_text("check the connection").wait_for()
+    page.unroute("**/cards?**")
+    open_row(page, next_one)
+    page.wait_for_selector(f".card[data-concept='{next_one}']")
+
+
+def test_curves_lead_from_what_is_open_and_go_with_it(watched: Watched) -> None:
+    page = watched.page
+    switch = page.locator("#companions input")
+    assert switch.is_checked()
+    with page.expect_response("**/cards?**") as answered:
+        open_row(page, rows(page)[0])
+    assert answered.value.json()["companions"]
+    switch.uncheck()
+    page.wait_for_function("location.search.includes('companions=0')")
+    with page.expect_response("**/cards?**") as answered:
+        open_row(page, rows(page)[1])
+    assert answered.value.json()["companions"] == []
+
+
+def test_scripts_points_and_colours_are_kept_by_the_browser(watched: Watched) -> None:
+    page = watched.page
+    assert received(page) > 50_000
+    page.reload()
+    page.wait_for_selector("#map .loading[data-done]", state="attached")
+    assert received(page) == 0
+
+
+def received(page: Page) -> int:
+    """Bytes that came over the wire for Gradio's scripts and for points and colours."""
+    return int(
+        page.evaluate(
+            """performance.getEntriesByType("resource")
+                .filter(one => /assets\\/.*\\.js|map_points|map_colours/.test(one.name))
+                .reduce((sum, one) => sum + one.transferSize, 0)"""
+        )
+    )
