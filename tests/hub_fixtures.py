@@ -16,6 +16,7 @@ from conftest import Hub
 from safetensors.numpy import save_file
 from synthetic_bundle import Synthetic, write_synthetic
 
+from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import Reference
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
@@ -90,6 +91,13 @@ def restate(root: Path, **fields: Any) -> None:
         if path.is_file() and path.name != "README.md"
     }
     write_json(root / MANIFEST, {**manifest, **fields})
+
+
+def opened_whole(reference: str) -> Path:
+    """The folder of a bundle of the Hub that was opened, and all of which was fetched."""
+    bundle = load_bundle(reference, PARTS)
+    bundle.fetch()
+    return bundle.root
 
 
 def contents(root: Path) -> dict[str, bytes]:

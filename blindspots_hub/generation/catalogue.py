@@ -1,8 +1,8 @@
 """The models known by name: the paper's five, and others that people use, distilled ones too.
 
-A distilled model is run by the steps and guidance that its makers trained it for. Revisions are not
-pinned where nobody here could look them up; `org/name@revision` pins one, and every result records
-the commit that it was drawn with.
+A distilled model is run by the steps and guidance that its makers trained it for. Revisions are the
+commits that several public programs pin; where none was found the newest is taken.
+`org/name@revision` asks for another one, and every result records the commit it was drawn with.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="pixart",
         source="PixArt-alpha/PixArt-XL-2-1024-MS",
+        revision="b89adadeccd9ead2adcb9fa2825d3fabec48d404",
         title="PixArt-α",
         settings=PAPER_SETTINGS,
         licence="openrail++",
@@ -69,6 +70,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="pixart-sigma",
         source="PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
+        revision="e102b3591cc82e97071b8b4cb90d834d0c487207",
         title="PixArt-Σ",
         settings=GenerationSettings(height=1024, width=1024),
         licence="openrail++",
@@ -76,6 +78,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sd-turbo",
         source="stabilityai/sd-turbo",
+        revision="b261bac6fd2cf515557d5d0707481eafa0485ec2",
         title="SD Turbo",
         settings=GenerationSettings(512, 512, num_inference_steps=1, guidance_scale=0.0),
         note="Distilled from Stable Diffusion 2.1: one step, no guidance.",
@@ -83,6 +86,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sdxl",
         source="stabilityai/stable-diffusion-xl-base-1.0",
+        revision="462165984030d82259a11f4367a4eed129e94a7b",
         title="Stable Diffusion XL",
         settings=GenerationSettings(1024, 1024),
         licence="openrail++",
@@ -90,6 +94,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sdxl-turbo",
         source="stabilityai/sdxl-turbo",
+        revision="71153311d3dbb46851df1931d3ca6e939de83304",
         title="SDXL Turbo",
         settings=GenerationSettings(512, 512, num_inference_steps=1, guidance_scale=0.0),
         variant_of="sdxl",
@@ -98,6 +103,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="lcm-dreamshaper",
         source="SimianLuo/LCM_Dreamshaper_v7",
+        revision="a85df6a8bd976cdd08b4fd8f3b73f229c9e54df5",
         title="LCM Dreamshaper v7",
         settings=GenerationSettings(512, 512, num_inference_steps=4, guidance_scale=8.0),
         licence="mit",
@@ -106,6 +112,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sd35-medium",
         source="stabilityai/stable-diffusion-3.5-medium",
+        revision="b940f670f0eda2d07fbb75229e779da1ad11eb80",
         title="Stable Diffusion 3.5 Medium",
         settings=GenerationSettings(1024, 1024, num_inference_steps=40, guidance_scale=4.5),
         note="Gated: its terms are accepted on its page of the Hub.",
@@ -113,6 +120,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sd35-large",
         source="stabilityai/stable-diffusion-3.5-large",
+        revision="ceddf0a7fdf2064ea28e2213e3b84e4afa170a0f",
         title="Stable Diffusion 3.5 Large",
         settings=GenerationSettings(1024, 1024, num_inference_steps=28, guidance_scale=3.5),
         note="Gated: its terms are accepted on its page of the Hub.",
@@ -120,6 +128,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sd35-large-turbo",
         source="stabilityai/stable-diffusion-3.5-large-turbo",
+        revision="ec07796fc06b096cc56de9762974a28f4c632eda",
         title="Stable Diffusion 3.5 Large Turbo",
         settings=GenerationSettings(1024, 1024, num_inference_steps=4, guidance_scale=0.0),
         variant_of="sd35-large",
@@ -128,6 +137,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="flux-schnell",
         source="black-forest-labs/FLUX.1-schnell",
+        revision="741f7c3ce8b383c54771c7003378a50191e9efe9",
         title="FLUX.1 [schnell]",
         settings=GenerationSettings(1024, 1024, num_inference_steps=4, guidance_scale=0.0),
         licence="apache-2.0",
@@ -136,6 +146,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sana",
         source="Efficient-Large-Model/Sana_1600M_1024px_diffusers",
+        revision="d1b54936033cd7d45410ecadd692c5c502a19a38",
         title="Sana 1.6B",
         settings=GenerationSettings(1024, 1024, num_inference_steps=20, guidance_scale=4.5),
     ),

@@ -29,7 +29,9 @@ MOST_BODY = 1024**2
 """Bytes of a request: the page's own are some kilobytes, and it takes no files."""
 
 OWN_BODY = 12 * 1024**2
-"""The same on one's own machine, where a file of names may be taken in."""
+"""The same of events that do not wait, on one's own machine: a file of names may be taken in."""
+
+_AT_ONCE = "/run/predict"
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SHARED = ".gradio.live"
@@ -170,18 +172,23 @@ class Guard:
         if changes and path.endswith(_UPLOADS):
             return 403, "This page takes no files."
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self.most_body:
-            return 413, f"A request has at most {self.most_body:,} bytes."
+        if not length.isdigit() or int(length) > self._most(scope):
+            return 413, _too_large(self._most(scope))
         return None
 
+    def _most(self, scope: Scope) -> int:
+        """Bytes that a request may have."""
+        event = str(scope.get("path", "")).endswith(_AT_ONCE)
+        return self.most_body if event else min(self.most_body, MOST_BODY)
+
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received, started = 0, False
+        received, started, most = 0, False, self._most(scope)
 
         async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self.most_body:
+            if received > most:
                 raise _TooLarge
             return message
 
@@ -189,7 +196,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                if received > self.most_body:  # the app took it for a body that breaks off
+                if received > most:  # the app took it for a body that breaks off
                     message["status"] = 413
                 told = message.get("headers", ())
                 own = {name for name, _ in self.door.headers}
@@ -206,7 +213,7 @@ class Guard:
             with LISTENERS.listening(session):
                 await self.app(scope, counted, dressed)
         except _TooLarge:
-            told = 413, f"A request has at most {self.most_body:,} bytes."
+            told = 413, _too_large(most)
             if not started:
                 await _answer(send, scope, *told, self.door.headers)
         except Exception as error:
@@ -217,6 +224,10 @@ class Guard:
             if not started:
                 told = 500, "This request cannot be answered."
                 await _answer(send, scope, *told, self.door.headers)
+
+
+def _too_large(most: int) -> str:
+    return f"A request has at most {most:,} bytes."
 
 
 class _TooLarge(Exception):

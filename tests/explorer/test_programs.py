@@ -253,9 +253,12 @@ def test_other_sites_reach_neither_endpoint_nor_tool(site: str, headers: dict[st
 
 def test_large_bodies_are_refused(site: str) -> None:
     large = {"data": ["x" * 2**20]}
-    for path in ("call/blindspots", "call/evaluate", "mcp/"):
+    for path in ("call/blindspots", "call/evaluate", "mcp/", "queue/join"):
         answer = httpx.post(f"{site}/gradio_api/{path}", json=large, headers=MCP, timeout=30)
         assert answer.status_code == 413, path
+    larger = {"data": ["x" * 13 * 2**20]}  # an event of the page may take in a file of names
+    answer = httpx.post(f"{site}/gradio_api/run/predict", json=larger, timeout=30)
+    assert answer.status_code == 413
 
 
 def test_forged_values_are_answered_with_one_line(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Hub
-from hub_fixtures import PARTS, contents, no_waiting, shared_bundle
+from hub_fixtures import contents, no_waiting, opened_whole, shared_bundle
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -46,9 +46,7 @@ def test_a_download_that_fails_once_is_made_again(
     source, name = shared_bundle(hub)
     armed = hub.server.fail(fault)
     reference = f"{name}@1.0.0"
-    root = (
-        pull(reference, tmp_path / "out") if way == "pull" else load_bundle(reference, PARTS).root
-    )
+    root = pull(reference, tmp_path / "out") if way == "pull" else opened_whole(reference)
     assert armed.struck == 1
     assert contents(root) == contents(source)
 

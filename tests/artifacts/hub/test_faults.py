@@ -19,10 +19,9 @@ from typing import Any
 
 import pytest
 from conftest import Hub
-from hub_fixtures import PARTS, contents, no_waiting
+from hub_fixtures import PARTS, contents, no_waiting, opened_whole
 from hub_server import faults as broken
 
-from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub.fetch import pull
 from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.repos import Reference
@@ -50,9 +49,9 @@ def whole(hub: Hub, bundle: Path) -> None:
     """1.0.0 is there, whole, and holds this bundle."""
     (listed,) = drive(versions.stream(Reference(hub.owner, "birds")))
     assert not listed.faults
-    opened = load_bundle(f"{hub.owner}/birds@1.0.0", PARTS)
+    opened = opened_whole(f"{hub.owner}/birds@1.0.0")
     mine = contents(bundle)
-    assert {n: c for n, c in contents(opened.root).items() if n != "pairs/pairs.parquet"} == {
+    assert {n: c for n, c in contents(opened).items() if n != "pairs/pairs.parquet"} == {
         n: c for n, c in mine.items() if n != "pairs/pairs.parquet"
     }
 

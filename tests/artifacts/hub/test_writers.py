@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Hub
-from hub_fixtures import MODELS, PARTS, contents, repo, write_publishable
+from hub_fixtures import MODELS, PARTS, contents, opened_whole, repo, write_publishable
 from hub_server import faults as broken
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -33,7 +33,7 @@ def test_of_two_writers_one_wins_and_the_other_is_told(hub: Hub, bundle: Path) -
         push(bundle, hub.owner, "1.0.0")
     assert won[0].lock is not None
     assert all(repo(hub, p).read(LOCK) == won[0].lock.to_bytes() for p in PARTS)
-    assert contents(load_bundle(f"{hub.owner}/birds@1.0.0", PARTS).root) != contents(bundle)
+    assert contents(opened_whole(f"{hub.owner}/birds@1.0.0")) != contents(bundle)
 
 
 @pytest.mark.parametrize(
@@ -66,17 +66,17 @@ def test_whenever_the_other_comes_in_no_version_is_mixed(
     if len(ended) == 2:
         assert ended.count("won") == 1, ended
     hub.server.heal()
-    winner = load_bundle(f"{hub.owner}/birds@1.0.0", PARTS)
+    winner = opened_whole(f"{hub.owner}/birds@1.0.0")
     (listed,) = drive(versions.stream(Reference(hub.owner, "birds")))
     assert not listed.faults
     # Which of the two it is shows in the weights; everything else has to be of the same one.
     source = next(
         root for root in (bundle, other)
         if sha256_file(root / "sae/model.safetensors")
-        == sha256_file(winner.root / "sae/model.safetensors")
+        == sha256_file(winner / "sae/model.safetensors")
     )  # fmt: skip
     mine = contents(source)
-    assert {n: c for n, c in contents(winner.root).items() if n != "pairs/pairs.parquet"} == {
+    assert {n: c for n, c in contents(winner).items() if n != "pairs/pairs.parquet"} == {
         n: c for n, c in mine.items() if n != "pairs/pairs.parquet"
     }
 
