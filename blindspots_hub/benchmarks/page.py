@@ -85,8 +85,13 @@ def find_chromium(given: Path | None) -> str:
     return found
 
 
-def running(sizes: PageSizes, chromium: str, bundle: Path | None = None) -> Work[Report]:
-    """Make the bundle, or take the one that is given, serve it in its own process, and visit it."""
+def running(
+    sizes: PageSizes, chromium: str, embedded: Path, bundle: Path | None = None
+) -> Work[Report]:
+    """Make the bundle, or take the one that is given, serve it in its own process, and visit it.
+
+    `embedded` is a bundle whose models can be evaluated here, for visitors beside an evaluation.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = bundle
         if root is None:
@@ -118,7 +123,7 @@ def running(sizes: PageSizes, chromium: str, bundle: Path | None = None) -> Work
                 yield Event(STAGE, 3, 5)
                 rows += _users(visit, sizes, process.pid, n_concepts)
         yield Event(STAGE, 4, 5)
-        rows += busy_rows(Path(folder), sizes, chromium)
+        rows += busy_rows(embedded, Path(folder), sizes, chromium)
         yield Event(STAGE, 5, 5)
     return Report(this_machine(), rows, quick=not sizes.judged)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blindspots_hub import planted
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.benchmarks.harness import Row, at_most, unmeasured
 from blindspots_hub.benchmarks.page_users import Opening, crowd
@@ -22,15 +21,15 @@ BEGIN = 0.25
 """Share of the time after which the server's memory is first looked at: by then all is loaded."""
 
 
-def busy_rows(folder: Path, sizes: PageSizes, chromium: str) -> list[Row]:
-    """Serve the embedded bundle, run an evaluation on its page, and let visitors open cards."""
+def busy_rows(bundle: Path, folder: Path, sizes: PageSizes, chromium: str) -> list[Row]:
+    """Serve a bundle that can be evaluated in, run one on its page, and let visitors open cards."""
     from blindspots_hub.benchmarks.page import served
 
-    with served(planted.BUNDLE, folder) as (process, address):
+    with served(bundle, folder) as (process, address):
         if waited(process, address) is None:
-            raise BlindspotsError("The page of the embedded bundle did not start.")
+            raise BlindspotsError(f"The page of {bundle} did not start: python app.py says why.")
         with visiting(chromium, address) as visit:
-            n_concepts = int(Manifest.read(planted.BUNDLE).concept_space["n_concepts"])
+            n_concepts = int(Manifest.read(bundle).concept_space["n_concepts"])
             visit.click(reachable(visit, n_concepts, 1)[0])
             _run(visit, sizes.evaluated)
             return _visited(visit, sizes, process.pid, n_concepts)
