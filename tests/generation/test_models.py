@@ -39,7 +39,7 @@ def test_a_misspelt_name_gets_near_matches_and_the_forms() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", ["./no/such/folder", "/tmp/nowhere-at-all", "a/b/c", "../x", "a b"]
+    "spec", ["./no/such/folder", "/tmp/nowhere-at-all", "a/b/c", "../no-such-folder-here", "a b"]
 )
 def test_a_path_that_is_not_there_is_no_hub_id(spec: str) -> None:
     with pytest.raises(BlindspotsError, match="No model is called"):

@@ -103,7 +103,7 @@ os.read(0, 1)  # not sys.stdin.read(): it would hold a lock that forked workers 
 def _run_on_page(address: str, function: int, token: str) -> str:
     """Press Run as a logged-in visitor's browser does; everything that the page was told."""
     session = {"session_hash": token[-12:]}
-    form = ["planted/cedar", 40, 0, None, 1, "", "", "", "usual"]  # as the page sends it
+    form = ["planted/cedar", 40, 0, None, 1, "", "", "", "usual", "", ""]  # as the page sends it
     asked = {"data": form, "fn_index": function, **session}
     headers = {"x-ip-token": token}
     api = f"{address}/gradio_api/queue"

@@ -46,8 +46,12 @@ class BundleMeasurements(BundleTables):
 
     @kept
     def concept_energies(self, source: str, concept: int) -> ConceptColumn | None:
-        """Energies of one concept in the images of a source; None where the bundle has none."""
-        return concept_column(files, concept) if (files := self._energies_files(source)) else None
+        """Energies of one concept in the images of a source; None where they are not to be had."""
+        names = energies_files(self.manifest.files, source)
+        self.fetch(names)
+        if not names or not self.is_here(*names):
+            return None
+        return concept_column(self._energies_files(source), concept)
 
     def fires_in(self, source: str, rows: np.ndarray) -> np.ndarray | None:
         """In how many of some images of a source each concept fires; None where not known here.
