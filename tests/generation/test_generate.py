@@ -84,7 +84,7 @@ def copied(diffusion: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def crayon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TextToImage:
     monkeypatch.setattr(models, "PIPELINE_CLASSES", {})
-    for module in ("pipelines", "pipeline_files"):
+    for module in ("pipeline_source", "pipeline_files"):
         monkeypatch.setattr(
             f"blindspots_hub.generation.{module}.PIPELINE_CLASSES", models.PIPELINE_CLASSES
         )
