@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from threading import Lock
 
 
+PATIENCE = 8.0
+"""Seconds in which a session begins to listen: a browser does at once, on a busy machine later."""
+
+
 class Listeners:
     """Open streams of answers, by session."""
 
@@ -32,7 +36,7 @@ class Listeners:
                 if self._open[session] <= 0:
                     del self._open[session]
 
-    def hears(self, session: str, within: float = 1.0) -> bool:
+    def hears(self, session: str, within: float = PATIENCE) -> bool:
         """Whether somebody listens for this session, or begins to `within` seconds."""
         until = time.monotonic() + within
         while not self._open.get(session):
