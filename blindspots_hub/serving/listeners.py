@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-
 PATIENCE = 8.0
 """Seconds in which a session begins to listen: a browser does at once, on a busy machine later."""
 
