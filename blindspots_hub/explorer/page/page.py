@@ -182,6 +182,9 @@ class Page:
         own = [*kept, *own]
         named = bool(set(NAMES) & set(query))
         updates = self._follow(query, own) if named else {self.view: gr.skip()}
+        if query.get("tab", self.first.tab) == self.first.tab:
+            # That one is in front already, unless a visitor was quicker than this answer.
+            updates.pop(self._buttons, None)
         return {**self._listed(self.first, own), **updates, self.own: own} if kept else updates
 
     # ---- what happens ------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from explorer_fixtures import PAGE, Watched, browser, playwright, served
@@ -12,6 +13,9 @@ from synthetic_bundle import write_synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.validate import faults
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 MINE = "a name of mine <b>"
@@ -44,6 +48,13 @@ def visit(root: Path, concept: int, tmp_path: Path) -> Iterator[Watched]:
         assert seen.outside == []
 
 
+def explore_again(page: Page) -> None:
+    """Go back to the tab Explore, whose card is drawn anew once the page has answered."""
+    page.get_by_role("tab", name="Explore").click()
+    page.wait_for_function("!location.search.includes('tab=')")
+    page.wait_for_timeout(300)
+
+
 def drawn_map(visit: Watched, place: Path) -> str:
     """The map as it is drawn now, with the names that stand on it, as SVG."""
     with visit.page.expect_download() as waiting:
@@ -69,7 +80,7 @@ def test_a_name_given_by_hand_is_everywhere_at_once(
     row = page.locator(f'#concepts-table tbody tr[data-open="{concept}"]')
     row.wait_for()
     assert MINE not in row.inner_text()
-    page.get_by_role("tab", name="Explore").click()
+    explore_again(page)
     page.locator(".rename summary").click()
     page.locator(".card [data-name]").fill(f"  {MINE} ")
     page.locator(".card [data-name]").press("Enter")
@@ -81,7 +92,7 @@ def test_a_name_given_by_hand_is_everywhere_at_once(
     row.get_by_text(MINE).wait_for()
     assert load_bundle(root).labels[concept] == MINE
     assert faults(root) == []
-    page.get_by_role("tab", name="Explore").click()
+    explore_again(page)
     page.locator(".rename summary").click()
     page.locator(".card [data-name]").fill("x" * 5000)  # the field takes no more than a bundle does
     assert len(page.locator(".card [data-name]").input_value()) < 5000
