@@ -120,7 +120,7 @@ def test_the_page_stands_and_asks_nobody_else(site: str, visit: Visit) -> None:
     watched = visit(site)
     assert watched.outside == []
     assert watched.faults == []
-    assert watched.page.locator("#counts").inner_text().startswith("32,000 concepts")
+    assert "32,000 concepts" in watched.page.locator("#counts").inner_text()
     assert shown_concept(watched.page) is not None  # it opens with a blindspot, not with a blank
 
 
