@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.bundle.kept import kept
 from blindspots_hub.measure.delta import STATES
 from blindspots_hub.measure.settings import METHOD
 
@@ -153,11 +154,10 @@ class ModelDeltas:
         Sorted by the end of δ's selection interval that is nearest to no change, then q, then
         support. Dead, undetermined and aligned concepts are never in a ranking.
         """
-        rankings: dict[tuple[str, bool], np.ndarray] = self.__dict__.setdefault("_rankings", {})
-        if (side, certain_only) not in rankings:
-            rankings[side, certain_only] = self._ranked(side, certain_only)
-        return rankings[side, certain_only]
+        ranked: np.ndarray = self._ranked(side, certain_only)
+        return ranked
 
+    @kept
     def _ranked(self, side: str, certain_only: bool) -> np.ndarray:
         low_side = side == "suppressed"
         sized = np.isin(self.state, [CODE[state] for state in SIDES[side]])

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -107,11 +108,27 @@ def rows_of(table: pa.Table) -> list[Label]:
 
 def best(table: pa.Table, n_concepts: int) -> list[str]:
     """The name that is shown of each of `n_concepts` concepts; "" where it has none."""
-    concepts, first = np.unique(table["concept"].to_numpy(), return_index=True)
-    inside = (concepts >= 0) & (concepts < n_concepts)
+    concepts, rows = shown_rows(table, n_concepts)
     shown = np.full(n_concepts, "", object)
-    shown[concepts[inside]] = table["label"].take(first[inside]).to_pylist()
+    shown[concepts] = table["label"].take(rows).to_pylist()
     return list(shown)
+
+
+def givers(table: pa.Table, n_concepts: int) -> list[str | None]:
+    """Who gave the name that is shown of each concept (`Label.by`); None where it has none."""
+    concepts, rows = shown_rows(table, n_concepts)
+    given = zip(*(table[name].take(rows).to_pylist() for name in ("method", "model")), strict=True)
+    told = lru_cache(maxsize=None)(lambda method, model: Label(0, "", method, model).by)
+    shown = np.full(n_concepts, None, object)
+    shown[concepts] = [told(method, model) for method, model in given]
+    return list(shown)
+
+
+def shown_rows(table: pa.Table, n_concepts: int) -> tuple[np.ndarray, np.ndarray]:
+    """The concepts that have a name, ascending, and the row of the one that is shown of each."""
+    concepts, rows = np.unique(table["concept"].to_numpy(), return_index=True)
+    inside = (concepts >= 0) & (concepts < n_concepts)
+    return concepts[inside], rows[inside]
 
 
 def changed(table: pa.Table, by: Iterable[Label]) -> pa.Table:

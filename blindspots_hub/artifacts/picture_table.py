@@ -78,11 +78,9 @@ class PictureTable:
         return row is not None and bool(self._filled[row])
 
     def at_hand(self, *key: Hashable) -> bool:
-        """Whether `image` answers at once: the row group was unpacked, or there is no such row."""
-        if "_rows" not in self.__dict__:
-            return False
-        row = self._rows.get(key)
-        return row is None or bisect_right(self._starts, row) - 1 in self._spooled
+        """Whether there is such a row, and `image` answers at once: its group was unpacked."""
+        row = self._rows.get(key) if "_rows" in self.__dict__ else None
+        return row is not None and bisect_right(self._starts, row) - 1 in self._spooled
 
     def image(self, *key: Hashable) -> bytes | None:
         """The file of one picture; None where the table has none."""

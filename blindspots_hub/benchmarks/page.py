@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,15 +15,15 @@ from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.benchmarks import memory
 from blindspots_hub.benchmarks.harness import Report, Row, at_most, this_machine, unmeasured
 from blindspots_hub.benchmarks.page_busy import busy_rows
+from blindspots_hub.benchmarks.page_server import empty_page, memory_of, served, waited
 from blindspots_hub.benchmarks.page_users import PAUSE, Opening, crowd
-from blindspots_hub.benchmarks.page_visit import Visit, memory_of, reachable, visiting, waited
+from blindspots_hub.benchmarks.page_visit import Visit, reachable, visiting
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
 
 WORKER = "blindspots_hub.benchmarks.page_worker"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 STAGE = "measure the page"
-APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 NEXT_PAGE = """async () => {
@@ -102,7 +97,7 @@ def running(
         manifest = Manifest.read(root)
         n_concepts = int(manifest.concept_space["n_concepts"])
         yield Event(STAGE, 0, 5)
-        empty = _empty_page()
+        empty = empty_page()
         with served(root, Path(folder)) as (process, address):
             answered = waited(process, address)
             if answered is None:
@@ -130,25 +125,6 @@ def running(
 
 def _most(name: str, value: float, bound: float, unit: str, sizes: PageSizes) -> Row:
     return at_most(name, value, bound, unit, judged=sizes.judged)
-
-
-def _empty_page() -> float:
-    """Seconds until a page of Gradio answers that shows nothing: this machine's floor."""
-    port = _free_port()
-    code = (
-        "import gradio as gr\n"
-        "with gr.Blocks(analytics_enabled=False) as page: gr.HTML('')\n"
-        f"page.launch(server_port={port}, ssr_mode=False, quiet=True)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
-    try:
-        took = waited(process, f"http://127.0.0.1:{port}/")
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-    if took is None:
-        raise BlindspotsError("An empty page of Gradio did not start: reinstall it.")
-    return took
 
 
 def _first_load(visit: Visit, sizes: PageSizes) -> list[Row]:
@@ -245,24 +221,3 @@ def _users(visit: Visit, sizes: PageSizes, pid: int, n_concepts: int) -> list[Ro
         ),
         _memory("after that", pid, sizes),
     ]  # fmt: skip
-
-
-def _free_port() -> int:
-    """A port of this machine that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def served(root: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """The page in a process of its own; the clock runs from here."""
-    port = _free_port()
-    page = [sys.executable, str(APP), "--bundle", str(root), "--port", str(port)]
-    page += ["--evaluations", str(folder / "evaluations")]
-    process = subprocess.Popen(page, stdout=subprocess.DEVNULL)
-    try:
-        yield process, f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)

@@ -10,8 +10,9 @@ import numpy as np
 
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.benchmarks.harness import Row, at_most, unmeasured
+from blindspots_hub.benchmarks.page_server import memory_of, served, waited
 from blindspots_hub.benchmarks.page_users import Opening, crowd
-from blindspots_hub.benchmarks.page_visit import Visit, memory_of, reachable, visiting, waited
+from blindspots_hub.benchmarks.page_visit import Visit, reachable, visiting
 from blindspots_hub.errors import BlindspotsError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ BEGIN = 0.25
 
 def busy_rows(bundle: Path, folder: Path, sizes: PageSizes, chromium: str) -> list[Row]:
     """Serve a bundle that can be evaluated in, run one on its page, and let visitors open cards."""
-    from blindspots_hub.benchmarks.page import served
-
     with served(bundle, folder) as (process, address):
         if waited(process, address) is None:
             raise BlindspotsError(f"The page of {bundle} did not start: python app.py says why.")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -187,30 +185,3 @@ def reachable(visit: Visit, n_concepts: int, wanted: int, seed: int = 0) -> list
         if len(found) == wanted:
             break
     return found
-
-
-def waited(process: Any, address: str, seconds: float = 120.0) -> float | None:
-    """Seconds until a page answers; None where its process ended first."""
-    import urllib.error
-    import urllib.request
-
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        if process.poll() is not None:
-            return None
-        try:
-            with urllib.request.urlopen(address, timeout=10) as answer:
-                answer.read()
-                return time.perf_counter() - began
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.02)
-    return None
-
-
-def memory_of(pid: int) -> int | None:
-    """Bytes that a process holds in memory; None where the system does not tell."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.is_file():
-        return None
-    held = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-    return int(held.split()[1]) * 1024

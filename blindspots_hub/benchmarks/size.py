@@ -11,8 +11,7 @@ from typing import Any
 from blindspots_hub import paper
 from blindspots_hub.benchmarks import memory
 from blindspots_hub.benchmarks.harness import Report, Row, at_most, this_machine, unmeasured
-from blindspots_hub.benchmarks.page import served
-from blindspots_hub.benchmarks.page_visit import memory_of, waited
+from blindspots_hub.benchmarks.page_server import memory_of, served, waited
 from blindspots_hub.progress import Event, Work
 
 WORKER = "blindspots_hub.benchmarks.size_worker"

@@ -9,17 +9,14 @@ from __future__ import annotations
 import gzip
 import mimetypes
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 import brotli
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Any, Send], Awaitable[None]]
+from blindspots_hub.serving.asgi import App, Receive, Scope, Send, path_read
 
 ROUTE = "/assets/"
 KEPT = 256
@@ -42,7 +39,7 @@ class Assets:
         self.app, self._folder = app, folder
         self._file = lru_cache(maxsize=KEPT)(self._read)
 
-    async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         found = await self._found(scope)
         if found is None:
@@ -83,9 +80,8 @@ class Assets:
 
 def _name(scope: Scope) -> str | None:
     """The file that a request asks for, by a name that never is another's; else None."""
-    if scope["type"] != "http" or scope["method"] != "GET":
+    path = path_read(scope)
+    if path is None or not path.startswith(ROUTE):
         return None
-    root = str(scope.get("root_path", "")).rstrip("/")
-    path = str(scope.get("path", "")).removeprefix(root)
     name = path.removeprefix(ROUTE)
-    return name if name != path and _NAMED_BY_CONTENT.fullmatch(name) else None
+    return name if _NAMED_BY_CONTENT.fullmatch(name) else None

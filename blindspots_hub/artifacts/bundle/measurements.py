@@ -51,7 +51,7 @@ class BundleMeasurements(BundleTables):
         self.fetch(names)
         if not names or not self.is_here(*names):
             return None
-        return concept_column(self._energies_files(source), concept)
+        return concept_column([self._checked(self.root / name) for name in names], concept)
 
     def fires_in(self, source: str, rows: np.ndarray) -> np.ndarray | None:
         """In how many of some images of a source each concept fires; None where not known here.

@@ -47,9 +47,8 @@ class BundlePictures(BundleTables):
 
     def thumbnail_at_hand(self, source: str, pair_id: str) -> bool:
         """Whether the bundle holds a small image, and `thumbnail` reads it without waiting."""
-        if "_thumbnails" not in self.__dict__:
-            return False
-        return (source, pair_id) in self._thumbnails and self._thumbnails.at_hand(source, pair_id)
+        opened = "_thumbnails" in self.__dict__
+        return opened and self._thumbnails.at_hand(source, pair_id)
 
     def has_thumbnail(self, source: str, pair_id: str) -> bool:
         """Whether the bundle holds a small image; none is read."""

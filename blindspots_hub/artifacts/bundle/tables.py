@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from blindspots_hub.artifacts.bundle.files import BundleFiles
 from blindspots_hub.artifacts.bundle.kept import kept
-from blindspots_hub.artifacts.labels import Label, best, named
+from blindspots_hub.artifacts.labels import Label, best, givers, named, shown_rows
 from blindspots_hub.artifacts.layout import NATURAL, listed_files, part_of, table_path
 from blindspots_hub.artifacts.limits import IMAGE_BYTES
 from blindspots_hub.artifacts.parquet import read_table
@@ -58,9 +58,14 @@ class BundleTables(BundleFiles):
         """Name of every concept, the best it has; "" where it has none."""
         return best(self.label_table, self.n_concepts)
 
+    @cached_property
+    def label_givers(self) -> list[str | None]:
+        """Who gave the name that is shown of every concept; None where it has none."""
+        return givers(self.label_table, self.n_concepts)
+
     def name_again(self) -> None:
         """Forget the names that were read: the table of labels was written anew."""
-        for name in ("label_table", "labels", "_label_rows"):
+        for name in ("label_table", "labels", "label_givers", "_label_rows"):
             self.__dict__.pop(name, None)
         self._sure.discard(LABELS.path)
         self._read_manifest()
@@ -72,10 +77,8 @@ class BundleTables(BundleFiles):
 
     @cached_property
     def _label_rows(self) -> dict[int, int]:
-        rows: dict[int, int] = {}
-        for row, concept in enumerate(self.label_table["concept"].to_pylist()):
-            rows.setdefault(concept, row)
-        return rows
+        concepts, rows = shown_rows(self.label_table, self.n_concepts)
+        return dict(zip(concepts.tolist(), rows.tolist(), strict=True))
 
     @cached_property
     def pairs(self) -> pa.Table:

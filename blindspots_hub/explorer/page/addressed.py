@@ -8,7 +8,7 @@ what has an address can be asked for before the page's scripts have run, and be 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,11 +16,7 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 
 from blindspots_hub.errors import BlindspotsError
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Any, Send], Awaitable[None]]
+from blindspots_hub.serving.asgi import App, Message, Receive, Scope, Send, path_read
 
 LONGEST = 4_000
 """Characters of a query that are looked at."""
@@ -54,9 +50,10 @@ class AnswerServer:
         links = ", ".join(f"<{one}>; rel=preload; as=fetch; crossorigin" for one in first)
         self._links = [(b"link", links.encode("ascii"))] if links else []
 
-    async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        name = _name(scope)
+        path = path_read(scope)
+        name = None if path is None else path.removeprefix("/")
         if name == "":
             await self.app(scope, receive, self._with_links(send))
         elif name is None or name not in self._answers:
@@ -95,11 +92,3 @@ def _found(asked: Addressed, query: bytes) -> tuple[int, Mapping[str, Any]]:
         return 404, {"error": str(error)}
     except ValueError:
         return 400, {"error": "The page asked in a way that is not its own: reload it."}
-
-
-def _name(scope: Scope) -> str | None:
-    """What follows the root in the path that a request reads; None for other requests."""
-    if scope["type"] != "http" or scope["method"] != "GET":
-        return None
-    root = str(scope.get("root_path", "")).rstrip("/")
-    return str(scope.get("path", "")).removeprefix(root).removeprefix("/")

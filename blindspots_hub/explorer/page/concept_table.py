@@ -14,6 +14,7 @@ from blindspots_hub.measure.delta import STATES, fold
 def concept_table(entry: Entry, kind: str, concepts: np.ndarray) -> pa.Table:
     """A row a concept, in their order; what is not judged has neither δ nor interval."""
     reading, labels = entry.reading(kind), entry.bundle.labels
+    givers = entry.bundle.label_givers
     concepts = np.asarray(concepts, np.int64)
     judged = reading.determined[concepts]
 
@@ -38,11 +39,6 @@ def concept_table(entry: Entry, kind: str, concepts: np.ndarray) -> pa.Table:
         "images_generated": reading.images_generated[concepts],
         "energy_natural": reading.energy_natural[concepts],
         "energy_generated": reading.energy_generated[concepts],
-        "named_by": pa.array([_by(entry, int(k)) for k in concepts], pa.string()),
+        "named_by": pa.array([givers[k] for k in concepts], pa.string()),
     }
     return pa.table(columns)
-
-
-def _by(entry: Entry, concept: int) -> str | None:
-    found = entry.bundle.label_of(concept)
-    return None if found is None else found.by

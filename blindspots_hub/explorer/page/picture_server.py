@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 from urllib.parse import unquote
 
 import anyio.to_thread
@@ -27,12 +25,7 @@ from blindspots_hub.explorer.page.pictures import (
     heat_png,
     media_type,
 )
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from blindspots_hub.serving.asgi import App, Receive, Scope, Send, below_root
 
 KEPT_FOR = b"private, max-age=31536000, immutable"
 SIDE = 192
@@ -138,8 +131,6 @@ def _is_picture(content: bytes) -> bool:
 def _raw_path(scope: Scope) -> str | None:
     """What follows `ROUTE` in a request's path, as it was sent; None where it is another path."""
     raw = scope.get("raw_path") or str(scope.get("path", "")).encode()
-    path = raw.partition(b"?")[0].decode("latin-1")
-    root = str(scope.get("root_path", "")).rstrip("/")
-    path = path.removeprefix(root)
+    path = below_root(scope, raw.partition(b"?")[0].decode("latin-1"))
     before = f"/{ROUTE}/"
     return path[len(before) :] if path.startswith(before) else None

@@ -41,7 +41,7 @@ def open_row(page: Page, concept: str) -> None:
 
 
 def hold(page: Page, concept: str) -> list[Any]:
-    """Keep the answer of one card back; calling what is returned lets it go."""
+    """Keep the answer of one card back; what is returned can let it go on."""
     kept: list[Route] = []
 
     def late(route: Route) -> None:
@@ -49,6 +49,15 @@ def hold(page: Page, concept: str) -> list[Any]:
 
     page.route(lambda url: "/cards?" in url and f"concept={concept}&" in f"{url}&", late)
     return kept
+
+
+def open_slowly(page: Page) -> tuple[str, list[Any]]:
+    """Open a concept whose card is kept back, and wait until the page has noted it."""
+    slow = rows(page)[0]
+    kept = hold(page, slow)
+    open_row(page, slow)
+    page.wait_for_function(f"location.search.includes('concept={slow}')")
+    return slow, kept
 
 
 def test_a_card_is_there_before_the_pages_event_is_answered(watched: Watched) -> None:
@@ -80,10 +89,7 @@ def test_of_quick_wishes_the_last_one_stays(watched: Watched) -> None:
 
 def test_what_was_closed_meanwhile_stays_closed(watched: Watched) -> None:
     page = watched.page
-    slow = rows(page)[0]
-    kept = hold(page, slow)
-    open_row(page, slow)
-    page.wait_for_function(f"location.search.includes('concept={slow}')")
+    _, kept = open_slowly(page)
     page.locator(".card [data-close]").click()
     page.wait_for_selector(".card.empty")
     kept[0].continue_()
@@ -93,10 +99,7 @@ def test_what_was_closed_meanwhile_stays_closed(watched: Watched) -> None:
 
 def test_another_model_is_not_overtaken_by_a_card_of_the_last(watched: Watched) -> None:
     page = watched.page
-    slow = rows(page)[0]
-    kept = hold(page, slow)
-    open_row(page, slow)
-    page.wait_for_function(f"location.search.includes('concept={slow}')")
+    slow, kept = open_slowly(page)
     page.locator("#model").click()
     page.get_by_role("option").nth(1).click()
     page.wait_for_function("location.search.includes('model=plain-b')")
