@@ -10,5 +10,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 AT_ONCE: dict[str, Any] = {**PRIVATE, "queue": False}
 """How a listener is attached that answers at once."""
 
+NEWEST: dict[str, Any] = {**PRIVATE, "trigger_mode": "always_last"}
+"""How a listener is attached whose last answer is of the last that happened."""
+
 Updates = dict[Any, Any]
 """What a listener changes: a new value or new properties by component."""

@@ -13,7 +13,7 @@ import gradio as gr
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import check_concept
-from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
 from blindspots_hub.explorer.tabs.base import Tab, no_model
@@ -95,10 +95,7 @@ class CompareTab(Tab):
         self.body.two(page.told(self._two), seen, page.outputs, **AT_ONCE)
         for event in (self.scatter.open, self.body.open):
             event(page.told(self._open), seen, page.outputs, **AT_ONCE)
-        self.body.draw(
-            page.told(self._draw), page.view, [self.body, *page.noted],
-            **{**PRIVATE, "trigger_mode": "always_last"},
-        )  # fmt: skip
+        self.body.draw(page.told(self._draw), page.view, [self.body, *page.noted], **NEWEST)
 
     def _other(self, view: View) -> str:
         """The model that the view's is held against: the one asked for, else the next."""

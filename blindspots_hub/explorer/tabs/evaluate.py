@@ -18,7 +18,7 @@ from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.format import duration
-from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
@@ -100,7 +100,12 @@ class EvaluateTab(RunningTab):
                     self.explore_it = gr.Button(
                         "Explore it", variant="primary", elem_id="explore-it"
                     )
-                    self.download = gr.DownloadButton("Download the bundle", elem_id="download")
+                    self.download = gr.DownloadButton(
+                        # Out of reach until it has its file: it may be seen before it gets that.
+                        "Download the bundle",
+                        elem_id="download",
+                        interactive=False,
+                    )
                 self.publish = PublishPanel(self._catalog, self._site)
         self.finished = gr.State("")
 
@@ -122,16 +127,22 @@ class EvaluateTab(RunningTab):
         ]  # fmt: skip
         self._wire_run(page, [*form, page.own, *self.advanced.fields], progress)
         asked = [self.model, self.pairs, *self.advanced.fields]
-        for event in (
-            self.place.select,
-            self.model.change,
-            self.pairs.release,
-            self.planning.wire(self.pairs).then,
-            self.advanced.num_images_per_prompt.release,
-            self.advanced.num_inference_steps.blur,
-            self.advanced.size.blur,
-        ):
-            event(self._estimate, asked, self.estimate, **PRIVATE)
+        self.planning.wire(self.pairs)
+        # One listener of them all: of two, the older answer could come last and stay.
+        gr.on(
+            [
+                self.place.select,
+                self.model.change,
+                self.pairs.change,
+                self.advanced.num_images_per_prompt.release,
+                self.advanced.num_inference_steps.blur,
+                self.advanced.size.blur,
+            ],
+            self._estimate,
+            asked,
+            self.estimate,
+            **NEWEST,
+        )
         self.explore_it.click(
             page.told(self._show), [self.finished, page.own], page.outputs, **AT_ONCE
         )
@@ -157,7 +168,11 @@ class EvaluateTab(RunningTab):
         return choice
 
     def _clear(self) -> Updates:
-        return {self.result: gr.Row(visible=False), self.publish.panel: gr.Column(visible=False)}
+        return {
+            self.result: gr.Row(visible=False),
+            self.download: gr.DownloadButton(value=None, interactive=False),
+            self.publish.panel: gr.Column(visible=False),
+        }
 
     def _run(
         self,

@@ -15,7 +15,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry, check_concept
 from blindspots_hub.explorer.page.format import duration
-from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
@@ -198,7 +198,7 @@ class StressTab(RunningTab):
         seen = [page.view, self.session]
         self.tests.draw(
             page.told(self._draw), seen, [self.tests, self.gallery, *page.noted],
-            **{**PRIVATE, "trigger_mode": "always_last"},
+            **NEWEST,
         )  # fmt: skip
         self.tests.open(
             page.told(self._open), seen,
@@ -208,25 +208,28 @@ class StressTab(RunningTab):
             page.told(self._read, "The prompts can’t be read."), None,
             [self.lines, self.source, *page.faults], **AT_ONCE,
         )  # fmt: skip
-        for event in (
-            self.place.select,
-            self.model.change,
-            self.against.change,
-            self.concepts.change,
-            self.source.change,
-            self.lines.change,
-            self.writer.blur,
-            self.prompts.release,
-            self.images.release,
-            self.advanced.num_inference_steps.blur,
-            self.advanced.guidance_scale.blur,
-            self.advanced.size.blur,
-            self.advanced.dtype.input,
-        ):
-            event(
-                self._estimate, [page.view, self.session, *fields], self.estimate,
-                **{**PRIVATE, "trigger_mode": "always_last"},
-            )  # fmt: skip
+        # One listener of them all: of two, the older answer could come last and stay.
+        gr.on(
+            [
+                self.place.select,
+                self.model.change,
+                self.against.change,
+                self.concepts.change,
+                self.source.change,
+                self.lines.change,
+                self.writer.blur,
+                self.prompts.release,
+                self.images.release,
+                self.advanced.num_inference_steps.blur,
+                self.advanced.guidance_scale.blur,
+                self.advanced.size.blur,
+                self.advanced.dtype.input,
+            ],
+            self._estimate,
+            [page.view, self.session, *fields],
+            self.estimate,
+            **NEWEST,
+        )
 
     # ---- what happens ------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from blindspots_hub.analysis.base import Analysis
 from blindspots_hub.analysis.stored import left_to_ask
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.listening import AT_ONCE, PRIVATE, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import View
@@ -101,10 +101,9 @@ class AnswerList:
         changed = [self.list, *self._panel, *page.noted]
         self.list.open(page.told(self._open), page.view, changed, **AT_ONCE)
         self.which.input(page.told(self._against), [page.view, self.which], changed, **AT_ONCE)
-        slow = {**PRIVATE, "trigger_mode": "always_last"}
         for drawn in (self.list.draw, self.table.ready):
-            drawn(page.told(self._draw), page.view, [*self._panel, *page.noted], **slow)
-        self.list.tell(page.told(self._tell), page.view, [self.list, *page.noted], **slow)
+            drawn(page.told(self._draw), page.view, [*self._panel, *page.noted], **NEWEST)
+        self.list.tell(page.told(self._tell), page.view, [self.list, *page.noted], **NEWEST)
 
     # ---- what happens ------------------------------------------------------------------------
 

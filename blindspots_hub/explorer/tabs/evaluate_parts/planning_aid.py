@@ -41,11 +41,11 @@ class PlanningAid:
             )
         self.panel = panel
 
-    def wire(self, pairs: gr.Slider) -> gr.events.Dependency:
-        """Attach the listeners; what is returned has set `pairs`."""
+    def wire(self, pairs: gr.Slider) -> None:
+        """Attach the listeners, one of which sets `pairs`."""
         for event in (self.panel.expand, self.margin.release):
             event(self.needs, self.margin, self.table, **PRIVATE)
-        return self.table.use(self._use, None, pairs, **PRIVATE)
+        self.table.use(self._use, None, pairs, **PRIVATE)
 
     def needs(self, margin: float) -> str:
         """What the table shows for a margin, as HTML."""
