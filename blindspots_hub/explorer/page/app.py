@@ -76,7 +76,7 @@ def build_app(
         assert isinstance(explore, ExploreTab)
         assert isinstance(evaluate, EvaluateTab)
         blocks.answers, blocks.first = explore.answers(), explore.first_addresses()
-        add_endpoints(blocks.catalog, options, evaluate.evaluations)
+    add_endpoints(blocks, blocks.catalog, options, evaluate.evaluations)
     return blocks
 
 
@@ -119,7 +119,7 @@ def serve(
     if mcp and find_spec("mcp") is None:
         raise BlindspotsError("An MCP server needs the package mcp: pip install 'mcp>=1.21,<2'.")
     assets = Path(BUILD_PATH_LIB)
-    scripts = first_scripts(assets, {block.get_block_name() for block in page.blocks.values()})
+    scripts = first_scripts(assets, {one.get_block_name() for one in page.blocks.values()})
     hints = [ask_ahead(page.first), *(hint_script(f".{ROUTE}{name}") for name in scripts)]
     door = Door.of(host, os.environ, hosts)
     limit_queue(page, SLOT, MOST_WAITING)
