@@ -75,7 +75,10 @@ def build_app(
         explore, evaluate = page.tabs[ExploreTab.id], page.tabs[EvaluateTab.id]
         assert isinstance(explore, ExploreTab)
         assert isinstance(evaluate, EvaluateTab)
-        blocks.answers, blocks.first = explore.answers(), explore.first_addresses()
+        blocks.answers = {
+            name: answer for tab in page.tabs.values() for name, answer in tab.addressed().items()
+        }
+        blocks.first = explore.first_addresses()
     add_endpoints(blocks, blocks.catalog, options, evaluate.evaluations)
     return blocks
 

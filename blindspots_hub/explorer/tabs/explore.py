@@ -248,7 +248,7 @@ class ExploreTab(Tab):
         """Whether who sees the page may name concepts: on their own machine, in their own files."""
         return not self._page.options.site.public and can_be_named(bundle)
 
-    def answers(self) -> dict[str, Addressed]:
+    def addressed(self) -> Mapping[str, Addressed]:
         """What has an address: cards, and the points and colours of the map."""
         return {
             CARDS: Addressed(self._card_at),
