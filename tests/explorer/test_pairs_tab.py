@@ -11,6 +11,7 @@ import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -188,6 +189,85 @@ def test_a_pair_opens_with_its_concepts_and_a_concept_with_its_card(page: Page) 
         tab._pair(types.SimpleNamespace(id="beef"), view_of(page), [])
     opened = tab._open(types.SimpleNamespace(i=7), view_of(page, pair_id), [])
     assert opened[page.view] == replace(view_of(page, pair_id), tab="explore", concept=7)
+
+
+def sampled(page: Page) -> str:
+    """A pair of which the bundle keeps where every concept fires."""
+    entry = page.entry(page.first)
+    codes = entry.bundle.token_codes(entry.model)
+    assert codes is not None
+    return table_of(page).ids[int(codes.row[0])]
+
+
+def over(told: str) -> list[int]:
+    return [int(k) for k in re.findall(r'data-over="(\d+)"', told)]
+
+
+def pressed(told: str) -> list[int]:
+    return [int(k) for k in re.findall(r'data-over="(\d+)"[^>]*aria-pressed="true"', told)]
+
+
+def test_an_open_pair_shows_where_the_concept_that_differs_most_fires(page: Page) -> None:
+    entry, pair_id = page.entry(page.first), sampled(page)
+    told = html(page, pair_id)
+    (parts,) = differences(entry, table_of(page), np.array([table_of(page).row(pair_id)]), 20)
+    kept = over(told)
+    assert kept == [one.concept for one in parts], "of a sampled pair all of them are kept"
+    assert pressed(told) == kept[:1]
+    opened = told[told.index("open-pair") : told.index("pair-list")]
+    assert opened.count('<figure class="pair"') == 1
+    assert f"/{pair_id}/{kept[0]}/" in opened
+    assert 'type="range" data-heat' in opened
+    assert 'value="30"' in opened
+    assert "/full/natural/" in opened
+    assert f"overlay of <b>#{kept[0]}" in opened
+    grid = entry.bundle.heatmap(NATURAL, kept[0], pair_id)
+    assert grid is not None
+    assert float(grid.sum()) == pytest.approx(parts[0].natural, rel=0.01)
+
+
+def test_choosing_a_concept_shows_where_it_fires_and_the_link_says_so(page: Page) -> None:
+    tab: Any = page.tabs["pairs"]
+    pair_id = sampled(page)
+    chosen_one = over(html(page, pair_id))[2]
+    view = view_of(page, pair_id)
+    updates = tab._over(types.SimpleNamespace(i=chosen_one), view, [])
+    assert pressed(updates[tab.table].value) == [chosen_one]
+    assert updates[page.view].pairs.concept == chosen_one
+    assert f"pairs-concept={chosen_one}" in updates[page.view].link
+    again = View.from_query(dict(parse_qsl(updates[page.view].link[1:])))
+    assert again == updates[page.view]
+    filtered = tab._filter(types.SimpleNamespace(values={"order": "far"}), again, [])
+    assert filtered[page.view].pairs.concept == chosen_one, "filters leave the open pair alone"
+    other = tab._pair(types.SimpleNamespace(id=table_of(page).ids[7]), again, [])
+    assert other[page.view].pairs.concept is None, "another pair begins with its own"
+    with pytest.raises(BlindspotsError):
+        tab._over(types.SimpleNamespace(i=10**6), view, [])
+    seen = tab._heat(types.SimpleNamespace(percent=170), view)
+    assert seen[page.view].heat == 100
+
+
+def test_a_concept_that_is_not_kept_in_a_pair_says_so(page: Page) -> None:
+    entry = page.entry(page.first)
+    table = table_of(page)
+    sample = {int(row) for row in entry.bundle.token_codes(entry.model).row}  # type: ignore[union-attr]
+    rest = [pair_id for row, pair_id in enumerate(table.ids) if row not in sample]
+    tellings = [html(page, pair_id) for pair_id in rest[:40]]
+    none = [told for told in tellings if not over(told)]
+    some = [told for told in tellings if over(told) and "not in this bundle</span>" in told]
+    assert none, "of some pairs nothing is kept"
+    assert "Where these concepts fire in this pair is not in this bundle" in none[0]
+    assert "data-heat" not in none[0]
+    assert some, "of some pairs a card's concepts are kept"
+    assert len(pressed(some[0])) == 1
+    assert any("it does not fire in the" in told for told in some)
+
+
+def test_pictures_of_the_list_open_large_with_their_whole_caption(page: Page) -> None:
+    told = html(page)
+    assert told.count('<figure class="pair"') == ROWS
+    assert told.count("data-caption=") == ROWS
+    assert told.count("<span>natural</span><span>generated</span>") == ROWS
 
 
 def test_another_model_closes_a_pair_that_it_did_not_draw(hostile: Page) -> None:

@@ -332,7 +332,7 @@ class ExploreTab(Tab):
         return bundle
 
     def _heat(self, event: gr.EventData, view: View) -> Updates:
-        return self._page.at(replace(view, heat=min(max(int(event.percent), 0), 100)))
+        return self._page.at(view.heated(event.percent))
 
     def _resize(self, view: View, size: str) -> Updates:
         if size not in SIZES:
