@@ -25,9 +25,11 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.caption_index import caption_index, words_of
 from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import PairsView
+from blindspots_hub.explorer.tabs.explore_parts import search
 from blindspots_hub.explorer.tabs.pairs_parts import pair_table as reading
 from blindspots_hub.explorer.tabs.pairs_parts.pair_list import ROWS
 from blindspots_hub.explorer.tabs.pairs_parts.pair_table import (
@@ -59,7 +61,7 @@ def table_of(page: Page) -> PairTable:
 
 
 def rows(page: Page, /, **asked: Any) -> np.ndarray:
-    return chosen(table_of(page), PairsView(**asked))
+    return chosen(page.entry(page.first).bundle, table_of(page), PairsView(**asked))
 
 
 def html(page: Page, pair: str | None = None, /, **asked: Any) -> str:
@@ -141,11 +143,38 @@ def test_an_unpaired_model_is_told_what_would_make_pairs(hostile: Page) -> None:
 def test_captions_are_searched_by_all_words(page: Page) -> None:
     table = table_of(page)
     found = rows(page, words="RED kite")
-    assert len(found)
-    fitting = sum("red" in text and "kite" in text for text in table.folded)
-    assert len(found) == fitting < len(table.ids)
-    assert all("red" in table.folded[row] and "kite" in table.folded[row] for row in found)
+    words = [words_of(caption) for caption in table.captions]
+    fitting = [
+        row
+        for row, said in enumerate(words)
+        if "red" in said and any(word.startswith("kite") for word in said)
+    ]
+    assert sorted(found.tolist()) == fitting
+    assert 0 < len(fitting) < len(table.ids)
+    assert len(rows(page, words="red ki")) >= len(found), "the last word may be a beginning"
+    assert rows(page, words="  ").tolist() == rows(page).tolist()
     assert "No pair is like that." in html(page, words="nothing like it")
+
+
+def test_captions_are_looked_up_in_the_index_and_not_read_again(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, bundle = table_of(page), page.catalog.home
+    found = rows(page, words="red kite")
+    asked: list[str] = []
+
+    class Only:
+        def find(self, text: str) -> np.ndarray:
+            asked.append(text)
+            return table.natural_rows[found]
+
+    monkeypatch.setattr(reading, "caption_index", lambda of: Only() if of is bundle else None)
+    blind = replace(table, captions=[])
+    again = chosen(bundle, blind, PairsView(words="red kite"))
+    assert again.tolist() == found.tolist()
+    assert asked == ["red kite"]
+    assert caption_index(bundle) is caption_index(bundle), "one index, made once"
+    assert search.caption_index is caption_index
 
 
 def test_pages_hold_every_pair_once_by_difference(page: Page) -> None:

@@ -53,7 +53,7 @@ class PairsTab(TableTab):
         """The list; a page that is not there any more is the last one."""
         entry = self._page.entry(view)
         table = pair_table(entry)
-        rows = chosen(table, view.pairs)
+        rows = chosen(entry.bundle, table, view.pairs)
         page = min(view.pairs.page, pages_of(len(rows), ROWS))
         view = replace(view, pairs=replace(view.pairs, page=page))
         return gr.HTML(pair_list(entry, view, table, rows), link=view.link)
@@ -89,5 +89,5 @@ class PairsTab(TableTab):
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         entry = self._page.entry(view)
         table = pair_table(entry)
-        rows = exported(table, chosen(table, view.pairs))
+        rows = exported(table, chosen(entry.bundle, table, view.pairs))
         return rows, f"{entry.model}-pairs-{view.pairs.which}"

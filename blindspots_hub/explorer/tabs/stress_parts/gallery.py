@@ -37,8 +37,8 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
     """A row a test: the verdict, how often each side shows the concept, and what was said of it."""
     if not rows:
         return (
-            "<p class='lead'>No concept of this model was put to the test yet. Choose one in the form: "
-            "prompts that ask for it are drawn, and the images say whether it is really "
+            "<p class='lead'>No concept of this model was put to the test yet. Choose one in the "
+            "form: prompts that ask for it are drawn, and the images say whether it is really "
             "missing.</p>"
         )
     reading = entry.reading("relative")
