@@ -215,7 +215,7 @@ def test_nothing_that_was_not_judged_has_a_number(page_of: Callable[[str], Page]
     table = explore._region(region, view, [])[explore.card]
     assert table.count("<td>–<td") == 2
     assert table.count("is-unjudged") == 2
-    update = explore._ask_for_unjudged(view, True)
+    update = explore.controls.ask_for_unjudged(view, True)
     assert update[explore.map].props["unjudged"] is True
     assert update[page.view].unjudged
     assert explore.map.props["unjudged"] is False
