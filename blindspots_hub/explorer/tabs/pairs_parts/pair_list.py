@@ -10,6 +10,7 @@ import numpy as np
 
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.commands import evaluating, spec_of
 from blindspots_hub.explorer.page.controls import (
     NOTHING_LEFT,
     entry_field,
@@ -88,8 +89,8 @@ def unpaired_notice(entry: Entry) -> str:
         "idle",
         "There are no pairs to show.",
         f"{entry.title} was measured on images of its own, which share no captions with natural "
-        f"ones: python -m blindspots_hub evaluate MODEL --bundle {entry.bundle.name} --out DIR "
-        "draws the captions of this bundle and measures it in pairs.",
+        f"ones: {evaluating(entry.bundle, spec_of(entry.bundle, entry.model), 'paired')} draws the "
+        "captions of this bundle and measures it in pairs.",
     )
 
 
