@@ -130,15 +130,24 @@ class Analysis:
             return list(combinations(names, 2))
         return [names] if names else []
 
+    def missing(self, bundle: Bundle, models: Sequence[str]) -> Need | Literal["models"] | None:
+        """What the bundle lacks first for an answer; None where it has everything."""
+        if len(models) < self._fewest:
+            return "models"
+        return next((need for need in self.needs if _MISSING[need](bundle, models)), None)
+
     def lacks(self, bundle: Bundle, models: Sequence[str]) -> str | None:
         """What the bundle lacks for an answer, as one sentence; None where it has everything."""
-        least = {"one model": 1, "two models": 2, "all models": self.least}[self.about]
-        if len(models) < least:
-            return f"{self.title} needs {least} models, and {bundle.name} has {len(models)}."
+        if len(models) < self._fewest:
+            return f"{self.title} needs {self._fewest} models, and {bundle.name} has {len(models)}."
         for need in self.needs:
             if missing := _MISSING[need](bundle, models):
                 return f"{self.title} needs {missing}."
         return None
+
+    @property
+    def _fewest(self) -> int:
+        return {"one model": 1, "two models": 2, "all models": self.least}[self.about]
 
     def answer(self, bundle: Bundle, models: Sequence[str]) -> Finding:
         """The finding; `NotAnswerable` where the bundle lacks something."""
@@ -197,10 +206,7 @@ def _no_stress_tests(bundle: Bundle, models: Sequence[str]) -> str | None:
     return (
         None
         if not names
-        else (
-            f"prompts that ask {', '.join(names)} for its blindspots: python -m blindspots_hub "
-            f"stress {bundle.name} MODEL --concept NUMBER draws them"
-        )
+        else (f"prompts that ask {', '.join(names)} for its blindspots, which `stress` draws")
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +92,31 @@ class TokenCodes:
 
     def take(self, chosen: np.ndarray) -> ImageEnergies:
         """The codes of `chosen` images (their number among those that are kept), a row a token."""
-        indptr = np.zeros(len(self.fires) + 1, np.int64)
-        np.cumsum(self.fires, out=indptr[1:])
         every = ImageEnergies(
-            indptr, self.concepts, self.values.astype(np.float32), self.n_concepts
+            self._indptr, self.concepts, self.values.astype(np.float32), self.n_concepts
         )
         return every.take((chosen[:, None] * self.tokens + np.arange(self.tokens)).ravel())
+
+    def of_image(self, row: int, concept: int) -> np.ndarray | None:
+        """Codes of `concept` on the tokens of image `row` of its source, float32 (T,).
+
+        None where that image's codes are not among those that are kept.
+        """
+        place = int(np.searchsorted(self.row, row))
+        if place == len(self.row) or self.row[place] != row:
+            return None
+        ends = self._indptr[place * self.tokens : (place + 1) * self.tokens + 1]
+        (here,) = (self.concepts[ends[0] : ends[-1]] == concept).nonzero()
+        found = np.zeros(self.tokens, np.float32)
+        found[np.searchsorted(ends - ends[0], here, "right") - 1] = self.values[ends[0] + here]
+        return found
+
+    @cached_property
+    def _indptr(self) -> np.ndarray:
+        """Where the codes of each token begin and end: int64 (images · T + 1,)."""
+        indptr = np.zeros(len(self.fires) + 1, np.int64)
+        np.cumsum(self.fires, out=indptr[1:])
+        return indptr
 
     def save(self, path: Path) -> None:
         """Write as safetensors, atomically; concepts as uint16 where they fit."""

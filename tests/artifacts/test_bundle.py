@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_bundle import Synthetic, write_synthetic
 
+from blindspots_hub import planted
 from blindspots_hub.artifacts import schema
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.heatmaps import Heatmaps
@@ -60,6 +61,31 @@ def test_a_whole_bundle_reads_back(written: Path) -> None:
     assert bundle.heatmap(NATURAL, concept, "no such pair") is None
     with pytest.raises(BlindspotsError, match="has no model 'nobody'"):
         bundle.deltas("nobody")
+
+
+def test_token_codes_tell_where_any_concept_fires_in_their_images() -> None:
+    bundle = load_bundle(planted.BUNDLE)
+    codes, kept = bundle.token_codes(NATURAL), bundle._heatmaps(NATURAL)
+    assert codes is not None
+    ids, energies = bundle.image_ids(NATURAL), bundle.energies(NATURAL)
+    row = int(codes.row[3])
+    for concept in energies.take(np.array([row])).concepts.tolist():
+        found = bundle.heatmap(NATURAL, concept, ids[row])
+        assert found is not None
+        assert found.shape == bundle.grid
+        assert float(found.sum()) == pytest.approx(energies.matrix[row, concept], rel=0.01)
+    silent = bundle.heatmap(NATURAL, 0, ids[row])
+    assert silent is not None
+    assert not silent.any()
+    both = [k for k, (_, image) in enumerate(kept.keys.tolist()) if image in set(codes.row)]
+    for k in both[:40]:
+        concept, image = kept.keys[k].tolist()
+        of_tokens = codes.of_image(image, concept)
+        assert of_tokens is not None
+        stored = kept.grid(concept, image, bundle.grid)
+        np.testing.assert_allclose(of_tokens[-64:].reshape(bundle.grid), stored)
+    other = next(i for row, i in enumerate(ids) if row not in set(codes.row.tolist()))
+    assert bundle.heatmap(NATURAL, 0, other) is None, "neither a card's image nor of the sample"
 
 
 def test_images_are_decoded_by_datasets(written: Path, tmp_path: Path) -> None:

@@ -104,8 +104,9 @@ def test_one_model_is_told_how_to_get_another(tmp_path: Path) -> None:
     page = page_on(load_bundle(write_synthetic(tmp_path / "b", one)))
     told = page.tabs["compare"].lacks(page.catalog.home)
     assert told is not None
-    assert "evaluate MODEL --out" in told
-    assert "combine" in told
+    assert "evaluate MODEL --bundle b --out b " in told
+    assert "combine b OTHER --out both " in told
+    assert "planted" not in told, "these are photographs"
 
 
 def test_models_of_other_captions_say_what_is_lacking(tmp_path: Path) -> None:

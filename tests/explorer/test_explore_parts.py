@@ -22,9 +22,9 @@ from blindspots_hub.explorer.card.all_images import all_images
 from blindspots_hub.explorer.card.histogram import energy_histogram
 from blindspots_hub.explorer.card.neighbours import within
 from blindspots_hub.explorer.map.cluster_names import cluster_names
+from blindspots_hub.explorer.page.caption_index import CaptionIndex
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, bundle_id
 from blindspots_hub.explorer.tabs.evaluate_parts.job import Job
-from blindspots_hub.explorer.tabs.explore_parts.caption_index import CaptionIndex
 from blindspots_hub.explorer.tabs.explore_parts.search import find, searched
 from blindspots_hub.serving.deployment import Deployment
 

@@ -45,14 +45,14 @@ def test_names_taken_in_change_map_card_and_tables(bundle: Bundle) -> None:
     page, view = tab._page, tab._page.first
     before, key = names_key(page.catalog), map_key(page.catalog)
     assert points(page.catalog, key).labels[5] != "kite"
-    shown = tab._names(sent(text="concept,label\n5,kite\n", file="n.csv"), view, [])
+    shown = tab.panel.names(sent(text="concept,label\n5,kite\n", file="n.csv"), view, [])
     assert names_key(page.catalog) != before
     assert map_key(page.catalog) == key, "the view of the map stays"
     assert points(page.catalog, key).labels[5] == "kite"
     assert "1 names of n.csv were taken in" in shown[page._fault]
     behind = [state for name, state in page._drawn.items() if name != view.tab]
     assert all(shown[state] is None for state in behind), "they are rendered when opened"
-    assert "kite" in tab._card(replace(view, concept=5), [])
+    assert "kite" in tab.panel.html(replace(view, concept=5), [])
 
 
 def test_what_is_saved_is_what_can_be_taken_in(bundle: Bundle) -> None:
@@ -74,22 +74,22 @@ def test_nobody_else_names_concepts(bundle: Bundle) -> None:
     example = tab_of(load_bundle(planted.BUNDLE))
     for tab in (public, example):
         view = tab._page.first
-        for card in (tab._card(view, []), tab._card(replace(view, concept=None), [])):
+        for card in (tab.panel.html(view, []), tab.panel.html(replace(view, concept=None), [])):
             assert "data-names-in" not in card
             assert "data-rename" not in card
             assert "data-names" in card, "to save them is open to all"
         before = tab._page.entry(view).bundle.sha256
         for refused in (
-            lambda tab=tab, view=view: tab._names(
+            lambda tab=tab, view=view: tab.panel.names(
                 sent(text="concept,label\n5,kite\n", file="n"), view, []
             ),
-            lambda tab=tab, view=view: tab._name(sent(label="kite"), view, []),
+            lambda tab=tab, view=view: tab.panel.name(sent(label="kite"), view, []),
         ):
             with pytest.raises(BlindspotsError, match="on one's own machine"):
                 refused()
         assert load_bundle(tab._page.entry(view).bundle.root, contents=False).sha256 == before
     own = tab_of(bundle)
-    assert "data-names-in" in own._card(own._page.first, [])
+    assert "data-names-in" in own.panel.html(own._page.first, [])
 
 
 TOO_LONG = r"n.csv(, line 2: the label has 200,000 char| cannot be read as CSV)"

@@ -292,6 +292,14 @@ def test_frequency_bytes_grow_with_frequency() -> None:
 # ---- the whole ---------------------------------------------------------------------------------
 
 
+def test_nothing_lies_outside_of_the_tabs(bundle: Bundle, tmp_path: Path) -> None:
+    """An update that is made while the page is built becomes a component at its foot."""
+    page = build_app(bundle, tmp_path, [])
+    seen = [one for one in page.children if type(one).__name__ not in ("State", "Api")]
+    places = [one.elem_id for one in seen]
+    assert places == ["top", "address", "example", "fault", "bar", "finding", "tabs"]
+
+
 def test_only_named_endpoints_are_a_public_api(bundle: Bundle, tmp_path: Path) -> None:
     page = build_app(bundle, tmp_path, [("Known", "known")])
     public = [fn.api_name for fn in page.fns.values() if fn.api_visibility != "private"]

@@ -11,6 +11,7 @@ import types
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,9 +25,11 @@ from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.caption_index import caption_index, words_of
 from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import PairsView
+from blindspots_hub.explorer.tabs.explore_parts import search
 from blindspots_hub.explorer.tabs.pairs_parts import pair_table as reading
 from blindspots_hub.explorer.tabs.pairs_parts.pair_list import ROWS
 from blindspots_hub.explorer.tabs.pairs_parts.pair_table import (
@@ -58,7 +61,7 @@ def table_of(page: Page) -> PairTable:
 
 
 def rows(page: Page, /, **asked: Any) -> np.ndarray:
-    return chosen(table_of(page), PairsView(**asked))
+    return chosen(page.entry(page.first).bundle, table_of(page), PairsView(**asked))
 
 
 def html(page: Page, pair: str | None = None, /, **asked: Any) -> str:
@@ -124,7 +127,7 @@ def test_what_is_too_long_in_coming_is_one_line_with_the_command(
     pair_table.cache_clear()
     told = html(hostile)
     pair_table.cache_clear()
-    assert told.count("python -m blindspots_hub analyse synthetic notable_pairs tells it.") == 1
+    assert told.count("python -m blindspots_hub analyse bundle notable_pairs tells it.") == 1
     assert len(shown(told)) == ROWS, "the pairs are there all the same"
 
 
@@ -133,18 +136,45 @@ def test_an_unpaired_model_is_told_what_would_make_pairs(hostile: Page) -> None:
     updates = tab.render(replace(view_of(hostile), model="own"), [])
     told = updates[tab.table].value
     assert "There are no pairs to show." in told
-    assert "python -m blindspots_hub evaluate MODEL --bundle synthetic --out DIR" in told
+    assert "python -m blindspots_hub evaluate MODEL --bundle bundle --out paired" in told
     assert updates[tab.filters] == ""
 
 
 def test_captions_are_searched_by_all_words(page: Page) -> None:
     table = table_of(page)
     found = rows(page, words="RED kite")
-    assert len(found)
-    fitting = sum("red" in text and "kite" in text for text in table.folded)
-    assert len(found) == fitting < len(table.ids)
-    assert all("red" in table.folded[row] and "kite" in table.folded[row] for row in found)
+    words = [words_of(caption) for caption in table.captions]
+    fitting = [
+        row
+        for row, said in enumerate(words)
+        if "red" in said and any(word.startswith("kite") for word in said)
+    ]
+    assert sorted(found.tolist()) == fitting
+    assert 0 < len(fitting) < len(table.ids)
+    assert len(rows(page, words="red ki")) >= len(found), "the last word may be a beginning"
+    assert rows(page, words="  ").tolist() == rows(page).tolist()
     assert "No pair is like that." in html(page, words="nothing like it")
+
+
+def test_captions_are_looked_up_in_the_index_and_not_read_again(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, bundle = table_of(page), page.catalog.home
+    found = rows(page, words="red kite")
+    asked: list[str] = []
+
+    class Only:
+        def find(self, text: str) -> np.ndarray:
+            asked.append(text)
+            return table.natural_rows[found]
+
+    monkeypatch.setattr(reading, "caption_index", lambda of: Only() if of is bundle else None)
+    blind = replace(table, captions=[])
+    again = chosen(bundle, blind, PairsView(words="red kite"))
+    assert again.tolist() == found.tolist()
+    assert asked == ["red kite"]
+    assert caption_index(bundle) is caption_index(bundle), "one index, made once"
+    assert search.caption_index is caption_index
 
 
 def test_pages_hold_every_pair_once_by_difference(page: Page) -> None:
@@ -188,6 +218,85 @@ def test_a_pair_opens_with_its_concepts_and_a_concept_with_its_card(page: Page) 
         tab._pair(types.SimpleNamespace(id="beef"), view_of(page), [])
     opened = tab._open(types.SimpleNamespace(i=7), view_of(page, pair_id), [])
     assert opened[page.view] == replace(view_of(page, pair_id), tab="explore", concept=7)
+
+
+def sampled(page: Page) -> str:
+    """A pair of which the bundle keeps where every concept fires."""
+    entry = page.entry(page.first)
+    codes = entry.bundle.token_codes(entry.model)
+    assert codes is not None
+    return table_of(page).ids[int(codes.row[0])]
+
+
+def over(told: str) -> list[int]:
+    return [int(k) for k in re.findall(r'data-over="(\d+)"', told)]
+
+
+def pressed(told: str) -> list[int]:
+    return [int(k) for k in re.findall(r'data-over="(\d+)"[^>]*aria-pressed="true"', told)]
+
+
+def test_an_open_pair_shows_where_the_concept_that_differs_most_fires(page: Page) -> None:
+    entry, pair_id = page.entry(page.first), sampled(page)
+    told = html(page, pair_id)
+    (parts,) = differences(entry, table_of(page), np.array([table_of(page).row(pair_id)]), 20)
+    kept = over(told)
+    assert kept == [one.concept for one in parts], "of a sampled pair all of them are kept"
+    assert pressed(told) == kept[:1]
+    opened = told[told.index("open-pair") : told.index("pair-list")]
+    assert opened.count('<figure class="pair"') == 1
+    assert f"/{pair_id}/{kept[0]}/" in opened
+    assert 'type="range" data-heat' in opened
+    assert 'value="30"' in opened
+    assert "/full/natural/" in opened
+    assert f"overlay of <b>#{kept[0]}" in opened
+    grid = entry.bundle.heatmap(NATURAL, kept[0], pair_id)
+    assert grid is not None
+    assert float(grid.sum()) == pytest.approx(parts[0].natural, rel=0.01)
+
+
+def test_choosing_a_concept_shows_where_it_fires_and_the_link_says_so(page: Page) -> None:
+    tab: Any = page.tabs["pairs"]
+    pair_id = sampled(page)
+    chosen_one = over(html(page, pair_id))[2]
+    view = view_of(page, pair_id)
+    updates = tab._over(types.SimpleNamespace(i=chosen_one), view, [])
+    assert pressed(updates[tab.table].value) == [chosen_one]
+    assert updates[page.view].pairs.concept == chosen_one
+    assert f"pairs-concept={chosen_one}" in updates[page.view].link
+    again = View.from_query(dict(parse_qsl(updates[page.view].link[1:])))
+    assert again == updates[page.view]
+    filtered = tab._filter(types.SimpleNamespace(values={"order": "far"}), again, [])
+    assert filtered[page.view].pairs.concept == chosen_one, "filters leave the open pair alone"
+    other = tab._pair(types.SimpleNamespace(id=table_of(page).ids[7]), again, [])
+    assert other[page.view].pairs.concept is None, "another pair begins with its own"
+    with pytest.raises(BlindspotsError):
+        tab._over(types.SimpleNamespace(i=10**6), view, [])
+    seen = tab._heat(types.SimpleNamespace(percent=170), view)
+    assert seen[page.view].heat == 100
+
+
+def test_a_concept_that_is_not_kept_in_a_pair_says_so(page: Page) -> None:
+    entry = page.entry(page.first)
+    table = table_of(page)
+    sample = {int(row) for row in entry.bundle.token_codes(entry.model).row}  # type: ignore[union-attr]
+    rest = [pair_id for row, pair_id in enumerate(table.ids) if row not in sample]
+    tellings = [html(page, pair_id) for pair_id in rest[:40]]
+    none = [told for told in tellings if not over(told)]
+    some = [told for told in tellings if over(told) and "not in this bundle</span>" in told]
+    assert none, "of some pairs nothing is kept"
+    assert "Where these concepts fire in this pair is not in this bundle" in none[0]
+    assert "data-heat" not in none[0]
+    assert some, "of some pairs a card's concepts are kept"
+    assert len(pressed(some[0])) == 1
+    assert any("it does not fire in the" in told for told in some)
+
+
+def test_pictures_of_the_list_open_large_with_their_whole_caption(page: Page) -> None:
+    told = html(page)
+    assert told.count('<figure class="pair"') == ROWS
+    assert told.count("data-caption=") == ROWS
+    assert told.count("<span>natural</span><span>generated</span>") == ROWS
 
 
 def test_another_model_closes_a_pair_that_it_did_not_draw(hostile: Page) -> None:

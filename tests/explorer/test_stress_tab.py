@@ -75,7 +75,7 @@ def test_verdicts_and_the_open_concepts_images_are_shown(tab: StressTab) -> None
     gallery = shown[tab.gallery]
     # 24 images a model, of which those of the second model show the concept.
     assert gallery.count("<figure") >= 48
-    assert gallery.count('class="shows"') == 24
+    assert gallery.count('class="pair shows"') == 24
     assert "0 of 24 images show it" in gallery
     assert "24 of 24 images show it" in gallery
     assert "prompt 3 &lt;b&gt;" in gallery
@@ -87,7 +87,7 @@ def test_verdicts_and_the_open_concepts_images_are_shown(tab: StressTab) -> None
 def test_a_row_opens_its_images_and_names_the_concept_in_the_form(tab: StressTab) -> None:
     event = types.SimpleNamespace(i=NOT_CONFIRMED)
     found = tab._open(event, tab._page.first, "")  # type: ignore[arg-type]
-    assert found[tab.concepts] == str(NOT_CONFIRMED)
+    assert found[tab.form.concepts] == str(NOT_CONFIRMED)
     assert f"<h3>#{NOT_CONFIRMED}" in found[tab.gallery]
     assert found[tab._page.view].concept == NOT_CONFIRMED
     assert found[tab._page.view].tab == "stress"
@@ -271,10 +271,10 @@ def test_a_language_model_writes_on_ones_own_machine_only(
     public = tab_on(bundle, tmp_path / "results", site=Deployment(public=True))
     last = list(public._run([], public._page.first, "", *fields(concepts="7", **more)))[-1]
     assert "on one&#x27;s own machine only" in last[public.status]
-    assert "written" not in [value for _, value in public.source.choices]
+    assert "written" not in [value for _, value in public.form.source.choices]
     assert not asked
     own = tab_on(bundle, tmp_path / "results")
-    assert "written" in [value for _, value in own.source.choices]
+    assert "written" in [value for _, value in own.form.source.choices]
     list(own._run([], own._page.first, "", *fields(concepts="7", **more)))
     assert (asked["prompts"].kind, asked["prompts"].name) == ("written", "tiny (127.0.0.1)")
     for wrong, told in (
@@ -301,7 +301,7 @@ def test_the_advanced_settings_are_those_of_evaluate(
         "blurry things", "DPMSolverMultistep",
     )  # fmt: skip
     evaluate = tab._page.tabs["evaluate"]
-    assert [one.label for one in tab.advanced.fields[1:]] == [
+    assert [one.label for one in tab.form.advanced.fields[1:]] == [
         one.label
         for one in evaluate.advanced.fields[1:]  # type: ignore[attr-defined]
     ]
@@ -311,14 +311,34 @@ def test_the_advanced_settings_are_those_of_evaluate(
     assert "steps" in told
 
 
+def test_what_a_source_of_prompts_needs_is_shown_while_it_is_chosen(tab: StressTab) -> None:
+    form = tab.form
+    assert not form.lines.visible
+    assert not form.writer_row.visible
+    for source, lines, writer in (("usual", 0, 0), ("given", 1, 0), ("written", 0, 1)):
+        shown = form._needed(source)
+        assert shown[form.lines].visible is bool(lines)
+        assert shown[form.writer_row].visible is bool(writer)
+
+
+def test_images_of_a_test_open_large_and_their_overlays_have_the_slider(tab: StressTab) -> None:
+    view = tab._page.first
+    gallery = tab._shown(view, "")[tab.gallery]
+    figures = gallery.count('<figure class="pair')
+    assert figures == gallery.count("<figure") >= 48
+    assert gallery.count("data-heat") == 1
+    told = tab._heat(types.SimpleNamespace(percent="80"), view)  # type: ignore[arg-type]
+    assert told[tab._page.view].heat == 80
+
+
 def test_a_file_of_prompts_fills_the_form(tab: StressTab) -> None:
     def read(text: str) -> Any:
         return tab._read(types.SimpleNamespace(text=text, file="mine.txt"))  # type: ignore[arg-type]
 
     shown = read("a red {label}\n\n a blue  {label}\n")
-    assert shown[tab.lines] == "a red {label}\na blue {label}"
-    assert shown[tab.source] == "given"
-    assert read('["one", "two"]')[tab.lines] == "one\ntwo"
+    assert shown[tab.form.lines] == "a red {label}\na blue {label}"
+    assert shown[tab.form.source] == "given"
+    assert read('["one", "two"]')[tab.form.lines] == "one\ntwo"
     for text, told in (
         ("\n \n", "mine.txt holds no prompt"),
         ("a car\n" * 10_000, "mine.txt holds 10,000 prompts: 1,000 at most"),

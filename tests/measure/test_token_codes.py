@@ -48,6 +48,16 @@ def test_tokens_of_chosen_images_row_by_row() -> None:
     np.testing.assert_array_equal(dense, expected)
 
 
+def test_codes_of_one_concept_in_one_image() -> None:
+    codes = _kept()
+    for row in range(6):
+        for concept in (0, 3, 9):
+            dense = codes.take(np.array([row])).matrix.toarray()[:, concept]
+            np.testing.assert_array_equal(codes.of_image(row, concept), dense)
+    assert codes.of_image(6, 9) is None
+    assert TokenCodes.of([], _codes, 10).of_image(0, 9) is None
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     codes = _kept()
     codes.save(tmp_path / "codes.safetensors")

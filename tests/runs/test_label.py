@@ -358,11 +358,11 @@ def test_the_page_writes_a_name_and_a_space_does_not(root: Path, tmp_path: Path)
         event = SimpleNamespace(label="seed house")
         if public:
             with pytest.raises(BlindspotsError, match="on one's own machine"):
-                tab._name(event, view, [])
-            assert "data-rename" not in tab._card(view, [])
+                tab.panel.name(event, view, [])
+            assert "data-rename" not in tab.panel.html(view, [])
         else:
-            assert "data-rename" in tab._card(view, [])
-            tab._name(event, view, [])
+            assert "data-rename" in tab.panel.html(view, [])
+            tab.panel.name(event, view, [])
             assert load_bundle(root).labels[344] == "seed house"
 
 

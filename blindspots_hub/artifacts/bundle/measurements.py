@@ -115,10 +115,26 @@ class BundleMeasurements(BundleTables):
     def heatmap(self, source: str, concept: int, pair_id: str) -> np.ndarray | None:
         """Codes of `concept` on the patches of one image, float32 `grid`; None where not kept.
 
-        An image that a card shows and that has no heatmap is one in which the concept is silent.
+        Kept are those of the images that cards show, where None may also say that the concept is
+        silent in one, and, of the images whose token codes are here, those of every concept.
         """
         row = self._rows(source).get(pair_id)
-        return None if row is None else self._heatmaps(source).grid(concept, row, self.grid)
+        if row is None:
+            return None
+        found = self._heatmaps(source).grid(concept, row, self.grid)
+        return self._sampled_heatmap(source, concept, row) if found is None else found
+
+    def _sampled_heatmap(self, source: str, concept: int, row: int) -> np.ndarray | None:
+        """The same from the codes of single tokens; nothing is fetched for it."""
+        path = token_codes_path(self.root, source)
+        if not self.has(path) or not self.is_here(path.relative_to(self.root).as_posix()):
+            return None
+        codes = self.token_codes(source)
+        of_tokens = None if codes is None else codes.of_image(row, concept)
+        rows, columns = self.grid
+        if of_tokens is None or len(of_tokens) < rows * columns:
+            return None
+        return of_tokens[-rows * columns :].reshape(rows, columns)  # the patches come last
 
     @kept
     def _heatmaps(self, source: str) -> Heatmaps:

@@ -31,7 +31,7 @@ from blindspots_hub.explorer.page.marks import (
     state_words,
     track,
 )
-from blindspots_hub.explorer.page.pictures import pair_figure
+from blindspots_hub.explorer.page.pictures import heat_switch, largest_code, pair_figure
 from blindspots_hub.explorer.page.verdicts import verdict_of
 from blindspots_hub.explorer.page.view import View
 
@@ -187,8 +187,7 @@ def _proof(entry: Entry, concept: int, heat_percent: int) -> str:
         for image in images
         for source in (sources if entry.paired else (lead,))
     ]
-    heat = (entry.bundle.heatmap(source, concept, image) for source, image in shown)
-    largest = max((float(grid.max()) for grid in heat if grid is not None), default=0.0)
+    largest = largest_code(entry.bundle, concept, shown)
     strips = [
         _strip(entry, "Strongest in natural images", NATURAL, tops[NATURAL], concept, largest),
         _strip(
@@ -196,13 +195,7 @@ def _proof(entry: Entry, concept: int, heat_percent: int) -> str:
         ),
     ]
     hint = "each column is one caption" if entry.paired and shown else ""
-    switch = (
-        '<label class="heat-switch">where it fires <input type="range" data-heat min="0" max="100" '
-        f'value="{heat_percent}" aria-label="Opacity of the overlay, in percent">'
-        f'<span class="heat-scale" aria-hidden="true"></span> up to {number(largest)}</label>'
-        if largest > 0
-        else ""
-    )
+    switch = heat_switch(heat_percent, largest)
     legend = f'<div class="legend-row"><span>{hint}</span>{switch}</div>'
     return f'<section class="proof">{legend}{"".join(strips)}</section>'
 

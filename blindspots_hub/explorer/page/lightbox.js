@@ -88,7 +88,7 @@ const tool = (words, parent, act) => {
 function show(figure) {
   large.replaceChildren();
   const head = node("header", "", "", large);
-  node("p", "", figure.dataset.caption || figure.querySelector("figcaption")?.textContent || "", head);
+  node("p", "", figure.dataset.caption ?? figure.querySelector("figcaption")?.textContent ?? "", head);
   const close = node("button", "", "×", head);
   close.type = "button";
   close.setAttribute("aria-label", "Close");
@@ -116,6 +116,9 @@ function show(figure) {
     const label = node("label", "heat-switch", "where it fires ", large), range = node("input", "", "", label);
     Object.assign(range, { type: "range", min: 0, max: 100, value: heatNow() });
     range.oninput = () => heatTo(range.value);
+    // What it is left at is noted by whoever holds the page's own slider.
+    range.onchange = () => [...document.querySelectorAll("[data-heat]")].find(one => one.offsetParent)
+      ?.dispatchEvent(new Event("change", { bubbles: true }));
   }
   large.showModal();
 }
@@ -136,10 +139,12 @@ document.addEventListener("input", event => { if (event.target.matches?.("[data-
 new MutationObserver(() => {
   for (const figure of document.querySelectorAll("figure.pair:not([tabindex])")) {
     figure.tabIndex = 0;
-    figure.setAttribute("role", "button");
+    figure.setAttribute("role", figure.querySelector("a") ? "group" : "button");  // no link in a button
   }
-  const range = document.querySelector("[data-heat]");
-  if (range && !range.dataset.known) { range.dataset.known = ""; heatTo(range.getAttribute("value")); }
+  for (const range of document.querySelectorAll("[data-heat]:not([data-known])")) {
+    range.dataset.known = "";
+    heatTo(range.getAttribute("value"));
+  }
 }).observe(document.body, { childList: true, subtree: true });
 
 document.addEventListener("click", event => {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from PIL import Image
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry, bundle_id
+from blindspots_hub.explorer.page.format import number
 
 ROUTE = "pictures"
 """First part of a picture's address, which is relative to the page."""
@@ -86,12 +87,14 @@ def picture(
     concept: int | None = None,
     largest: float = 0.0,
     alt: str | None = None,
+    large: bool = False,
 ) -> str:
     """One image as HTML; a face of its own where the bundle lacks it.
 
     With a `concept` the overlay of where it fires lies over it, where the bundle keeps it and
     `largest` (the largest code of all images that are shown together, so that they compare) is
-    above 0. `alt` is by default the side and the caption.
+    above 0. `alt` is by default the side and the caption. `large` asks for the image as it was
+    measured.
     """
     if not bundle.has_picture(source, pair_id):
         return (
@@ -104,30 +107,59 @@ def picture(
         if grid is not None:
             address = heat_url(bundle, source, pair_id, concept, largest)
             over = f'<i class="heat" style="background-image:url({escape(address)})"></i>'
-    shown = escape(thumbnail_url(bundle, source, pair_id))
+    shown = escape((full_url if large else thumbnail_url)(bundle, source, pair_id))
     return (
         f'<div class="picture"><img alt="{escape(named)}" loading="lazy" src="{shown}">{over}</div>'
     )
 
 
 def pair_figure(
-    bundle: Bundle, sources: Sequence[str], pair_id: str, concept: int | None, largest: float = 0.0
+    bundle: Bundle,
+    sources: Sequence[str],
+    pair_id: str,
+    concept: int | None = None,
+    largest: float = 0.0,
+    under: str | None = None,
+    large: bool = False,
 ) -> str:
-    """One image, or two of one caption beneath each other, as a figure that opens large.
+    """One image, or two of one caption, as a figure that opens large.
 
-    Where `largest` is not given the overlay is scaled by the images of the figure.
+    Where `largest` is not given the overlay is scaled by the images of the figure. `under` is HTML
+    that stands under the images where the caption stands elsewhere; `large` as for `picture`.
     """
     if concept is not None and not largest:
-        grids = (bundle.heatmap(source, concept, pair_id) for source in sources)
-        largest = max((float(grid.max()) for grid in grids if grid is not None), default=0.0)
-    cells = "".join(picture(bundle, source, pair_id, concept, largest) for source in sources)
+        largest = largest_code(bundle, concept, ((source, pair_id) for source in sources))
+    cells = "".join(
+        picture(bundle, source, pair_id, concept, largest, large=large) for source in sources
+    )
     caption = next(filter(None, (bundle.caption(source, pair_id) for source in sources)), "")
-    words = escape(short_caption(caption))
-    rest = f' data-caption="{escape(caption)}"' if len(caption) > CAPTION_SHOWN else ""
+    words = escape(short_caption(caption)) or "<i>no caption</i>" if under is None else under
+    whole = under is None and len(caption) <= CAPTION_SHOWN
+    rest = "" if whole else f' data-caption="{escape(caption) or "no caption"}"'
     return (
         f'<figure class="pair" data-pair="{escape(pair_id)}"{rest}>'
         f"{cells}"
-        f"<figcaption>{words or '<i>no caption</i>'}</figcaption></figure>"
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def largest_code(bundle: Bundle, concept: int, shown: Iterable[tuple[str, str]]) -> float:
+    """The largest code of a concept on the patches of images, each its source and pair's id."""
+    grids = (bundle.heatmap(source, concept, pair_id) for source, pair_id in shown)
+    return max((float(grid.max()) for grid in grids if grid is not None), default=0.0)
+
+
+def heat_switch(percent: int, largest: float) -> str:
+    """The slider of how much is shown of where a concept fires, "" where `largest` is 0.
+
+    A component that holds it raises `.heat` with the `percent` that it was left at.
+    """
+    if largest <= 0:
+        return ""
+    return (
+        '<label class="heat-switch">where it fires <input type="range" data-heat min="0" max="100" '
+        f'value="{percent}" aria-label="Opacity of the overlay, in percent">'
+        f'<span class="heat-scale" aria-hidden="true"></span> up to {number(largest)}</label>'
     )
 
 

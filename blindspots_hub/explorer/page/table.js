@@ -54,10 +54,10 @@ const save = async button => {
 };
 
 element.addEventListener("click", event => {
-  const target = event.target.closest("[data-open], [data-sort], [data-page], [data-file], [data-pair], [data-close]");
+  const target = event.target.closest("[data-open], [data-sort], [data-page], [data-file], a[data-pair], [data-over], [data-close]");
   if (!target) return;
   if (target.matches("a") && !plain(event)) return;
-  const { open, sort, page, file, pair } = target.dataset;
+  const { open, sort, page, file, pair, over } = target.dataset;
   if (target.matches("tr") && String(getSelection())) return;   // somebody copies words of a row
   event.preventDefault();
   if (file) save(target);
@@ -67,9 +67,14 @@ element.addEventListener("click", event => {
     if (props.address) bring(page);
     trigger("turn", { to: Number(page) });
   }
+  else if (over) { busy(`[data-over="${Number(over)}"]`); trigger("over", { i: Number(over) }); }
   else if (pair !== undefined) { busy("[data-close]"); trigger("pair", { id: pair }); }
   else if ("close" in target.dataset) { busy(""); trigger("pair", { id: "" }); }
   else trigger("open", { i: Number(open) });
+});
+
+element.addEventListener("change", event => {
+  if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
 });
 
 // The keyboard stays where it was, and a new page is read from its top.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
@@ -138,6 +139,10 @@ class View:
     def key(self) -> str:
         """The `catalog.Entry.key` of the model that is shown."""
         return f"{self.bundle}/{self.model}"
+
+    def heated(self, percent: Any) -> View:
+        """The same with overlays as opaque as a slider says."""
+        return replace(self, heat=min(max(int(percent), 0), 100))
 
     def of_model(self, key: str) -> View:
         """The same of another model, by its entry's key."""

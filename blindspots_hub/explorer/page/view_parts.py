@@ -158,13 +158,17 @@ class ConceptsView(Part):
 
 @dataclass(frozen=True)
 class PairsView(Part):
-    """The list of pairs: their kind, why they are memorised, words of the caption, order, page."""
+    """The list of pairs: their kind, why they are memorised, words of the caption, order, page.
+
+    `concept` is the one whose overlay lies over the open pair; None leaves it to the page.
+    """
 
     which: str = PAIRS_SHOWN[0]
     why: str = WHY_SHOWN[0]
     words: str = ""
     order: str = PAIR_ORDERS[0]
     page: int = 1
+    concept: int | None = None
 
     prefix: ClassVar[str] = "pairs"
     readers: ClassVar[Readers] = {
@@ -173,4 +177,5 @@ class PairsView(Part):
         "words": _text,
         "order": one_of("order", PAIR_ORDERS),
         "page": whole("page", 1, LAST_PAGE),
+        "concept": whole("concept", 0, 10**9),
     }

@@ -20,6 +20,7 @@ import gradio as gr
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.explorer.page.addressed import Addressed
+from blindspots_hub.explorer.page.commands import another_model, evaluating
 from blindspots_hub.explorer.page.listening import Updates
 from blindspots_hub.explorer.page.view import View
 
@@ -77,6 +78,6 @@ def no_model(bundle: Bundle) -> str | None:
     if bundle.models:
         return None
     return (
-        f"The bundle {bundle.name} holds natural images and no model yet: python -m blindspots_hub "
-        f"evaluate MODEL --bundle {bundle.name} --out DIR measures one."
+        f"The bundle {bundle.name} holds natural images and no model yet: "
+        f"{evaluating(bundle, another_model(bundle))} measures one."
     )

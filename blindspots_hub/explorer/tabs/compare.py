@@ -13,6 +13,12 @@ import gradio as gr
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import check_concept
+from blindspots_hub.explorer.page.commands import (
+    PROGRAM,
+    another_model,
+    evaluating,
+    folder_of,
+)
 from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
@@ -46,9 +52,9 @@ class CompareTab(Tab):
             return missing
         (only,) = bundle.models.values()
         return (
-            f"Two models are compared, and the bundle {bundle.name} has {only.title} alone: python "
-            "-m blindspots_hub evaluate MODEL --out SAME_FOLDER adds another to a result, and "
-            "python -m blindspots_hub combine BUNDLE OTHER --out BOTH joins two results."
+            f"Two models are compared, and the bundle {bundle.name} has {only.title} alone: "
+            f"{evaluating(bundle, another_model(bundle))} measures another on its captions, and "
+            f"{PROGRAM} combine {folder_of(bundle)} OTHER --out both joins it with another result."
         )
 
     def build(self, page: Page) -> None:

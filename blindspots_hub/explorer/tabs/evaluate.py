@@ -167,6 +167,10 @@ class EvaluateTab(RunningTab):
         )
         return choice
 
+    @property
+    def _cleared(self) -> Sequence[Any]:
+        return [self.result, self.download, self.publish.panel]
+
     def _clear(self) -> Updates:
         return {
             self.result: gr.Row(visible=False),

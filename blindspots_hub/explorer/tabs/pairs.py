@@ -10,6 +10,7 @@ import gradio as gr
 import pyarrow as pa
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.controls import asked_values, pages_of
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.view import View
@@ -45,12 +46,14 @@ class PairsTab(TableTab):
         """As every table, and a caption opens its pair."""
         super().wire(page)
         self.table.pair(page.told(self._pair), *self._seen(page), **AT_ONCE)
+        self.table.over(page.told(self._over), *self._seen(page), **AT_ONCE)
+        self.table.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
 
     def _table(self, view: View) -> gr.HTML:
         """The list; a page that is not there any more is the last one."""
         entry = self._page.entry(view)
         table = pair_table(entry)
-        rows = chosen(table, view.pairs)
+        rows = chosen(entry.bundle, table, view.pairs)
         page = min(view.pairs.page, pages_of(len(rows), ROWS))
         view = replace(view, pairs=replace(view.pairs, page=page))
         return gr.HTML(pair_list(entry, view, table, rows), link=view.link)
@@ -58,7 +61,7 @@ class PairsTab(TableTab):
     def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         said = asked_values(event.values)
         asked = PairsView.from_query({f"pairs-{name}": text for name, text in said.items()})
-        before, view = view, replace(view, pairs=replace(asked, page=1))
+        before, view = view, replace(view, pairs=replace(asked, page=1, concept=view.pairs.concept))
         whole = before.pairs.which != asked.which  # the form asks for a cause of memorised pairs
         updates = self.render(view, own) if whole else {self.table: self._table(view)}
         return {**updates, **self._page.at(view)}
@@ -72,11 +75,19 @@ class PairsTab(TableTab):
         pair_id = str(event.id)[:200] or None
         if pair_id is not None and pair_id not in pair_table(self._page.entry(view)).ids:
             raise BlindspotsError("The page asked for a pair that does not exist: reload it.")
-        view = replace(view, pair=pair_id)
+        view = replace(view, pair=pair_id, pairs=replace(view.pairs, concept=None))
         return {self.table: self._table(view), **self._page.at(view)}
+
+    def _over(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
+        view = replace(view, pairs=replace(view.pairs, concept=concept))
+        return {self.table: self._table(view), **self._page.at(view)}
+
+    def _heat(self, event: gr.EventData, view: View) -> Updates:
+        return self._page.at(view.heated(event.percent))
 
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         entry = self._page.entry(view)
         table = pair_table(entry)
-        rows = exported(table, chosen(table, view.pairs))
+        rows = exported(table, chosen(entry.bundle, table, view.pairs))
         return rows, f"{entry.model}-pairs-{view.pairs.which}"

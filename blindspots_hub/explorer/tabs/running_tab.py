@@ -65,13 +65,19 @@ class RunningTab(Tab):
             elem_id=elem_id,
         )
 
+    @property
+    def _cleared(self) -> Sequence[Any]:
+        """The components that `_clear` changes."""
+        return []
+
     def _clear(self) -> Updates:
-        """What is hidden while a run is under way."""
+        """What is hidden while a run is under way; an update made while the page is built would be
+        a component of it."""
         return {}
 
     def _wire_run(self, page: Page, asked: Sequence[Any], progress: Sequence[Any]) -> None:
         """Attach Run and Cancel; `asked` is what `_run` gets, `progress` what it changes."""
-        buttons = [self.status, self.run, self.cancel, *self._clear()]
+        buttons = [self.status, self.run, self.cancel, *self._cleared]
         self.run.click(self._waiting, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._for_visitor if self._site.login else self._for_anybody,

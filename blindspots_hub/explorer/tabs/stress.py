@@ -20,15 +20,14 @@ from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
 from blindspots_hub.explorer.tabs.base import no_model
-from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
-    GenerationChoice,
-    GenerationForm,
-)
+from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
 from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, pictures
 from blindspots_hub.explorer.tabs.running_tab import RunningTab
 from blindspots_hub.explorer.tabs.stress_parts.gallery import gallery, verdict_table
 from blindspots_hub.explorer.tabs.stress_parts.results import Results
+from blindspots_hub.explorer.tabs.stress_parts.stress_form import WIDTH, StressForm
 from blindspots_hub.explorer.tabs.stress_parts.stress_runs import (
+    GIVEN,
     SOURCES,
     WRITTEN,
     StressChoice,
@@ -40,21 +39,7 @@ from blindspots_hub.serving.estimate import stress_estimate
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
 
-IDLE = notice(
-    "idle",
-    "Nothing is running.",
-    "Prompts that ask for a concept, or that do not ask for an exaggerated one, are drawn by the "
-    "model, and by a second one if you like. A run that you stop goes on where it was when you run "
-    "it again.",
-)
-
-PROMPTS, IMAGES = 20, 2
-"""What the form begins with: less than the paper's 50 and 5, and enough for a full fault."""
-
-MOST_PROMPTS, MOST_IMAGES = 50, 5
-
-WIDTH = 400_000
-"""Characters of prompts that the form takes."""
+PAGE = Path(__file__).parent.parent / "page"
 
 
 class StressTab(RunningTab):
@@ -89,89 +74,25 @@ class StressTab(RunningTab):
                     ),
                     turn=0,
                 )
-                self.gallery = gr.HTML(elem_id="stress-gallery")
+                self.gallery = gr.HTML(
+                    elem_id="stress-gallery",
+                    js_on_load=(PAGE / "heat.js").read_text(encoding="utf-8"),
+                )
             with gr.Column(scale=2, min_width=320, elem_id="stress-form"):
-                self._form()
+                self.form = StressForm(
+                    self._model_menu("stress-model"),
+                    self._known,
+                    [name for name in SOURCES if self._offered(name)],
+                )
+        form = self.form
+        self.run, self.cancel, self.status = form.run, form.cancel, form.status
         self.finished = gr.State("")
         self.session = gr.State("")
-
-    def _form(self) -> None:
-        self.model = self._model_menu("stress-model")
-        self.against = gr.Dropdown(
-            [("no second model", ""), *self._known],
-            value="",
-            label="Against",
-            info="a model that draws the concept: the same prompts and seeds",
-            allow_custom_value=True,
-            elem_id="stress-against",
-        )
-        self.concepts = gr.Textbox(
-            label="Concepts",
-            info="numbers; several are judged with one correction",
-            max_lines=1,
-            max_length=300,
-            elem_id="stress-concepts",
-        )
-        self.source = gr.Radio(
-            [(words, name) for name, words in SOURCES.items() if self._offered(name)],
-            value="usual",
-            label="Prompts",
-            elem_id="stress-source",
-        )
-        self.lines = gr.Textbox(
-            label="Prompts, one a line",
-            info="{label} stands for the concept’s name",
-            lines=3,
-            max_lines=12,
-            max_length=WIDTH,
-            elem_id="stress-lines",
-        )
-        self.file = gr.HTML(
-            '<label class="prompts-file">Prompts from a file <input type="file" '
-            'accept=".txt,.json,text/plain"></label><span role="status"></span>',
-            js_on_load=(Path(__file__).parent / "stress_parts/prompts_file.js").read_text(
-                encoding="utf-8"
-            ),
-            most=WIDTH,
-            elem_id="stress-file",
-        )
-        with gr.Row(visible=self._offered(WRITTEN)):
-            self.writer = gr.Textbox(
-                label="Language model",
-                info="hf:OWNER/NAME, https://HOST/v1, or one that is run here",
-                max_lines=1,
-                max_length=500,
-                min_width=160,
-                elem_id="stress-writer",
-            )
-            self.writer_model = gr.Textbox(
-                label="Its name on that server",
-                max_lines=1,
-                max_length=200,
-                min_width=120,
-                elem_id="stress-writer-model",
-            )
-        with gr.Row():
-            self.prompts = gr.Slider(
-                2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
-                elem_id="stress-prompts",
-            )  # fmt: skip
-            self.images = gr.Slider(
-                1, MOST_IMAGES, value=IMAGES, step=1, label="Images a prompt",
-                elem_id="stress-images",
-            )  # fmt: skip
-        self.seed = gr.Number(0, label="Seed", precision=0, elem_id="stress-seed")
-        self.advanced = GenerationForm("stress", self.images)
-        self.estimate = gr.HTML(elem_id="stress-estimate")
-        with gr.Row():
-            self.run = gr.Button("Run", variant="primary", elem_id="stress-run")
-            self.cancel = gr.Button("Cancel", interactive=False, elem_id="stress-cancel")
-        self.status = gr.HTML(IDLE, elem_id="stress-status")
 
     @property
     def outputs(self) -> Sequence[Any]:
         """Verdicts, gallery, and what the form begins with for a view."""
-        return [self.tests, self.gallery, self.model, self.concepts]
+        return [self.tests, self.gallery, self.form.model, self.form.concepts]
 
     def render(self, view: View, own: Sequence[str]) -> Updates:
         """The verdicts of the bundle at once; the images are asked for by the browser."""
@@ -180,16 +101,14 @@ class StressTab(RunningTab):
         return {
             self.tests: gr.HTML(COMING, turn=time.monotonic_ns() // 1000),
             self.gallery: "",
-            self.model: self._spec_of(entry),
-            self.concepts: suggested,
+            self.form.model: self._spec_of(entry),
+            self.form.concepts: suggested,
         }
 
     def wire(self, page: Page) -> None:
         """Run and Cancel; a verdict's row opens its images; the estimate as the form changes."""
-        fields = [
-            self.model, self.against, self.concepts, self.source, self.lines, self.prompts,
-            self.seed, self.writer, self.writer_model, *self.advanced.fields,
-        ]  # fmt: skip
+        form, fields = self.form, self.form.fields
+        form.wire()
         progress = [
             self.status, self.run, self.cancel, self.finished, self.session, self.tests,
             page.own,
@@ -202,32 +121,33 @@ class StressTab(RunningTab):
         )  # fmt: skip
         self.tests.open(
             page.told(self._open), seen,
-            [self.tests, self.gallery, self.concepts, *page.noted], **AT_ONCE,
+            [self.tests, self.gallery, form.concepts, *page.noted], **AT_ONCE,
         )  # fmt: skip
-        self.file.read(
+        self.gallery.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
+        form.file.read(
             page.told(self._read, "The prompts can’t be read."), None,
-            [self.lines, self.source, *page.faults], **AT_ONCE,
+            [form.lines, form.source, *page.faults], **AT_ONCE,
         )  # fmt: skip
         # One listener of them all: of two, the older answer could come last and stay.
         gr.on(
             [
                 self.place.select,
-                self.model.change,
-                self.against.change,
-                self.concepts.change,
-                self.source.change,
-                self.lines.change,
-                self.writer.blur,
-                self.prompts.release,
-                self.images.release,
-                self.advanced.num_inference_steps.blur,
-                self.advanced.guidance_scale.blur,
-                self.advanced.size.blur,
-                self.advanced.dtype.input,
+                form.model.change,
+                form.against.change,
+                form.concepts.change,
+                form.source.change,
+                form.lines.change,
+                form.writer.blur,
+                form.prompts.release,
+                form.images.release,
+                form.advanced.num_inference_steps.blur,
+                form.advanced.guidance_scale.blur,
+                form.advanced.size.blur,
+                form.advanced.dtype.input,
             ],
             self._estimate,
             [page.view, self.session, *fields],
-            self.estimate,
+            form.estimate,
             **NEWEST,
         )
 
@@ -269,9 +189,12 @@ class StressTab(RunningTab):
         view = replace(view, concept=concept, tab=self.id)
         return {
             **self._shown(view, session),
-            self.concepts: str(concept),
+            self.form.concepts: str(concept),
             **self._page.at(view),
         }
+
+    def _heat(self, event: gr.EventData, view: View) -> Updates:
+        return self._page.at(view.heated(event.percent))
 
     def _choice(self, view: View, fields: Sequence[Any]) -> StressChoice:
         """What the form asks for, within the bounds of the site; else a `BlindspotsError`."""
@@ -302,7 +225,11 @@ class StressTab(RunningTab):
     def _read(self, event: gr.EventData) -> Updates:
         """A file of prompts that the browser has read: into the field, as they are."""
         lines = self.runs.prompts_in(str(event.text)[: WIDTH + 1], str(event.file)[-80:])
-        return {self.lines: "\n".join(lines), self.source: "given", **self._page.no_fault}
+        return {
+            self.form.lines: "\n".join(lines),
+            self.form.source: GIVEN,
+            **self._page.no_fault,
+        }
 
     def _estimate(self, view: View, session: str, *fields: Any) -> str:
         try:

@@ -129,6 +129,36 @@ def test_tabs_stand_in_both_themes_and_widths(
     assert page.evaluate("window.hacked") is None
 
 
+IN_SIGHT = """tab => {
+  const { top, bottom } = document.getElementById(`${tab}-open`).getBoundingClientRect();
+  return top < innerHeight - 200 && bottom > 100;
+}"""
+
+
+@pytest.mark.parametrize("tab", ["findings", "structure"])
+def test_on_a_phone_a_link_leads_to_the_answer_that_it_opens(
+    site: str, visit: Visit, tab: str
+) -> None:
+    page = visit(f"{site}?tab={tab}&open=redundancy", PHONE).page
+    drawn(page, tab, "Step 100")
+    page.wait_for_function(IN_SIGHT, arg=tab)
+    page.wait_for_timeout(600)
+    assert page.evaluate(IN_SIGHT, tab), "words that came late have not pushed it away"
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.wheel(0, 1)
+    choose_model(page, "Step 200")
+    drawn(page, tab, "Step 200")
+    page.wait_for_timeout(400)
+    assert page.evaluate("scrollY") < 100, "later the page stays where its visitor is"
+
+
+def test_without_an_answer_open_the_page_stays_at_its_top(site: str, visit: Visit) -> None:
+    page = visit(f"{site}?tab=findings", PHONE).page
+    page.wait_for_selector("#findings-list [data-answer]")
+    page.wait_for_timeout(400)
+    assert page.evaluate("scrollY") == 0
+
+
 def test_compare_walks_back_and_forward(site: str, visit: Visit) -> None:
     watched = visit(f"{site}?tab=compare")
     page = watched.page

@@ -196,6 +196,48 @@ def test_pairs_are_opened_searched_and_walked_back_to(visit: Visit) -> None:
     page.wait_for_function("row => document.querySelectorAll(row).length === 8", arg=PAIR)
 
 
+def test_an_open_pair_has_overlays_a_slider_and_opens_large(visit: Visit, tmp_path: Path) -> None:
+    watched = visit("tab=pairs", PAIR)
+    page = watched.page
+    both = f"{PAIR}:not(:has(.missing))"
+    page.locator(both).first.locator(".caption a").click()
+    page.wait_for_selector(".open-pair [data-over][aria-pressed=true]")
+    assert page.locator(".open-pair figure.pair").count() == 1
+    before = page.locator(".open-pair .heat").first.get_attribute("style")
+    page.locator(".open-pair [data-over][aria-pressed=false]").nth(1).click()
+    page.wait_for_function(
+        "before => document.querySelector('.open-pair .heat').getAttribute('style') !== before",
+        arg=before,
+    )
+    chosen = page.locator(".open-pair [data-over][aria-pressed=true]").get_attribute("data-over")
+    wait_query(page, "pairs-concept", chosen)
+    assert page.evaluate("document.activeElement.dataset.over") == chosen
+    page.locator(".open-pair [data-heat]").fill("80")
+    wait_query(page, "heat", "80")
+    page.locator(".open-pair figure.pair img").first.click()
+    page.wait_for_selector("dialog.lightbox[open]")
+    assert page.locator("dialog.lightbox .picture img").count() >= 1
+    assert page.locator("dialog.lightbox .heat").count() >= 1
+    assert page.input_value("dialog.lightbox .heat-switch input") == "80"
+    assert page.inner_text("dialog.lightbox header p").strip() not in ("", "natural image")
+    with page.expect_download() as waiting:
+        page.locator("dialog.lightbox button >> text=Download with overlay").first.click()
+    saved: Any = waiting.value
+    saved.save_as(tmp_path / "overlay.png")
+    assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
+    page.fill("dialog.lightbox .heat-switch input", "20")
+    wait_query(page, "heat", "20")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.lightbox[open]", state="detached")
+    assert page.locator(".open-pair").count() == 1, "Escape closes the picture, not the pair"
+    again = visit(urlsplit(page.url).query, ".open-pair").page
+    pressed = again.locator(".open-pair [data-over][aria-pressed=true]")
+    assert pressed.get_attribute("data-over") == chosen
+    again.locator(f"{PAIR} figure.pair").first.press("Enter")
+    again.wait_for_selector("dialog.lightbox[open]")
+    assert query(again)["pair"] == query(page)["pair"], "a picture of the list opens no pair"
+
+
 def test_kinds_of_pairs_are_chosen_and_memorised_ones_by_their_cause(visit: Visit) -> None:
     page = visit("tab=pairs", PAIR).page
     assert page.locator("#pairs-filters [name=why]").count() == 0

@@ -2,7 +2,25 @@
 const mark = open => element.querySelectorAll("[data-answer]").forEach(button =>
   button.setAttribute("aria-expanded", String(button.dataset.answer === open)));
 
-let clicked = false;
+const ARRIVING = 60000;  // ms in which words that come late may push away what a link has opened
+const place = element.closest("[id$=-list]").id;
+let clicked = false, arriving = false;
+
+// Brings the panel into sight where it lies below the list, as it does on a phone.
+const reach = () => setTimeout(() => {
+  const panel = document.getElementById(place.replace("-list", "-open"));
+  if (panel && panel.getBoundingClientRect().top > innerHeight - 80) panel.scrollIntoView();
+}, 150);
+
+// A link has opened an answer: it is what the visitor came for, until they move on their own.
+const arrive = () => {
+  const asked = new URLSearchParams(location.search);
+  if (!asked.get("open") || !place.startsWith(`${asked.get("tab")}-`)) return;
+  arriving = true;
+  const left = () => { arriving = false; };
+  setTimeout(left, ARRIVING);
+  for (const event of ["wheel", "touchmove", "keydown", "pointerdown"]) addEventListener(event, left, { once: true, passive: true });
+};
 
 const ask = () => {
   const [turn, open, toCome] = props.turn ?? [0, "", false];  // not there yet where a tab is mounted late
@@ -10,16 +28,13 @@ const ask = () => {
   requestAnimationFrame(() => mark(open));
   if (open) trigger("draw", {});
   if (toCome) trigger("tell", {});
-  if (open && clicked) {
-    const panel = document.getElementById(element.closest("[id$=-list]").id.replace("-list", "-open"));
-    setTimeout(() => {
-      if (panel && panel.getBoundingClientRect().top > innerHeight - 80) panel.scrollIntoView();
-    }, 150);
-  }
+  if (open && (clicked || arriving)) reach();
   clicked = false;
 };
 
 watch("turn", ask);
+watch("value", () => { if (arriving) reach(); });
+arrive();
 ask();
 
 element.addEventListener("click", event => {

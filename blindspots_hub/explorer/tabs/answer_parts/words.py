@@ -10,6 +10,13 @@ from blindspots_hub.analysis.stored import left_to_ask, stored_sentences
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.commands import (
+    PROGRAM,
+    another_model,
+    evaluating,
+    folder_of,
+    spec_of,
+)
 
 Group = tuple[str, ...]
 """The models that one answer is about."""
@@ -76,20 +83,26 @@ def sentence(bundle: Bundle, analysis: Analysis, group: Group, now: bool) -> str
 
 def command(bundle: Bundle, name: str) -> str:
     """The command that computes an analysis and keeps it in its bundle."""
-    return f"python -m blindspots_hub analyse {bundle.root.name} {name}"
+    return f"{PROGRAM} analyse {folder_of(bundle)} {name}"
 
 
-def making(analysis: Analysis, entry: Entry) -> str | None:
-    """The command that makes what a bundle lacks for an analysis; None where nothing would."""
+AGAIN = {"features", "token codes", "fires", "energies", "paired", "same pairs"}
+"""What a model's evaluation makes."""
+
+
+def making(analysis: Analysis, entry: Entry, group: Group) -> str | None:
+    """The command that makes what a bundle lacks for an answer; None where nothing would."""
     bundle = entry.bundle
-    folder = bundle.root.name
-    if analysis.about != "one model" and len(bundle.models) < 2:
-        return f"python -m blindspots_hub evaluate MODEL --bundle {folder} --out {folder}"
-    if "scores" in analysis.needs:
-        return f"python -m blindspots_hub score-captions {folder} CLIP"
-    again = {"features", "token codes", "fires", "energies", "paired", "same pairs"}
-    if again & set(analysis.needs):
-        return f"python -m blindspots_hub evaluate {entry.model} --bundle {folder} --out again"
+    need = analysis.missing(bundle, group)
+    if need == "models":
+        return evaluating(bundle, another_model(bundle))
+    if need == "scores":
+        return f"{PROGRAM} score-captions {folder_of(bundle)} CLIP"
+    if need == "stress tests":
+        spec = spec_of(bundle, entry.model)
+        return f"{PROGRAM} stress {folder_of(bundle)} {spec} --concept NUMBER"
+    if need in AGAIN:
+        return evaluating(bundle, spec_of(bundle, entry.model), "again")
     return None
 
 
@@ -100,7 +113,8 @@ def paragraphs(analysis: Analysis, entry: Entry, now: bool) -> tuple[str, bool]:
     for group in groups_of(analysis, entry) or [(entry.model,)]:
         missing = analysis.lacks(entry.bundle, group)
         if missing is not None:
-            cure = f" <code>{escape(cured)}</code>" if (cured := making(analysis, entry)) else ""
+            cured = making(analysis, entry, group)
+            cure = f" <code>{escape(cured)}</code>" if cured else ""
             line = f'<p class="lacking">{escape(missing)}{cure}</p>'
         else:
             said = sentence(entry.bundle, analysis, group, now)

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.explorer.page.caption_index import caption_index
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count
-from blindspots_hub.explorer.tabs.explore_parts.caption_index import CaptionIndex
 
 LIMIT = 12
 """Suggestions under the search box."""
@@ -32,12 +32,6 @@ class Hit:
 
 
 @lru_cache(maxsize=8)
-def _index(bundle: Bundle) -> CaptionIndex:
-    ids = bundle.image_ids(NATURAL)
-    return CaptionIndex.of(bundle.captions(ids))
-
-
-@lru_cache(maxsize=8)
 def _names(bundle: Bundle, version: str) -> list[str]:
     """Names as they are searched; `version` is the manifest's sha256, which a new name changes."""
     return [label.lower() for label in bundle.labels]
@@ -49,7 +43,7 @@ def searched(entry: Entry) -> str:
     named = sum(1 for label in bundle.labels if label)
     return (
         f"Searched {count(named)} names, {count(bundle.n_concepts)} numbers and the words of "
-        f"{count(_index(bundle).captions)} captions."
+        f"{count(caption_index(bundle).captions)} captions."
     )
 
 
@@ -86,7 +80,7 @@ def _by_name(names: list[str], text: str) -> list[int]:
 
 def _by_caption(entry: Entry, text: str, limit: int) -> list[tuple[int, str]]:
     bundle = entry.bundle
-    rows = _index(bundle).find(text)
+    rows = caption_index(bundle).find(text)
     if not len(rows):
         return []
     told = f"{count(len(rows))} captions with it" if len(rows) > 1 else "the caption with it"

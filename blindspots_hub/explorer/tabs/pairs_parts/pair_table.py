@@ -12,8 +12,11 @@ from blindspots_hub.analysis import notable_pairs
 from blindspots_hub.analysis.caption_noise import noise, noisy, scored_noise
 from blindspots_hub.analysis.notable_pairs import ANALYSIS, TENTH, causes
 from blindspots_hub.analysis.stored import left_to_ask
+from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
+from blindspots_hub.explorer.page.caption_index import caption_index
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.commands import PROGRAM, folder_of
 from blindspots_hub.explorer.page.view_parts import PairsView
 
 KEPT = 6
@@ -31,7 +34,6 @@ class PairTable:
 
     ids: list[str]
     captions: list[str]
-    folded: list[str]
     distance: np.ndarray  # float64 (N,), energy
     natural_rows: np.ndarray  # int64 (N,), rows of the natural energies
     kinds: dict[str, np.ndarray]
@@ -81,7 +83,7 @@ def pair_table(entry: Entry) -> PairTable:
     place = {pair_id: row for row, pair_id in enumerate(bundle.image_ids(NATURAL))}
     memorised = kinds.get("memorised")
     return PairTable(
-        ids, captions, [caption.casefold() for caption in captions], distance,
+        ids, captions, distance,
         np.array([place[pair_id] for pair_id in ids], np.int64), kinds,
         {} if memorised is None else causes(bundle, model, memorised), scored is not None, unknown,
     )  # fmt: skip
@@ -101,8 +103,8 @@ def _kinds(entry: Entry, ids: list[str], distance: np.ndarray) -> tuple[dict[str
         return {kind: _mask(getattr(found, kind), len(ids)) for kind in KINDS}, ""
     farthest = np.argsort(distance, kind="stable")[::-1][: max(1, len(ids) // TENTH)]
     told = missing or (
-        f"Which pairs are memorised or trivial is not in this bundle yet: python -m "
-        f"blindspots_hub analyse {bundle.name} {ANALYSIS.name} tells it."
+        f"Which pairs are memorised or trivial is not in this bundle yet: {PROGRAM} analyse "
+        f"{folder_of(bundle)} {ANALYSIS.name} tells it."
     )
     return {"incongruent": _mask(farthest, len(ids))}, told
 
@@ -117,8 +119,11 @@ def _mask(rows: np.ndarray, n: int) -> np.ndarray:
     return mask
 
 
-def chosen(table: PairTable, asked: PairsView) -> np.ndarray:
-    """Rows of the pairs that `asked` lets through, in its order: int64 (m,)."""
+def chosen(bundle: Bundle, table: PairTable, asked: PairsView) -> np.ndarray:
+    """Rows of the pairs of `bundle` that `asked` lets through, in its order: int64 (m,).
+
+    Words of captions are looked up in the index that search uses.
+    """
     n = len(table.ids)
     kept = (
         np.ones(n, bool)
@@ -127,8 +132,8 @@ def chosen(table: PairTable, asked: PairsView) -> np.ndarray:
     )
     if asked.which == "memorised" and asked.why in table.causes:
         kept = kept & table.causes[asked.why]
-    if words := asked.words.casefold().split():
-        kept = kept & np.array([all(word in text for word in words) for text in table.folded], bool)
+    if asked.words.strip():
+        kept = kept & np.isin(table.natural_rows, caption_index(bundle).find(asked.words))
     rows = np.flatnonzero(kept)
     near_first = asked.order == "near" or (
         asked.order == "telling" and asked.which in ("memorised", "trivial")

@@ -18,8 +18,10 @@ from blindspots_hub.explorer.page.named import named
 from blindspots_hub.explorer.page.pictures import (
     data_uri,
     heat_png,
+    heat_switch,
+    largest_code,
     media_type,
-    picture,
+    pair_figure,
     short_caption,
 )
 from blindspots_hub.explorer.page.verdicts import verdict_badge
@@ -35,8 +37,8 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
     """A row a test: the verdict, how often each side shows the concept, and what was said of it."""
     if not rows:
         return (
-            "<p class='lead'>No concept of this model was put to the test yet. Choose one below: "
-            "prompts that ask for it are drawn, and the images say whether it is really "
+            "<p class='lead'>No concept of this model was put to the test yet. Choose one in the "
+            "form: prompts that ask for it are drawn, and the images say whether it is really "
             "missing.</p>"
         )
     reading = entry.reading("relative")
@@ -92,9 +94,10 @@ def gallery(
         f"<p class='meaning'>An image shows the concept where its energy reaches "
         f"{number(row['level'])}: so strong are three quarters of the natural images in which it "
         "fires. Images are sorted by energy; framed ones show it.</p>"
+        f'<div class="legend-row"><span></span>{heat_switch(heat, largest)}</div>'
     ]
     parts += [
-        _side(bundle, side, [one for one in images if one["drawn_by"] == side], largest, heat)
+        _side(bundle, side, [one for one in images if one["drawn_by"] == side], largest)
         for side in sides
     ]
     parts.append(_naturals(entry, concept))
@@ -102,21 +105,22 @@ def gallery(
 
 
 def _side(
-    bundle: Bundle, model: str, images: Sequence[Mapping[str, Any]], largest: float, heat: int
-) -> str:
+    bundle: Bundle, model: str, images: Sequence[Mapping[str, Any]], largest: float
+) -> str:  # fmt: skip
     title = bundle.model(model).title if model in bundle.models else model
     shows = sum(one["shows"] for one in images)
     more = f", the {SHOWN} strongest of them here" if len(images) > SHOWN else ""
-    cells = "".join(_figure(bundle, one, largest, heat) for one in images[:SHOWN])
+    cells = "".join(_figure(bundle, one, largest) for one in images[:SHOWN])
     return (
         f"<h4>{escape(title)}: {count(shows)} of {count(len(images))} images show it{more}</h4>"
         f'<div class="stress-images">{cells}</div>'
     )
 
 
-def _figure(bundle: Bundle, one: Mapping[str, Any], largest: float, heat: int) -> str:
+def _figure(bundle: Bundle, one: Mapping[str, Any], largest: float) -> str:
     content = one["image"]["bytes"]
-    caption = escape(short_caption(one["prompt"]))
+    prompt = str(one["prompt"])
+    named_as = escape(f"{one['concept']}-{one['drawn_by']}-{one['seed']}-{one['draw']}")
     over = ""
     grid = _grid(bundle, one)
     if grid is not None and largest > 0:
@@ -125,9 +129,11 @@ def _figure(bundle: Bundle, one: Mapping[str, Any], largest: float, heat: int) -
         over = f'<i class="heat" style="background-image:url({address})"></i>'
     spoken = escape(f"generated image: {one['prompt'][:48]}")
     return (
-        f'<figure class="{"shows" if one["shows"] else "lacks"}"><div class="picture">'
+        f'<figure class="pair {"shows" if one["shows"] else "lacks"}" '
+        f'data-pair="{named_as}" data-caption="{escape(prompt)}"><div class="picture">'
         f'<img alt="{spoken}" loading="lazy" src="{data_uri(media_type(content), content)}">{over}'
-        f"</div><figcaption>{caption} <small>{number(one['energy'])}</small></figcaption></figure>"
+        f"</div><figcaption>{escape(short_caption(prompt))} <small>{number(one['energy'])}</small>"
+        "</figcaption></figure>"
     )
 
 
@@ -145,13 +151,9 @@ def _grid(bundle: Bundle, one: Mapping[str, Any]) -> np.ndarray | None:
 def _naturals(entry: Entry, concept: int) -> str:
     """The strongest natural images: what the concept is."""
     tops = entry.bundle.deltas(entry.model)["top_natural"][concept].as_py()[:NATURALS]
-    grids = [entry.bundle.heatmap(NATURAL, concept, one) for one in tops]
-    largest = max((float(grid.max()) for grid in grids if grid is not None), default=0.0)
+    largest = largest_code(entry.bundle, concept, ((NATURAL, one) for one in tops))
     cells = "".join(
-        f"<figure>{picture(entry.bundle, NATURAL, one, concept, largest)}"
-        f"<figcaption>{escape(short_caption(entry.bundle.caption(NATURAL, one)))}</figcaption>"
-        "</figure>"
-        for one in tops
+        pair_figure(entry.bundle, [NATURAL], one, concept, largest or 1.0) for one in tops
     )
     return (
         f'<h4>Natural images in which it is strongest</h4><div class="stress-images">{cells}</div>'

@@ -21,13 +21,13 @@ from blindspots_hub.serving.disk import evaluation_bytes
 if TYPE_CHECKING:
     from blindspots_hub.runs.stress import StressResult
 
-WRITTEN = "written"
+GIVEN, WRITTEN = "given", "written"
 
 SOURCES = {
     "usual": "captions that name it, else templates",
     "captions": "captions of the bundle",
     "templates": "templates over its name",
-    "given": "the prompts below",
+    GIVEN: "prompts of one’s own, below",
     WRITTEN: "a language model writes them",
 }
 """Where the form takes prompts from, in words; the last on one's own machine only: for a stranger
@@ -80,7 +80,7 @@ class StressChoice:
         if source not in SOURCES:
             raise BlindspotsError(f"There are no prompts of the kind {source[:20]!r}.")
         given: tuple[str, ...] = ()
-        if source == "given":
+        if source == GIVEN:
             from blindspots_hub.stress.prompts import LEAST, MOST, lines_of
 
             given = tuple(lines_of(lines, "The form"))
@@ -95,7 +95,7 @@ class StressChoice:
                 "No language model is named: give hf:OWNER/NAME, https://HOST/v1 of a server, or "
                 "the folder or Hub id of one that is run here."
             )
-        count = len(given) if source == "given" else prompts
+        count = len(given) if source == GIVEN else prompts
         chosen = tuple(dict.fromkeys(asked))
         return cls(
             model, against, chosen, source, given, count, seed, generation,
@@ -171,7 +171,7 @@ class StressRuns(OneAtATime):
 
             fetched = sum(size for _, size in reached)
             self.make_room(place, evaluation_bytes(choice.images, fetched))
-            if choice.source == "given":
+            if choice.source == GIVEN:
                 source = PromptSource.given(choice.lines, "The form")
             elif choice.source == WRITTEN:
                 yield Event("load the language model", 0, 1)

@@ -7,13 +7,20 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+
+from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import NATURAL
 
 _WORD = re.compile(r"\w+")
 
 MOST_ENDINGS = 400
 """Words of the index that the beginning of a word can stand for."""
+
+KEPT = 8
+"""Bundles whose index is kept."""
 
 
 def words_of(text: str) -> list[str]:
@@ -63,3 +70,9 @@ class CaptionIndex:
                 break
             found.append(self.rows[k])
         return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int32)
+
+
+@lru_cache(maxsize=KEPT)
+def caption_index(bundle: Bundle) -> CaptionIndex:
+    """The index of the captions of a bundle's natural images, rows as in `image_ids(NATURAL)`."""
+    return CaptionIndex.of(bundle.captions(bundle.image_ids(NATURAL)))
