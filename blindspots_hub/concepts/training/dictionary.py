@@ -12,6 +12,7 @@ from torch import nn
 from blindspots_hub import paper
 from blindspots_hub.concepts.encoder.low_precision import product
 from blindspots_hub.concepts.training.sparse_encoder import gradient
+from blindspots_hub.utils.cores import on_all_cores
 
 _SUM_FLOOR = 1e-8
 """Keeps the row normalisation finite; the published weights were trained with this value."""
@@ -19,7 +20,7 @@ _SUM_FLOOR = 1e-8
 _OTHERS = 0.1
 """Sum of the entries of all other centroids in an atom's row before training; its own has 1."""
 
-_PIECE = {"cpu": 16 << 20}
+_PIECE = {"cpu": 32 << 20}
 """Bytes of A that are worked on at a time; on the CPU about what its cache holds."""
 
 _LARGE_PIECE = 1 << 30
@@ -105,6 +106,7 @@ class ArchetypalDictionary(nn.Module):
         self.weights = nn.Parameter(weights)
         self.relax = nn.Parameter(torch.zeros(n_concepts, width))
         self.multiplier = nn.Parameter(torch.zeros(()))
+        self._set: dict[str, tuple[torch.Tensor, int, torch.Tensor]] = {}
 
     @torch.no_grad()
     def project(self, concepts: torch.Tensor, dtype: torch.dtype | None = None) -> Atoms:
@@ -152,13 +154,27 @@ class ArchetypalDictionary(nn.Module):
         return shares, _sums(shares)
 
     def _projected(self, some: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        weights = self.weights.detach()
+        if weights.dtype == torch.float32 and weights.device.type == "cpu":
+            return self._projected_on_cpu(weights, some)
         shares, sums = self._positive(some)
         shares /= sums
         lost = (sums[:, 0] < 2 * _SUM_FLOOR).nonzero()[:, 0]
         shares[lost] = 0
         shares[lost, some[lost] % shares.shape[1]] = 1
-        self.weights.detach()[some] = shares
+        weights[some] = shares
         return shares, torch.ones_like(sums)
+
+    def _projected_on_cpu(
+        self, weights: torch.Tensor, some: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`_projected` in one pass over the rows."""
+        from blindspots_hub.concepts.training.loops import project_rows
+
+        shares = torch.empty(len(some), weights.shape[1])
+        parts = weights.numpy(), some.numpy(), _SUM_FLOOR, shares.numpy()
+        on_all_cores(lambda first, last: project_rows(first, last, *parts), len(some))
+        return shares, torch.ones(len(some), 1)
 
     @torch.no_grad()
     def set_gradients(
@@ -172,8 +188,8 @@ class ArchetypalDictionary(nn.Module):
         dtype = dtype or self.weights.dtype
         torch.sum(torch.linalg.vecdot(grad, atoms.values), 0, out=gradient(self.multiplier))
         inside = grad.mul_(torch.exp(self.multiplier.detach()))
-        gradient(self.relax).zero_()[atoms.concepts] = inside
-        shares = gradient(self.weights).zero_()
+        self._gradient("relax", atoms.concepts)[atoms.concepts] = inside
+        shares = self._gradient("weights", atoms.concepts)
         # The gradient at a share is (∂·c − ∂·hull) / Σ: a centroid counts by what it does better
         # than the atom's present mixture.
         inside /= atoms.sums
@@ -183,6 +199,22 @@ class ArchetypalDictionary(nn.Module):
             atoms.concepts.split(rows), inside.split(rows), balance.split(rows), strict=True
         ):
             shares[some] = product(part, self.centroids.T, dtype).sub_(mixture)
+        for name in ("relax", "weights"):
+            grad = gradient(getattr(self, name))
+            self._set[name] = grad, grad._version, atoms.concepts
+
+    def _gradient(self, name: str, concepts: torch.Tensor) -> torch.Tensor:
+        """The gradient of a parameter, zero in all rows but those of `concepts`, set next.
+
+        Only the rows that the last step set are emptied, unless somebody else has written since.
+        """
+        grad = gradient(getattr(self, name))
+        last, version, rows = self._set.get(name, (None, 0, concepts))
+        if last is not grad or version != grad._version:
+            return grad.zero_()
+        stale = torch.zeros(len(grad), dtype=torch.bool, device=grad.device)
+        stale[rows], stale[concepts] = True, False
+        return grad.index_fill_(0, stale.nonzero()[:, 0], 0)
 
     def fuse(self) -> torch.Tensor:
         """All atoms, (n, d)."""
