@@ -57,7 +57,8 @@ def tables(order: dict[str, Any]) -> Iterator[dict[str, Any]]:
     began, cpu = time.perf_counter(), time.process_time()
     sides = {}
     for name, store in stores(Path(order["folder"]), order["pairs"], n).items():
-        coded = store.load(range(-(-count // SHARD))).take(store.ids[:count])
+        coded = store.load(range(-(-count // SHARD)), settings.tokens)
+        coded = coded.take(store.ids[:count])
         captions = {image_id: f"caption {image_id}" for image_id in coded.ids}
         sides[name] = coded_side(coded, captions, {}, settings.tokens)
     natural, ids = sides["natural"], sides["natural"].ids

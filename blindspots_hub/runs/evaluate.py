@@ -198,6 +198,7 @@ def _evaluated(
         natural_at = options.natural_codes or (None if place == out else out / NATURAL_CODES)
         run = Run(place, request, source, session, images, base, options, natural_at)
         yield from telling_what_is_kept(store, run.draw())
+        run.gather()
         yield from workers.bundle(place, asked.finishing(store, run), request.fingerprint)
     yield from workers.first(settle(place, out, asked.name))
     return load_bundle(out)
