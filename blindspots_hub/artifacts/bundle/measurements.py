@@ -10,14 +10,14 @@ from blindspots_hub.artifacts.atoms import dictionary
 from blindspots_hub.artifacts.bundle.kept import kept
 from blindspots_hub.artifacts.bundle.tables import BundleTables
 from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column, fires_in
-from blindspots_hub.artifacts.energy_files import read_energies
+from blindspots_hub.artifacts.energy_files import read_energies, read_generation_energies
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import (
     NATURAL,
     SAE_WEIGHTS,
     energies_files,
     features_path,
-    generation_energies_path,
+    generation_energies_files,
     heatmaps_path,
     token_codes_path,
 )
@@ -103,14 +103,15 @@ class BundleMeasurements(BundleTables):
 
         Bundles of the first schema keep none.
         """
-        path = generation_energies_path(self.root, model)
-        if not self.has(path):
+        names = generation_energies_files(self.manifest.files, model)
+        if not names:
             return None
-        return GenerationEnergies.load(self._checked(path), len(self.image_ids(model)))
+        files = [self._checked(self.root / name) for name in names]
+        return read_generation_energies(files, len(self.image_ids(model)))
 
     def drawn_several_times(self, model: str) -> bool:
         """Whether captions of a model have several generations whose energies are kept."""
-        return self.has(generation_energies_path(self.root, model))
+        return bool(generation_energies_files(self.manifest.files, model))
 
     def heatmap(self, source: str, concept: int, pair_id: str) -> np.ndarray | None:
         """Codes of `concept` on the patches of one image, float32 `grid`; None where not kept.
