@@ -115,10 +115,10 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
 
     Raises `BlindspotsError` where they are not those that the bundle was measured with.
     """
-    bundle.require(SAE)
+    bundle.require(*(part for part in (SAE, BACKBONE) if part == SAE or part in bundle.parts))
+    bundle.check_parts(SAE, BACKBONE)
     sae = RASAE.from_pretrained(bundle.root / SAE).to(device)
     if BACKBONE in bundle.parts:
-        bundle.require(BACKBONE)
         backbone = Backbone.load(bundle.root / BACKBONE, device=device)
     else:
         config = sae.config

@@ -107,7 +107,9 @@ def test_a_lost_or_damaged_shard_is_told(sharded: Path, change: str) -> None:
     found = "; ".join(faults(sharded))
     assert found
     with pytest.raises(BlindspotsError, match=told):
-        load_bundle(sharded)
+        load_bundle(sharded, contents=True)
+    with pytest.raises(BlindspotsError):  # as long as nobody looks at the rest, told when read
+        load_bundle(sharded).energies("v1.5")
 
 
 def test_one_file_takes_the_place_of_shards_and_they_of_it(

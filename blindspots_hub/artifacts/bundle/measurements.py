@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub.artifacts.atoms import dictionary
+from blindspots_hub.artifacts.bundle.files import refuse
 from blindspots_hub.artifacts.bundle.kept import kept
 from blindspots_hub.artifacts.bundle.tables import BundleTables
 from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column, fires_in
@@ -16,6 +17,7 @@ from blindspots_hub.artifacts.layout import (
     NATURAL,
     SAE_WEIGHTS,
     energies_files,
+    energies_path,
     features_path,
     generation_energies_files,
     heatmaps_path,
@@ -33,7 +35,18 @@ class BundleMeasurements(BundleTables):
     @kept
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
-        return read_energies(self._energies_files(source))
+        found = read_energies(self._energies_files(source))
+        if found.n_concepts != self.n_concepts:
+            told = f"energies have {found.n_concepts} concepts instead of {self.n_concepts}"
+            refuse(self.root, [f"{energies_path(Path(), source).as_posix()}: {told}"])
+        self._of_images(source, energies_path(Path(), source), found.n_images)
+        return found
+
+    def _of_images(self, source: str, path: Path, rows: int) -> None:
+        """`BlindspotsError` unless a file has a row for every image that its table names."""
+        images = len(self.image_ids(source))
+        if rows != images:
+            refuse(self.root, [f"{path.as_posix()} has {rows} images for {images} of its table"])
 
     def _energies_files(self, source: str) -> list[Path]:
         names = energies_files(self.manifest.files, source)
@@ -71,7 +84,11 @@ class BundleMeasurements(BundleTables):
         holds neither features nor natural images.
         """
         path = features_path(self.root, source)
-        return ImageFeatures.load(self._checked(path)) if self.has(path) else None
+        if not self.has(path):
+            return None
+        found = ImageFeatures.load(self._checked(path))
+        self._of_images(source, path.relative_to(self.root), found.n_images)
+        return found
 
     def atoms(self) -> np.ndarray:
         """The RA-SAE's fused dictionary, float32 (n, d); `BlindspotsError` where it is not here."""
