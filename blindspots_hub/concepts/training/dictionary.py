@@ -44,6 +44,23 @@ def bounded(relax: torch.Tensor, relaxation: float) -> torch.Tensor:
     return relax * (relaxation / norms.clamp_min(1e-12)).clamp(max=1)
 
 
+def _compiled_for(rows: torch.Tensor) -> bool:
+    """Whether rows of this type, on this device, are gone through by compiled loops."""
+    return rows.dtype == torch.float32 and rows.device.type == "cpu"
+
+
+def _dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """left_j · right_j of every row, (c,)."""
+    if not _compiled_for(left):
+        return torch.linalg.vecdot(left, right)
+    from blindspots_hub.concepts.training.loops import row_dots
+
+    dots = torch.empty(len(left))
+    parts = left.numpy(), right.numpy(), dots.numpy()
+    on_all_cores(lambda first, last: row_dots(first, last, *parts), len(left))
+    return dots
+
+
 def fuse(
     weights: torch.Tensor,
     centroids: torch.Tensor,
@@ -114,8 +131,16 @@ class ArchetypalDictionary(nn.Module):
 
         Returns their `atoms`. A row that has lost every share starts again at its own centroid.
         """
-        offsets = self._offsets(concepts)
-        self.relax.detach()[concepts] = offsets
+        relax = self.relax.detach()
+        if _compiled_for(relax):
+            from blindspots_hub.concepts.training.loops import bound_rows
+
+            offsets = torch.empty(len(concepts), relax.shape[1])
+            parts = relax.numpy(), concepts.numpy(), self.relaxation, offsets.numpy()
+            on_all_cores(lambda first, last: bound_rows(first, last, *parts), len(concepts))
+        else:
+            offsets = self._offsets(concepts)
+            relax[concepts] = offsets
         return self._made(concepts, dtype, self._projected, offsets)
 
     @torch.no_grad()
@@ -155,7 +180,7 @@ class ArchetypalDictionary(nn.Module):
 
     def _projected(self, some: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         weights = self.weights.detach()
-        if weights.dtype == torch.float32 and weights.device.type == "cpu":
+        if _compiled_for(weights):
             return self._projected_on_cpu(weights, some)
         shares, sums = self._positive(some)
         shares /= sums
@@ -186,14 +211,14 @@ class ArchetypalDictionary(nn.Module):
         product with C is computed in `dtype`. Overwrites `grad`.
         """
         dtype = dtype or self.weights.dtype
-        torch.sum(torch.linalg.vecdot(grad, atoms.values), 0, out=gradient(self.multiplier))
+        torch.sum(_dots(grad, atoms.values), 0, out=gradient(self.multiplier))
         inside = grad.mul_(torch.exp(self.multiplier.detach()))
         self._gradient("relax", atoms.concepts)[atoms.concepts] = inside
         shares = self._gradient("weights", atoms.concepts)
         # The gradient at a share is (∂·c − ∂·hull) / Σ: a centroid counts by what it does better
         # than the atom's present mixture.
         inside /= atoms.sums
-        balance = torch.linalg.vecdot(inside, atoms.hull)[:, None]
+        balance = _dots(inside, atoms.hull)[:, None]
         rows = self._rows()
         for some, part, mixture in zip(
             atoms.concepts.split(rows), inside.split(rows), balance.split(rows), strict=True

@@ -111,3 +111,40 @@ def project_rows(
         for i in range(width):
             share = (row[i] if row[i] > zero else zero) / total
             row[i], out[i] = share, share
+
+
+@reordering
+def bound_rows(
+    first: int,
+    last: int,
+    relax: np.ndarray,
+    concepts: np.ndarray,
+    longest: float,
+    offsets: np.ndarray,
+) -> None:
+    """Rows `concepts[first:last]` of Λ, those longer than `longest` shortened to that length.
+
+    Set in relax (n, d) and in offsets (c, d), both float32.
+    """
+    width = relax.shape[1]
+    for place in range(first, last):
+        row, out = relax[concepts[place]], offsets[place]
+        squares = np.float32(0)
+        for i in range(width):
+            squares += row[i] * row[i]
+        length = max(math.sqrt(squares), 1e-12)
+        factor = np.float32(min(longest / length, 1.0))
+        for i in range(width):
+            bounded = row[i] * factor
+            row[i], out[i] = bounded, bounded
+
+
+@reordering
+def row_dots(first: int, last: int, left: np.ndarray, right: np.ndarray, dots: np.ndarray) -> None:
+    """dots_j = left_j · right_j of the rows from `first` to `last` (exclusive), float32."""
+    for place in range(first, last):
+        one, other = left[place], right[place]
+        total = np.float32(0)
+        for i in range(len(one)):
+            total += one[i] * other[i]
+        dots[place] = total
