@@ -53,6 +53,28 @@ def fire_together(
         shared[:] = 0
 
 
+BLOCK = 128
+"""Values of a tile that are looked at together: in most of them none is among the largest."""
+
+
+@compiled
+def _any_reaches(values: np.ndarray, least: float) -> bool:
+    """Whether one of `values` is at least so large; without a branch, so in vectors."""
+    reached = np.int32(0)
+    for place in range(len(values)):
+        reached |= np.int32(values[place] >= least)
+    return bool(reached)
+
+
+@compiled
+def _any_reaches_own(values: np.ndarray, least: np.ndarray) -> bool:
+    """The same where every value has a bound of its own."""
+    reached = np.int32(0)
+    for place in range(len(values)):
+        reached |= np.int32(values[place] >= least[place])
+    return bool(reached)
+
+
 @compiled
 def keep_nearest(
     first: int, last: int, tile: np.ndarray, others: int, index: np.ndarray, cosine: np.ndarray
@@ -66,10 +88,14 @@ def keep_nearest(
     count = index.shape[1]
     for row in range(first, last):
         least = cosine[row, count - 1]
-        for column in range(tile.shape[1]):
-            if tile[row, column] >= least:
-                _insert(index[row], cosine[row], others + column, tile[row, column])
-                least = cosine[row, count - 1]
+        for start in range(0, tile.shape[1], BLOCK):
+            some = tile[row, start : start + BLOCK]
+            if not _any_reaches(some, least):
+                continue
+            for place in range(len(some)):
+                if some[place] >= least:
+                    _insert(index[row], cosine[row], others + start + place, some[place])
+                    least = cosine[row, count - 1]
 
 
 @compiled
@@ -78,12 +104,18 @@ def keep_nearest_of_columns(
 ) -> None:
     """The same for columns `first` to `last` of a tile (m, columns); index, cosine (columns, …)."""
     count = index.shape[1]
-    least = cosine[first:last, count - 1].copy()
-    for row in range(tile.shape[0]):
-        for column in range(first, last):
-            if tile[row, column] >= least[column - first]:
-                _insert(index[column], cosine[column], others + row, tile[row, column])
-                least[column - first] = cosine[column, count - 1]
+    for begin in range(first, last, BLOCK):
+        end = min(begin + BLOCK, last)
+        least = cosine[begin:end, count - 1].copy()
+        for row in range(tile.shape[0]):
+            some = tile[row, begin:end]
+            if not _any_reaches_own(some, least):
+                continue
+            for place in range(len(some)):
+                if some[place] >= least[place]:
+                    column = begin + place
+                    _insert(index[column], cosine[column], others + row, some[place])
+                    least[place] = cosine[column, count - 1]
 
 
 @compiled

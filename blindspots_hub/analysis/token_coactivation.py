@@ -14,13 +14,12 @@ import numpy as np
 from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable
 from blindspots_hub.analysis.coactivation import (
     COLUMNS,
-    Shared,
     against,
     figure,
     row,
-    shared_entries,
     words,
 )
+from blindspots_hub.analysis.coactivation_shared import Shared, shared_entries
 from blindspots_hub.analysis.coactivation_spectrum import Spectrum
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL

@@ -20,6 +20,7 @@ from blindspots_hub.artifacts.layout import (
     energies_files,
     energies_path,
     features_path,
+    generation_energies_files,
     generation_energies_path,
     heatmaps_path,
     listed_files,
@@ -46,8 +47,8 @@ from blindspots_hub.artifacts.schema import (
 )
 from blindspots_hub.artifacts.sparse_checks import (
     energies_faults,
-    energy_faults,
     feature_faults,
+    generation_energies_faults,
     heatmap_faults,
     token_code_faults,
 )
@@ -163,6 +164,10 @@ def _sparse_faults(
         elif fault := shard_fault(files, name):
             yield fault
             files = []
+        single = generation_energies_files(listed, source)
+        if fault := shard_fault(single, generation_energies_path(Path(), source).as_posix()):
+            yield fault
+            single = []
         if (of_heatmaps := heatmaps.relative_to(root).as_posix()) not in listed:
             yield f"{of_heatmaps} is not in the manifest"
         if not contents:
@@ -172,9 +177,9 @@ def _sparse_faults(
         if whole(heatmaps):
             name = of_heatmaps
             yield from heatmap_faults(heatmaps, name, n_concepts, rows, grid[0] * grid[1])
-        if whole(path := generation_energies_path(root, source)) and rows is not None:
-            name = path.relative_to(root).as_posix()
-            yield from energy_faults(path, name, n_concepts, None, rows)
+        if single and rows is not None and all(whole(root / one) for one in single):
+            name = generation_energies_path(Path(), source).as_posix()
+            yield from generation_energies_faults(root, single, name, n_concepts, rows)
         if whole(path := token_codes_path(root, source)):
             name = path.relative_to(root).as_posix()
             yield from token_code_faults(path, name, n_concepts, rows)

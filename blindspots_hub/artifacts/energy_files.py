@@ -1,17 +1,23 @@
-"""Per-image energies of a source on disk: one file, or shards of many images."""
+"""Energies of a source, an image or a generation a row, on disk: one file, or shards of many."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from blindspots_hub.artifacts.layout import energies_path, shard_folder, shard_name
+from blindspots_hub.artifacts.layout import (
+    energies_path,
+    generation_energies_path,
+    shard_folder,
+    shard_name,
+)
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import PAIR, GenerationEnergies
 
 SHARD_BYTES = 500 * 1024**2
 """Bytes of a file of energies; a source with more has shards, cut between two images."""
@@ -19,18 +25,29 @@ SHARD_BYTES = 500 * 1024**2
 
 def write_energies(root: Path, source: str, energies: ImageEnergies) -> list[Path]:
     """Write the energies of a source; they stand there whole or not at all. Returns their files."""
-    path = energies_path(root, source)
+    return _write(energies_path(root, source), energies, {})
+
+
+def write_generation_energies(root: Path, model: str, found: GenerationEnergies) -> list[Path]:
+    """Write the energies of a model's single generations, likewise."""
+    more = {PAIR: found.pair.astype(np.int32)}
+    return _write(generation_energies_path(root, model), found.energies, more)
+
+
+def _write(path: Path, energies: ImageEnergies, more: Mapping[str, np.ndarray]) -> list[Path]:
+    """One file, or shards of images; `more` are tensors with a row an image."""
     folder = shard_folder(path)
     spans = list(_spans(energies))
     if len(spans) == 1:
-        energies.save(path)
+        energies.save(path, more)
         shutil.rmtree(folder, ignore_errors=True)
         return [path]
-    work = folder.with_name(f".{source}.{os.getpid()}.partial")
+    work = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     names = [shard_name(number, len(spans), path.suffix) for number in range(len(spans))]
     try:
         for name, (start, stop) in zip(names, spans, strict=True):
-            energies.rows(start, stop).save(work / name)
+            own = {key: np.ascontiguousarray(tensor[start:stop]) for key, tensor in more.items()}
+            energies.rows(start, stop).save(work / name, own)
         shutil.rmtree(folder, ignore_errors=True)
         os.rename(work, folder)
     finally:
@@ -57,8 +74,22 @@ def read_energies(paths: Sequence[Path]) -> ImageEnergies:
 
     Of shards one at a time is in memory beside the whole.
     """
+    return _read(paths)[0]
+
+
+def read_generation_energies(paths: Sequence[Path], pairs: int) -> GenerationEnergies:
+    """Energies of single generations of so many pairs, likewise."""
     if len(paths) == 1:
-        return ImageEnergies.load(paths[0])
+        return GenerationEnergies.load(paths[0], pairs)
+    energies, pair = _read(paths)
+    return GenerationEnergies.checked(energies, pair, pairs, paths[0].parent)
+
+
+def _read(paths: Sequence[Path]) -> tuple[ImageEnergies, np.ndarray | None]:
+    """The energies, and which pair each image belongs to where all files tell it."""
+    if len(paths) == 1:
+        whole, more = ImageEnergies.read(paths[0])
+        return whole, more.get(PAIR)
     if not paths:
         raise BlindspotsError("The bundle keeps no per-image energies of that source.")
     from blindspots_hub.utils.safetensors_header import NoTensors, TensorFile
@@ -73,10 +104,13 @@ def read_energies(paths: Sequence[Path]) -> ImageEnergies:
         ) from error
     indptr = np.zeros(sum(images) + 1, np.int64)
     concepts, energies = np.empty(sum(fires), np.int32), np.empty(sum(fires), np.float32)
+    pairs: list[np.ndarray] = []
     row, at, n_concepts = 0, 0, 0
     for path, count, size in zip(paths, images, fires, strict=True):
-        part = ImageEnergies.load(path)
+        part, more = ImageEnergies.read(path)
         indptr[row + 1 : row + count + 1] = part.indptr[1:] + at
         concepts[at : at + size], energies[at : at + size] = part.concepts, part.energies
         row, at, n_concepts = row + count, at + size, part.n_concepts
-    return ImageEnergies(indptr, concepts, energies, n_concepts)
+        pairs += [more[PAIR]] if PAIR in more else []
+    pair = np.concatenate(pairs) if len(pairs) == len(paths) else None
+    return ImageEnergies(indptr, concepts, energies, n_concepts), pair

@@ -143,20 +143,29 @@ def energies_files(listed: Collection[str], source: str) -> list[str]:
 
     In the order of the images; none where there are none.
     """
-    name = energies_path(Path(), source).as_posix()
-    if name in listed:
-        return [name]
-    prefix = f"{shard_folder(Path(name)).as_posix()}/"
-    return sorted(
-        one
-        for one in listed
-        if one.startswith(prefix) and _ENERGY_SHARD.fullmatch(one[len(prefix) :])
-    )
+    return _one_or_shards(listed, energies_path(Path(), source))
 
 
 def generation_energies_path(root: Path, model: str) -> Path:
     """Path of the energies of a model's single generations, where captions have several."""
     return root / f"deltas/generations/{model}.safetensors"
+
+
+def generation_energies_files(listed: Collection[str], model: str) -> list[str]:
+    """Names of the files with these energies among `listed`, as `energies_files` gives them."""
+    return _one_or_shards(listed, generation_energies_path(Path(), model))
+
+
+def _one_or_shards(listed: Collection[str], path: Path) -> list[str]:
+    name = path.as_posix()
+    if name in listed:
+        return [name]
+    prefix = f"{shard_folder(path).as_posix()}/"
+    return sorted(
+        one
+        for one in listed
+        if one.startswith(prefix) and _ENERGY_SHARD.fullmatch(one[len(prefix) :])
+    )
 
 
 def features_path(root: Path, source: str) -> Path:
@@ -175,6 +184,8 @@ def heatmaps_path(root: Path, source: str) -> Path:
 
 
 _SPARSE = ("energies", "generations", "features", "heatmaps", "token_codes")
+
+_IN_SHARDS = (f"{DELTAS_PART}/energies", f"{DELTAS_PART}/generations")
 
 _ON_DEMAND = tuple(f"{DELTAS_PART}/{kind}/" for kind in _SPARSE if kind != "heatmaps")
 
@@ -200,8 +211,9 @@ def is_known(name: str, models: Collection[str]) -> bool:
     if any(folder == f"{DELTAS_PART}/{kind}" for kind in _SPARSE):
         source, dot, ending = last.rpartition(".")
         return bool(dot) and ending == "safetensors" and source in {NATURAL, *models}
-    if folder.startswith(f"{DELTAS_PART}/energies/") and _ENERGY_SHARD.fullmatch(last):
-        return folder.rpartition("/")[2] in {NATURAL, *models} and folder.count("/") == 2
+    above, _, source = folder.rpartition("/")
+    if above in _IN_SHARDS and _ENERGY_SHARD.fullmatch(last):
+        return source in {NATURAL, *models}
     for table in (*TABLES, *OPTIONAL):
         whole = f"{folder}.parquet" if table in SHARDED and _SHARD.fullmatch(last) else name
         if "{model}" not in table.path:

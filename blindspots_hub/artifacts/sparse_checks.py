@@ -12,10 +12,8 @@ from blindspots_hub.utils.safetensors_header import NoTensors, TensorFile
 _ENERGIES = {"indptr": ("I64", 1), "concepts": ("I32", 1), "energies": ("F32", 1)}
 
 
-def energy_faults(
-    path: Path, name: str, n_concepts: int, rows: int | None, pairs: int | None = None
-) -> Iterator[str]:
-    """Energies of `rows` images; of single generations of so many `pairs` where that is given."""
+def energy_faults(path: Path, name: str, n_concepts: int, rows: int | None) -> Iterator[str]:
+    """Energies of `rows` images, or of any number of them."""
     try:
         file = TensorFile(path)
     except (NoTensors, OSError) as error:
@@ -54,8 +52,6 @@ def energy_faults(
         if not (np.isfinite(block).all() and (block > 0).all()):
             yield f"{name} is damaged (an energy is not a positive number)"
             break
-    if pairs is not None:
-        yield from _generation_faults(file, name, length - 1, pairs)
 
 
 def energies_faults(
@@ -76,17 +72,26 @@ def energies_faults(
         yield f"{name}: energies have {there} images for {rows} rows of its table"
 
 
-def _generation_faults(
-    file: TensorFile, name: str, generation_energies: int, pairs: int
+def generation_energies_faults(
+    root: Path, files: Sequence[str], name: str, n_concepts: int, pairs: int
 ) -> Iterator[str]:
-    found = file.tensors.get("pair")
-    right = found is not None and found.kind == "I32" and found.shape == (generation_energies,)
-    if right:
-        pair = np.array(file.mapped("pair"))
-        steps = np.diff(pair)
-        right = len(pair) > 0 and pair[0] == 0 and int(pair[-1]) == pairs - 1
-        right = right and bool(((steps == 0) | (steps == 1)).all())
-    if not right:
+    """Energies of single generations of so many pairs, in one file or in shards, called `name`."""
+    found = [fault for one in files for fault in energy_faults(root / one, one, n_concepts, None)]
+    yield from found
+    if found:
+        return
+    parts: list[np.ndarray] = []
+    for one in files:
+        file = TensorFile(root / one)
+        tensor, images = file.tensors.get("pair"), file.tensors["indptr"].size - 1
+        if tensor is None or tensor.kind != "I32" or tensor.shape != (images,):
+            parts = []
+            break
+        parts.append(np.array(file.mapped("pair")))
+    pair = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    steps = np.diff(pair)
+    right = len(pair) > 0 and pair[0] == 0 and int(pair[-1]) == pairs - 1
+    if not (right and ((steps == 0) | (steps == 1)).all()):
         yield f"{name} does not hold one generation or more of each of {pairs} pairs"
 
 

@@ -33,7 +33,8 @@ times, a row of the model is the mean over the generations that could be measure
 thumbnails show the first of these. `deltas/generations/{model}.safetensors`, there only in that
 case, holds the energies of the single generations in the same format, and `pair` int32
 (generations), the row of the model that each belongs to, ascending: counts, weights and distances
-come from these.
+come from these. They lie in shards as the other energies do,
+`deltas/generations/{model}/{i:05d}-of-{n:05d}.safetensors`, each with its part of `pair`.
 
 `deltas/features/natural.safetensors` and `deltas/features/{model}.safetensors`, where they were
 kept: `class_token` and `mean_patch_token`, float16 (images, width of the backbone), of every

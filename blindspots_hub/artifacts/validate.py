@@ -24,7 +24,7 @@ from blindspots_hub.artifacts.layout import (
     NATURAL,
     energies_files,
     features_path,
-    generation_energies_path,
+    generation_energies_files,
     heatmaps_path,
     listed_files,
     part_of,
@@ -112,9 +112,8 @@ def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
             yield from tables.check(asked, model, lenient, pictures=False, files=[name])
             yield from tables.label_faults()
     for source in (NATURAL, *models):
-        if name in energies_files([name], source) or root / name == generation_energies_path(
-            root, source
-        ):
+        kinds = energies_files, generation_energies_files
+        if any(name in files([name], source) for files in kinds):
             yield from energy_faults(root / name, name, n_concepts, None)
         elif root / name == heatmaps_path(root, source):
             yield from heatmap_faults(root / name, name, n_concepts, None, rows * columns)

@@ -10,8 +10,15 @@ from typing import Any
 
 from blindspots_hub import paper
 from blindspots_hub.benchmarks import memory
-from blindspots_hub.benchmarks.harness import Report, Row, at_most, this_machine, unmeasured
-from blindspots_hub.benchmarks.page_server import memory_of, served, waited
+from blindspots_hub.benchmarks.harness import (
+    Report,
+    Row,
+    at_most,
+    beside,
+    this_machine,
+    unmeasured,
+)
+from blindspots_hub.benchmarks.page_server import empty_page, memory_of, served, waited
 from blindspots_hub.progress import Event, Work
 
 WORKER = "blindspots_hub.benchmarks.size_worker"
@@ -85,21 +92,36 @@ def _nearest(sizes: Sizes, _: Path) -> list[Row]:
     here, more = (
         _asked("nearest", n=n, d=sizes.width) for n in (sizes.n_concepts, sizes.more_concepts)
     )
+    judged, few, many = sizes.judged, f"{sizes.n_concepts:,}", f"{sizes.more_concepts:,}"
+    squares = (sizes.more_concepts / sizes.n_concepts) ** 2
     return [
+        at_most(f"nearest atoms of {few}", here["seconds"], 15.0, " s", judged=judged, **here),
         at_most(
-            f"nearest atoms of {sizes.n_concepts:,}", here["seconds"], 15.0, " s",
-            judged=sizes.judged, **here,
+            f"nearest atoms of {few}, over half of their square of products alone",
+            here["seconds"] / here["products"], 2.0, " ×", judged=judged,
+        ),
+        beside(f"nearest atoms of {many}", more["seconds"], " s"),
+        at_most(
+            f"nearest atoms of {many}, processor time of a product over that of {few}",
+            more["processor"] / here["processor"] / squares, 1.2, " ×", judged=judged,
         ),
         at_most(
-            f"nearest atoms of {sizes.more_concepts:,}, peak memory", more["peak"] / GIB, 4.0,
-            " GiB", judged=sizes.judged, **more,
+            f"nearest atoms of {many}, peak memory", more["peak"] / GIB, 4.0, " GiB",
+            judged=judged, **more,
         ),
     ]  # fmt: skip
 
 
 def _thumbnails(sizes: Sizes, _: Path) -> list[Row]:
-    took = _asked("thumbnails", images=sizes.thumbnails)["seconds"] * 60_000
-    return [at_most("60,000 thumbnails, processor time", took, 150.0, " s", judged=sizes.judged)]
+    took = _asked("thumbnails", images=sizes.thumbnails)
+    name, judged = "60,000 thumbnails of 512 × 512, processor time", sizes.judged
+    return [
+        at_most(name, took["seconds"] * 60_000, 150.0, " s", judged=judged),
+        at_most(
+            f"{name} over decoding alone", took["seconds"] / took["decoding"], 1.5, " ×",
+            judged=judged,
+        ),
+    ]  # fmt: skip
 
 
 def _checkpoints(sizes: Sizes, folder: Path) -> list[Row]:
@@ -113,13 +135,26 @@ def _checkpoints(sizes: Sizes, folder: Path) -> list[Row]:
     share = found["written"] / found["bytes"]
     name = f"{count} checkpoints combined: bytes written, of all"
     rows = [at_most(name, share, 0.25, " ×", judged=judged, **found)]
-    return rows + _page(f"the page of {count} checkpoints", out, folder, 5.0, 2.0, judged)
+    what = f"the page of {count} checkpoints"
+    rows_of_page = _page(what, out, folder, 5.0, 2.0, judged)
+    return rows + rows_of_page + _over_empty(what, rows_of_page, 2.0, judged)
 
 
 def _start(sizes: Sizes, folder: Path, embedded: Path) -> list[Row]:
     """The second of two starts: files are in memory by then, and compiled."""
     _page("", embedded, folder / "first", 2.5, 1.0, False)
-    return _page("the embedded page", embedded, folder / "second", 2.5, 1.0, sizes.judged)
+    rows = _page("the embedded page", embedded, folder / "second", 2.5, 1.0, sizes.judged)
+    return rows + _over_empty("the embedded page", rows, 1.25, sizes.judged)
+
+
+def _over_empty(what: str, rows: Sequence[Row], most: float, judged: bool) -> list[Row]:
+    """How long a page of `rows` took to answer, over an empty one of Gradio on this machine."""
+    name = f"{what} answers, over an empty page of Gradio"
+    if rows[0].value is None:
+        return [unmeasured(name, "it did not start", f"≤ {most:g} ×")]
+    empty = empty_page()
+    over = rows[0].value / empty
+    return [at_most(name, over, most, " ×", judged=judged, empty=empty)]
 
 
 def _page(

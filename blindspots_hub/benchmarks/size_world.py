@@ -111,4 +111,4 @@ def _write_thumbnails(base: Bundle, root: Path, name: str, seed: int) -> None:
 
 def opened(root: Path) -> Bundle:
     """A bundle as a page opens it."""
-    return load_bundle(root, contents=False)
+    return load_bundle(root)

@@ -177,6 +177,16 @@ def benchmark_size(
             help="tables, nearest, thumbnails, checkpoints, start. Default: all of them."
         ),
     ] = None,
+    pairs: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=64, help="Pairs from kept codes to a bundle. Default: 100,000."),
+    ] = None,
+    concepts: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(
+            min=64, help="Concepts of every part. Default, and what goals are of: 32,000."
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option(help="Small shapes, on which nothing is judged.")] = False,
     out: ReportOption = None,
     quiet: QuietOption = False,
@@ -186,6 +196,8 @@ def benchmark_size(
     Each part is measured in a process of its own. Takes half an hour and 12 GB of disk, and exits
     with 1 where a goal is missed.
     """
+    from dataclasses import replace
+
     from blindspots_hub import planted
     from blindspots_hub.benchmarks import size
     from blindspots_hub.errors import BlindspotsError
@@ -194,4 +206,9 @@ def benchmark_size(
     if strange := sorted({*chosen} - {*size.PARTS}):
         raise BlindspotsError(f"There is no part {strange[0]!r}: name {', '.join(size.PARTS)}.")
     sizes = size.QUICK if quick else size.FULL
+    if pairs is not None:
+        sizes = replace(sizes, pairs=pairs, fewer=min(sizes.fewer, max(pairs // 8, 32)))
+    if concepts is not None:
+        more = max(sizes.more_concepts, concepts)
+        sizes = replace(sizes, n_concepts=concepts, more_concepts=more)
     _tell(run(size.running(sizes, planted.BUNDLE, chosen), quiet), out)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import weakref
 
 from blindspots_hub.errors import BlindspotsError
 
 
 class Spool:
-    """Keeps contents on disk until the process ends, or `close`."""
+    """Keeps contents on disk as long as anything refers to it, or until `close`."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the spool)
+        # Nobody is asked to close a spool: it goes with whatever was read into it.
+        self._closing = weakref.finalize(self, self._file.close)
         self._places: dict[str, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._end = 0
@@ -41,4 +44,4 @@ class Spool:
 
     def close(self) -> None:
         """Give the disk's space back."""
-        self._file.close()
+        self._closing()

@@ -12,10 +12,9 @@ import numpy as np
 
 from blindspots_hub.concepts.codes import ImageCodes, SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
-from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.settings import TOKENS
+from blindspots_hub.measure.sums import ImageSums, check_tokens
 from blindspots_hub.measure.token_codes import IMAGES, TokenCodes
 
 KEPT_SHARDS = 4
@@ -104,6 +103,8 @@ class CodedImages:
     """How each image looks to its concept space (`concepts.domain`), where that was kept."""
     features: ImageFeatures | None = None
     """Tokens of each image, where they were kept."""
+    sums: ImageSums | None = None
+    """Of the codes, where they were summed already."""
 
     @classmethod
     def of(
@@ -118,35 +119,17 @@ class CodedImages:
         kept = None if features is None else ImageFeatures.stacked(features)
         return cls(list(codes), list(codes.values()), failed, layout, n_concepts, looks, kept)
 
+    def summed(self, tokens: str) -> ImageSums:
+        """Energies over the `tokens` of every image, and what fires where: summed once."""
+        check_tokens(tokens)
+        if self.sums is not None and self.sums.tokens == tokens:
+            return self.sums
+        kept = self.codes.sums if isinstance(self.codes, KeptCodes) else None
+        return ImageSums.of(self.codes, self.layout, self.n_concepts, tokens, kept)
+
     def energies(self, tokens: str) -> ImageEnergies:
         """Concept energies ξ of every image over its `tokens` (METHOD: section 3)."""
-        if tokens not in TOKENS:
-            raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {tokens!r}.")
-        if tokens == "patches":
-            rows = (self._on_patches(row) for row in range(len(self.codes)))
-        else:
-            rows = (codes.energies() for codes in self.codes)
-        return ImageEnergies.stack(rows, self.n_concepts)
-
-    def _on_patches(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        if isinstance(self.codes, KeptCodes):
-            return self.codes.sums(row)
-        return self.codes[row].energies(self.layout.patches)
-
-    def token_fires(self) -> np.ndarray:
-        """In how many images each concept fires on the class token, a register, a patch.
-
-        int32 (3, n_concepts), whichever tokens energies sum.
-        """
-        counts = np.zeros((3, self.n_concepts), np.int32)
-        first = self.layout.patches.start
-        parts = (slice(0, self.layout.cls), slice(self.layout.cls, first))
-        for row, codes in enumerate(self.codes):
-            for kind, part in enumerate(parts):
-                start, stop = codes.indptr[part.start], codes.indptr[part.stop]
-                counts[kind, np.unique(codes.concepts[start:stop])] += 1
-            counts[2, self._on_patches(row)[0]] += 1
-        return counts
+        return self.summed(tokens).energies
 
     def token_codes(self, ids: Sequence[str], tokens: str, images: int = IMAGES) -> TokenCodes:
         """Codes of the `tokens` that energies sum, of some images; `ids` decide of which."""
@@ -186,6 +169,7 @@ class CodedImages:
             self.n_concepts,
             None if self.looks is None else self.looks[rows],
             None if self.features is None else self.features.take(np.array(rows, np.int64)),
+            None if self.sums is None else self.sums.take(np.array(rows, np.int64)),
         )
 
 

@@ -92,7 +92,13 @@ class GenerationEnergies:
     def load(cls, path: Path, pairs: int) -> GenerationEnergies:
         """Read what `save` wrote of so many pairs; anything else raises `BlindspotsError`."""
         energies, more = ImageEnergies.read(path)
-        pair = more.get(PAIR)
+        return cls.checked(energies, more.get(PAIR), pairs, path)
+
+    @classmethod
+    def checked(
+        cls, energies: ImageEnergies, pair: np.ndarray | None, pairs: int, path: Path
+    ) -> GenerationEnergies:
+        """What was read from `path`; `BlindspotsError` unless it is of so many pairs."""
         if pair is None or len(pair) != energies.n_images or not _numbers(pair, pairs):
             raise BlindspotsError(
                 f"{path} does not hold one generation or more of each of {pairs} pairs: fetch the "

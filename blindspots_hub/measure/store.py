@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +26,7 @@ from blindspots_hub.measure.coded import (
 )
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
+from blindspots_hub.measure.sums import ImageSums
 from blindspots_hub.utils.files import atomic, fingerprint
 
 FORMAT = 5
@@ -37,6 +39,18 @@ CHECKSUM = "sha256"
 """Key of a shard's metadata: the hash of all else that it holds."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ShardPart:
+    """What a shard says of its images but their codes: ids of those that have some, why others have
+    none, tensors of `coded.BESIDE` (None without any image), and the images' sums."""
+
+    shard: int
+    ids: list[str]
+    failed: dict[str, Failure]
+    beside: dict[str, np.ndarray] | None
+    sums: ImageSums | None
 
 
 class CodeStore:
@@ -135,42 +149,60 @@ class CodeStore:
         with atomic(self._path(shard)) as partial:
             save_file(tensors, partial, metadata=metadata)
 
-    def load(self, shards: Sequence[int] | None = None) -> CodedImages:
+    def load(self, shards: Sequence[int] | None = None, tokens: str | None = None) -> CodedImages:
         """Codes of `shards` (all unless said otherwise), in the order of the ids.
 
-        Every shard is looked at, and its codes are read again when they are asked for.
+        Every shard is looked at, and summed over its `tokens` where these are named; its codes are
+        read again when they are asked for.
         """
-        ids: list[str] = []
-        failed: dict[str, Failure] = {}
-        places: list[tuple[int, int]] = []
-        parts: list[dict[str, np.ndarray]] = []
-        for shard in range(len(self.shards)) if shards is None else shards:
-            shard_ids, tensors, shard_failed = self._whole(shard)
-            places += [(shard, row) for row in range(len(shard_ids))]
-            ids += shard_ids
-            failed |= shard_failed
-            if shard_ids:
-                parts.append({name: tensors[name] for name in BESIDE if name in tensors})
+        every = range(len(self.shards)) if shards is None else shards
+        return self.joined([self.part(shard, tokens) for shard in every])
+
+    def part(self, shard: int, tokens: str | None = None) -> ShardPart:
+        """What a shard says of its images without their codes, summed where `tokens` are named."""
+        ids, tensors, failed = self._whole(shard)
+        sums = None
+        if tokens is not None:
+            kept = self._shard(ids, tensors)
+            energies = kept.energies
+
+            def on_patches(row: int) -> tuple[np.ndarray, np.ndarray]:
+                span = slice(int(energies.indptr[row]), int(energies.indptr[row + 1]))
+                return energies.concepts[span], energies.energies[span]
+
+            sums = ImageSums.of(kept.codes, self.layout, self.n_concepts, tokens, on_patches)
+        beside = {name: tensors[name] for name in BESIDE if name in tensors} if ids else None
+        return ShardPart(shard, ids, failed, beside, sums)
+
+    def joined(self, parts: Sequence[ShardPart]) -> CodedImages:
+        """The images of these parts, one after the other."""
+        places = [(part.shard, row) for part in parts for row in range(len(part.ids))]
+        stacks = [part.beside for part in parts if part.beside is not None]
         looks, features = (
-            np.concatenate([part.pop(name) for part in parts])
-            if parts and all(name in part for part in parts)
+            np.concatenate([stack[name] for stack in stacks])
+            if stacks and all(name in stack for stack in stacks)
             else None
             for name in BESIDE
         )
+        sums = [part.sums for part in parts if part.sums is not None]
         at = np.array(places, np.int64).reshape(-1, 2)
         return CodedImages(
-            ids,
+            [image_id for part in parts for image_id in part.ids],
             KeptCodes(at[:, 0], at[:, 1], self.read),
-            failed,
+            {image_id: failure for part in parts for image_id, failure in part.failed.items()},
             self.layout,
             self.n_concepts,
             looks,
             None if features is None else ImageFeatures.stacked(features),
+            ImageSums.joined(sums) if sums and len(sums) == len(parts) else None,
         )
 
     def read(self, shard: int) -> Shard:
         """The codes and thumbnails of one shard."""
         ids, tensors, _ = self._whole(shard)
+        return self._shard(ids, tensors)
+
+    def _shard(self, ids: list[str], tensors: Mapping[str, np.ndarray]) -> Shard:
         indptr, concepts, values = (tensors[name] for name in ("indptr", "concepts", "values"))
         stacked, step = SparseCodes(indptr, concepts, values, self.n_concepts), self.layout.tokens
         codes = [stacked.rows(i * step, (i + 1) * step) for i in range(len(ids))]

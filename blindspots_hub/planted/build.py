@@ -272,7 +272,8 @@ def _write(
             own = [f"{part}/{name}" for name in (*files, CARD)]
             copy_files(trained, out, [name for name in own if (trained / name).is_file()])
     settings = MeasureSettings()
-    energies = coded.energies(settings.tokens)
+    sums = coded.summed(settings.tokens)
+    energies = sums.energies
     yield Event("lay out the map", 0, 1)
     concepts = concept_table(space.sae.dictionary.numpy(), energies)
     captions = list(natural.captions.values())
@@ -282,7 +283,7 @@ def _write(
         energies,
         coded.heat,
         lambda row: thumbnail(natural.pairs[row].image),
-        token_fires=coded.token_fires(),
+        token_fires=sums.token_fires,
         token_codes=coded.token_codes(natural.ids, settings.tokens, TOKEN_IMAGES),
     )
     identity = {
@@ -319,16 +320,17 @@ def _model_side(
     domain: Domain | None,
 ) -> ModelImages:
     coded, ids = drawn.coded, drawn.coded.ids
+    sums = coded.summed(settings.tokens)
     return ModelImages(
         name=drawn.name,
         title=planted.TITLES[drawn.name],
         side=EncodedImages(
             ids,
             captions,
-            coded.energies(settings.tokens),
+            sums.energies,
             coded.heat,
             lambda row: thumbnail(drawn.images.image(ids[row])),
-            token_fires=coded.token_fires(),
+            token_fires=sums.token_fires,
             token_codes=coded.token_codes(ids, settings.tokens, TOKEN_IMAGES),
         ),
         natural_rows=np.arange(len(ids)),

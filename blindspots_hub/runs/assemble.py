@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from blindspots_hub.artifacts.energy_files import write_energies
+from blindspots_hub.artifacts.energy_files import write_energies, write_generation_energies
 from blindspots_hub.artifacts.heatmaps import Entry, Heatmaps
 from blindspots_hub.artifacts.layout import (
     NATURAL,
     features_path,
-    generation_energies_path,
     heatmaps_path,
     token_codes_path,
 )
@@ -142,7 +141,7 @@ def assemble(
         if source != NATURAL:
             write_energies(root, source, side.energies)
             if side.generation_energies is not None:
-                side.generation_energies.save(generation_energies_path(root, source))
+                write_generation_energies(root, source, side.generation_energies)
     write_table(root, THUMBNAILS, _thumbnails(sides, shown))
     write_manifest(root, {**identity, "models": entries})
     yield Event("compute tables", len(models), len(models))

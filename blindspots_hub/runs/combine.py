@@ -90,7 +90,7 @@ def combine(
             replace_folder(work, output_dir)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    return load_bundle(output_dir, contents=False)
+    return load_bundle(output_dir)
 
 
 def combining(

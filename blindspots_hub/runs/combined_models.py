@@ -13,7 +13,7 @@ from blindspots_hub.artifacts.layout import (
     DELTAS_PART,
     energies_files,
     features_path,
-    generation_energies_path,
+    generation_energies_files,
     heatmaps_path,
     listed_files,
     token_codes_path,
@@ -108,15 +108,11 @@ def share_model(member: Member, root: Path, natural: NaturalImages) -> dict[str,
         for own in listed_files(listed, spec, member.own):
             ending = own.removeprefix(f"{before}{member.own}")
             names[own] = f"{before}{member.name}{ending}"
-    for own in energies_files(listed, member.own):
-        before = f"{DELTAS_PART}/energies/"
-        names[own] = f"{before}{member.name}{own.removeprefix(f'{before}{member.own}')}"
-    for place in (
-        heatmaps_path,
-        generation_energies_path,
-        features_path,
-        token_codes_path,
-    ):
+    for files, kind in ((energies_files, "energies"), (generation_energies_files, "generations")):
+        before = f"{DELTAS_PART}/{kind}/"
+        for own in files(listed, member.own):
+            names[own] = f"{before}{member.name}{own.removeprefix(f'{before}{member.own}')}"
+    for place in (heatmaps_path, features_path, token_codes_path):
         own = place(Path(), member.own).as_posix()
         if own in listed:
             names[own] = place(Path(), member.name).as_posix()

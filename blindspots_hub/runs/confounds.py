@@ -163,7 +163,9 @@ def _measured(
         images: dict[str, ImageLoader] = {i: partial(altered, alteration, i) for i in ids}
         folder = out / _CODES / alteration.name.replace(" ", "-").replace(",", "")
         stage = f"encode {alteration.name}"
-        coded[alteration.name] = yield from session.encode(folder, images, stage)
+        coded[alteration.name] = yield from session.encode(
+            folder, images, stage, tokens=settings.tokens
+        )
     untouched = coded.pop(Alteration().name)
     found = []
     for name, images_coded in coded.items():

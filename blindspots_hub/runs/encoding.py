@@ -24,7 +24,7 @@ from blindspots_hub.runs.domain_check import warned
 from blindspots_hub.runs.gpu_work import encode
 from blindspots_hub.runs.loading import ImageLoader, Pixels, loading
 from blindspots_hub.runs.pairing import Paired
-from blindspots_hub.utils.distributed import ALONE, Processes, barrier
+from blindspots_hub.utils.distributed import ALONE, Processes, everyones
 from blindspots_hub.utils.files import fingerprint
 
 SHARD = 32
@@ -137,11 +137,13 @@ def encode_all(
     stage: str,
     processes: Processes = ALONE,
     side: str | None = None,
+    tokens: str | None = None,
 ) -> Work[CodedImages]:
     """Encode every shard that is not there yet; an event a shard.
 
     Several `processes` share the shards, and each returns all of them; events tell of its own. The
     first shard's warns where the images of that `side` are none that the space was trained for.
+    Where `tokens` are named, codes are summed over them, by each process for its share.
     """
     mine = range(processes.rank, len(store.shards), processes.count)
     total = sum(len(store.shards[shard]) for shard in mine)
@@ -152,8 +154,15 @@ def encode_all(
         done += len(store.shards[shard])
         told = warned(space.domain, str(side), store.load([shard])) if first else {}
         yield Event(stage, done, total, told)
-    barrier(processes)
-    return store.load()
+    return load_shared(store, processes, tokens)
+
+
+def load_shared(store: CodeStore, processes: Processes, tokens: str | None = None) -> CodedImages:
+    """All images of a store, in every process: each reads and sums its own shards alone."""
+    mine = range(processes.rank, len(store.shards), processes.count)
+    every = everyones(processes, [store.part(shard, tokens) for shard in mine])
+    parts = [part for own in every for part in own]
+    return store.joined(sorted(parts, key=lambda part: part.shard))
 
 
 def coded_side(
@@ -168,14 +177,15 @@ def coded_side(
     def thumbnail(row: int) -> bytes:
         return coded.thumbnail(row) or thumbnail_of(images[coded.ids[row]]())
 
+    sums = coded.summed(tokens)
     return EncodedImages(
         ids=ids or coded.ids,
         captions=[captions[image_id] for image_id in coded.ids],
-        energies=coded.energies(tokens),
+        energies=sums.energies,
         heat=coded.heat,
         thumbnail=thumbnail,
         features=coded.features,
-        token_fires=coded.token_fires(),
+        token_fires=sums.token_fires,
         token_codes=coded.token_codes(ids or coded.ids, tokens),
     )
 

@@ -8,21 +8,17 @@ bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import IMAGES, MANIFEST
-from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.access import OWNER, Access
 from blindspots_hub.generation.additions import Additions, Memory
-from blindspots_hub.generation.generate import TextToImage
-from blindspots_hub.generation.models import KnownModel, resolve
-from blindspots_hub.generation.plan import Plan
-from blindspots_hub.generation.store import ABOUT, GenerationStore
+from blindspots_hub.generation.models import resolve
 from blindspots_hub.measure.table import MeasureSettings
 from blindspots_hub.progress import Call, Work
 from blindspots_hub.runs.adding import (
@@ -34,13 +30,13 @@ from blindspots_hub.runs.adding import (
     make_anew,
     settle,
 )
-from blindspots_hub.runs.evaluation import DRAW, Run, RunOptions
-from blindspots_hub.runs.generate import PAIRS, changed, generating, planned, with_settings
-from blindspots_hub.runs.generating import Generations, opening_store, telling_what_is_kept
-from blindspots_hub.runs.request import Request, finished, how_generated
+from blindspots_hub.runs.asked_images import Kept, Planned, kept
+from blindspots_hub.runs.evaluation import Run, RunOptions
+from blindspots_hub.runs.generate import PAIRS, changed, planned, with_settings
+from blindspots_hub.runs.generating import Generations, telling_what_is_kept
+from blindspots_hub.runs.request import Request, finished
 from blindspots_hub.runs.session import Session, Workers
 from blindspots_hub.runs.sources import CaptionedImages, open_pairs, write_skipped
-from blindspots_hub.utils.distributed import barrier
 from blindspots_hub.utils.dtypes import DType
 
 
@@ -128,7 +124,7 @@ def evaluate(
     wanted = (PAIRS if pairs is None else pairs) if generations is None else pairs
     source = yield from open_pairs(pairs_from, base, seed, all_captions, source_options, wanted)
     write_skipped(source, skipped_to)
-    asked: _Kept | _Planned
+    asked: Kept | Planned
     if generations is not None:
         fixed = {
             "num_inference_steps": num_inference_steps,
@@ -140,7 +136,7 @@ def evaluate(
         given = [name for name, value in fixed.items() if value is not None]
         given += [name for name, one in (("unet", unet), ("additions", additions)) if one]
         given += ["num_images_per_prompt"] if num_images_per_prompt != 1 else []
-        asked = _kept(Path(generations), known, source, pairs, seed, given)
+        asked = kept(Path(generations), known, source, pairs, seed, given)
     elif known is not None:
         plan = planned(
             known,
@@ -150,7 +146,7 @@ def evaluate(
             num_images_per_prompt,
             batch_size,
         )
-        asked = _Planned(known, plan)
+        asked = Planned(known, plan)
     else:
         raise BlindspotsError("No model is named: name one, or the folder of its generated images.")
     settings = settings or MeasureSettings()
@@ -166,7 +162,7 @@ def evaluate(
 def _evaluated(
     out: Path,
     request: Request,
-    asked: _Kept | _Planned,
+    asked: Kept | Planned,
     source: CaptionedImages,
     base: Bundle,
     workers: Workers,
@@ -198,6 +194,7 @@ def _evaluated(
         natural_at = options.natural_codes or (None if place == out else out / NATURAL_CODES)
         run = Run(place, request, source, session, images, base, options, natural_at)
         yield from telling_what_is_kept(store, run.draw())
+        run.gather()
         yield from workers.bundle(place, asked.finishing(store, run), request.fingerprint)
     yield from workers.first(settle(place, out, asked.name))
     return load_bundle(out)
@@ -212,129 +209,3 @@ def _unmade(out: Path) -> Work[None]:
 def _forgotten(place: Path) -> Work[None]:
     yield from ()
     forget(place)
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """Images that are yet to be generated."""
-
-    model: KnownModel
-    plan: Plan
-
-    @property
-    def name(self) -> str:
-        return self.model.name
-
-    @property
-    def pair_ids(self) -> list[str]:
-        return list(self.plan.captions)
-
-    def opening(
-        self, folder: Path, workers: Workers
-    ) -> Work[tuple[GenerationStore, TextToImage | None]]:
-        return (yield from opening_store(folder, self.plan, self.model, workers))
-
-    def failed(self, folder: Path) -> int:
-        """Images that could not be drawn for a bundle that is finished."""
-        return GenerationStore(folder, self.plan).failed if (folder / ABOUT).is_file() else 0
-
-    def trying_again(
-        self, folder: Path, before: int, workers: Workers, batch_size: int
-    ) -> Work[bool]:
-        """Draw those `before` that could not be drawn; whether some now could."""
-        store, pipeline = yield from self.opening(folder, workers)
-        images = Generations(store, self.pair_ids, pipeline)
-        yield from generating(images, workers, batch_size, DRAW)
-        barrier(workers.processes)
-        if workers.processes.is_first:
-            store.finish()
-        return store.failed < before
-
-    def finishing(self, store: GenerationStore, run: Run) -> Work[None]:
-        store.finish()
-        yield from run.finish()
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Images of a store, of all its pairs or some."""
-
-    store: GenerationStore
-    pair_ids: list[str]
-
-    @property
-    def name(self) -> str:
-        return str(self.store.about["name"])
-
-    @property
-    def plan(self) -> Plan:
-        return self.store.plan
-
-    def opening(
-        self, folder: Path, workers: Workers
-    ) -> Work[tuple[GenerationStore, TextToImage | None]]:
-        yield from ()
-        return self.store, None
-
-    def failed(self, folder: Path) -> int:
-        return 0
-
-    def trying_again(
-        self, folder: Path, before: int, workers: Workers, batch_size: int
-    ) -> Work[bool]:
-        """Nothing of these is drawn."""
-        yield from ()
-        return False
-
-    def finishing(self, store: GenerationStore, run: Run) -> Work[None]:
-        yield from run.finish()
-
-
-def _kept(
-    folder: Path,
-    model: KnownModel | None,
-    source: CaptionedImages,
-    pairs: int | None,
-    seed: int,
-    given: list[str],
-) -> _Kept:
-    """The images in `folder`, held against what else was asked for."""
-    store = GenerationStore.open(_store_folder(folder.expanduser(), model))
-    folder = store.folder
-    if given:
-        raise BlindspotsError(
-            f"The images in {folder} are generated already: leave out {', '.join(given)}."
-        )
-    if model is not None:
-        how = how_generated(model, store.plan.how["seed"])
-        encoding = store.plan.encoding.to_json()
-        if other := store.plan.differences(how, encoding):
-            raise BlindspotsError(
-                f"{folder} holds images of {store.about['title']}, generated otherwise than those "
-                f"of {model.title} would be ({', '.join(other)}): leave the model out to take them "
-                "as they are."
-            )
-    captions = store.plan.captions
-    ids = list(captions) if pairs is None else choose_pairs(captions, pairs, seed)
-    if missing := [pair_id for pair_id in ids if pair_id not in source.captions]:
-        raise BlindspotsError(
-            f"{len(missing):,} of {len(ids):,} pairs whose images are in {folder} are not in the "
-            f"source of pairs ({missing[0]} is one): name the source that they were generated from."
-        )
-    if len(ids) < 2:
-        raise BlindspotsError("1 pair is too few to compare anything: ask for at least 2.")
-    return _Kept(store, ids)
-
-
-def _store_folder(folder: Path, model: KnownModel | None) -> Path:
-    """The store that `folder` is, or that an evaluation left in it, of `model` if one is given."""
-    if (folder / ABOUT).is_file():
-        return folder
-    left = sorted(about.parent for about in (folder / IMAGES).glob(f"*/{ABOUT}"))
-    named = [one for one in left if model is not None and one.name == model.name] or left
-    if len(named) > 1:
-        raise BlindspotsError(
-            f"{folder} holds the images of {len(named)} models: name one of "
-            f"{', '.join(str(one) for one in named)}."
-        )
-    return named[0] if named else folder

@@ -28,6 +28,7 @@ from blindspots_hub.runs.encoding import (
     encode_shards,
     generated_side,
     kept_side,
+    load_shared,
 )
 from blindspots_hub.runs.generating import Generations, blocks, failures_told
 from blindspots_hub.runs.loading import ImageLoader, NoImage
@@ -102,6 +103,8 @@ class Run:
         self.generated_images: dict[str, ImageLoader] = {
             name: partial(generations.image, name) for name in generations.names
         }
+        self._generated: CodedImages
+        self._natural_coded: CodedImages | None = None
         work = work_folder(out, request.fingerprint)
         shared = manner.natural_codes is not None and self.has_natural_images
         contents = self._contents() if shared else None
@@ -191,6 +194,13 @@ class Run:
         finally:
             natural.close()
 
+    def gather(self) -> None:
+        """Sum what was encoded, each process its own shards; `finish` needs that of all."""
+        processes, tokens = self.session.workers.processes, self.request.settings.tokens
+        self._generated = load_shared(self.generated_store, processes, tokens)
+        if self.has_natural_images:
+            self._natural_coded = load_shared(self.natural_store, processes, tokens)
+
     def _preview(self, name: str) -> dict[str, Any]:
         if not self.manner.previews:
             return {}
@@ -233,12 +243,15 @@ class Run:
         }
 
     def _sides(self, shards: Sequence[int] | None = None) -> _Sides:
-        """Both sides as far as `shards` (all unless said otherwise) are encoded."""
-        coded = self.generated_store.load(shards)
+        """Both sides as far as `shards` are encoded; unless said otherwise, what was gathered."""
         tokens = self.request.settings.tokens
+        if shards is None:
+            coded, images = self._generated, self._natural_coded
+        else:
+            coded = self.generated_store.load(shards, tokens)
+            images = self.natural_store.load(shards, tokens) if self.has_natural_images else None
         without: dict[str, str] = {}
-        if self.has_natural_images:
-            images = self.natural_store.load(shards)
+        if images is not None:
             natural = coded_side(images, self.source.captions, self.natural_images, tokens)
             without = {pair_id: one.cause for pair_id, one in images.failed.items()}
         else:
@@ -252,7 +265,7 @@ class Run:
         return _Sides(natural, generated, coded, paired)
 
     def finish(self) -> Work[None]:
-        """Write the bundle from what was drawn and encoded."""
+        """Write the bundle from what was drawn, encoded and gathered."""
         sides = self._sides()
         dropped = Counter(sides.paired.dropped.values())
         if len(sides.rows) < 2:
@@ -302,6 +315,6 @@ class Run:
 
     def _domain(self, sides: _Sides) -> dict[str, Any] | None:
         coded = {"generated": sides.coded}
-        if self.has_natural_images:
-            coded = {"natural": self.natural_store.load(), **coded}
+        if self._natural_coded is not None:
+            coded = {"natural": self._natural_coded, **coded}
         return domain_entry(self.space.domain, coded)

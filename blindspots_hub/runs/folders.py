@@ -75,7 +75,9 @@ def _measured(
     for side, paths in files.items():
         images = {i: partial(open_image, path) for i, path in paths.items()}
         folder = work_folder(out, request) / side
-        coded[side] = yield from session.encode(folder, images, f"encode {side} images", side)
+        coded[side] = yield from session.encode(
+            folder, images, f"encode {side} images", side, settings.tokens
+        )
     work = _write(out, base, settings, request, matched, files, coded, session.space.domain)
     return (yield from session.workers.bundle(out, work, request))
 

@@ -74,7 +74,7 @@ class LabelRun:
     def save(self) -> None:
         """Write what is new into the bundle's labels, as they are there now."""
         if self._new:
-            there = load_bundle(self.bundle.root, contents=False).label_table
+            there = load_bundle(self.bundle.root).label_table
             add_tables(self.bundle.root, {LABELS: changed(there, self._new.values())})
             self._new = {}
 

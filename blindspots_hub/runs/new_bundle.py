@@ -109,7 +109,9 @@ def _new_bundle(
     place = work_folder(out, request)
     yield from workers.first(_fit_domain(sae, space, images, place))
     session = Session(workers, replace(space, domain=_known_domain(sae, place)))
-    coded = yield from session.encode(place, images, "encode natural images", "natural")
+    coded = yield from session.encode(
+        place, images, "encode natural images", "natural", settings.tokens
+    )
     if len(coded.ids) < 2:
         why = next(iter(coded.failed.values())).cause if coded.failed else "none were found"
         raise BlindspotsError(f"Only {len(coded.ids)} natural images can be read: {why}.")

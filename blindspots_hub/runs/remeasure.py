@@ -42,6 +42,7 @@ def _remeasured(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bund
         raise BlindspotsError(f"{out} holds a bundle already: choose another folder.")
     bundle.require(*sorted(bundle.parts))  # of a bundle of the Hub only some are here
     bundle.fetch()
+    bundle.check()  # what is copied gets a new manifest, which vouches for it
     here = [part for part in PARTS if (bundle.root / part).is_dir()]
     names = files_to_copy(bundle.root, bundle.manifest.files, here, list(bundle.models))
     # Findings are answers to the tables of before.

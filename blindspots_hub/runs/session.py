@@ -98,15 +98,16 @@ class Session:
         images: Mapping[str, ImageLoader],
         stage: str,
         side: str | None = None,
+        tokens: str | None = None,
     ) -> Work[CodedImages]:
         """Codes of all `images`, by id, kept below `folder`: those that are there stay.
 
         Events of the `stage` warn where the images of that `side` are none that the concept space
-        was trained for.
+        was trained for. Where `tokens` are named, codes are summed over them meanwhile.
         """
         store = code_store(folder, list(images), self.space)
         processes = self.workers.processes
-        return (yield from encode_all(store, self.space, images, stage, processes, side))
+        return (yield from encode_all(store, self.space, images, stage, processes, side, tokens))
 
 
 def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
@@ -114,10 +115,10 @@ def open_space(bundle: Bundle, device: str = "cpu") -> ConceptSpace:
 
     Raises `BlindspotsError` where they are not those that the bundle was measured with.
     """
-    bundle.require(SAE)
+    bundle.require(*(part for part in (SAE, BACKBONE) if part == SAE or part in bundle.parts))
+    bundle.check_parts(SAE, BACKBONE)
     sae = RASAE.from_pretrained(bundle.root / SAE).to(device)
     if BACKBONE in bundle.parts:
-        bundle.require(BACKBONE)
         backbone = Backbone.load(bundle.root / BACKBONE, device=device)
     else:
         config = sae.config

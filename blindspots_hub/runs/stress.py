@@ -257,7 +257,7 @@ class _Run:
         """Add the run's rows to those of earlier ones."""
         yield Event("keep the verdicts", 0, 1)
         if self.root == self.bundle.root:
-            bundle = load_bundle(self.root, contents=False)
+            bundle = load_bundle(self.root)
             before = {spec: bundle.optional(spec) for spec in SPECS}
             add_tables(self.root, joined([*_whole(before), own]))
             return

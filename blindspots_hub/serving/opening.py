@@ -24,7 +24,7 @@ def evaluations_folder(environment: Mapping[str, str]) -> Path:
 
 def _opened(source: str | Path) -> Bundle:
     """A bundle of which only what is looked at is read, and checked then."""
-    return load_bundle(source, contents=False)
+    return load_bundle(source)
 
 
 def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle, str]:

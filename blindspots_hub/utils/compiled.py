@@ -18,7 +18,11 @@ def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def reordering(loop: Callable[..., Any]) -> Callable[..., Any]:
-    """`compiled`, with sums in any order: for bounds that allow for rounding, never for results."""
+    """`compiled`, with sums in an order that is the processor's own: they round as it likes.
+
+    For bounds that allow for rounding, and for a training, which rounds as the machine's products
+    do; never for what has to be the same on any machine.
+    """
     return _compiled(loop, fastmath={"reassoc", "nsz"})
 
 

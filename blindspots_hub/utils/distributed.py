@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 from torch import distributed
 
 from blindspots_hub.errors import BlindspotsError
+
+T = TypeVar("T")
 
 _PATIENCE = timedelta(hours=12)
 """How long a process waits for the others: their shares of the images may take hours."""
@@ -90,6 +95,14 @@ class Processes:
         together = torch.cat(every)
         return together[together > -torch.inf]
 
+    def everyones(self, own: T) -> list[T]:
+        """What every process has, by their numbers: `own` of each (pickled), in all of them."""
+        if self.count == 1:
+            return [own]
+        every: list[Any] = [None] * self.count
+        distributed.all_gather_object(every, own)
+        return every
+
     def wait(self) -> None:
         """Until every process has come this far."""
         if self.count > 1:
@@ -107,8 +120,20 @@ ALONE = Processes()
 
 def barrier(processes: Processes) -> None:
     """Until every process has come this far; `BlindspotsError` where one of them never will."""
-    try:
+    with _told():
         processes.wait()
+
+
+def everyones(processes: Processes, own: T) -> list[T]:
+    """`Processes.everyones`; `BlindspotsError` where one of them has ended."""
+    with _told():
+        return processes.everyones(own)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
     except RuntimeError as error:  # the others are told by a connection that closes
         raise BlindspotsError(
             "Another process of this run has ended before its share was done: it tells why. What "

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.coactivation import THRESHOLDS, Shared, shared_entries
+from blindspots_hub.analysis.coactivation_shared import THRESHOLDS, Shared, shared_entries
 from blindspots_hub.analysis.coactivation_spectrum import PowerLaw, Spectrum
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.artifacts.bundle import load_bundle

@@ -23,6 +23,7 @@ from blindspots_hub.artifacts.spec import spec_markdown
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.artifacts.writer import write_table
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.runs.session import open_space
 from blindspots_hub.utils.files import read_json, write_json
 
 
@@ -114,8 +115,41 @@ def test_every_fault_is_listed_at_once(bundle: Path) -> None:
     assert any(f"{names[0]}.parquet is missing" in fault for fault in found)
     assert any("concepts.parquet has" in fault for fault in found)
     with pytest.raises(BlindspotsError) as told:
-        load_bundle(bundle)
+        load_bundle(bundle, contents=True)
     assert all(fault in str(told.value) for fault in found)
+
+
+def test_a_flipped_bit_is_told_when_its_file_is_first_read(bundle: Path) -> None:
+    """Opening looks at names and sizes; nothing of a file that was altered is ever given."""
+    name = next(iter(load_bundle(bundle).models))
+    for spec, model in ((DELTAS, name), (CONCEPTS, None)):
+        path = table_path(bundle, spec, model)
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    opened = load_bundle(bundle)
+    assert opened.image_ids(name), "which is whole"
+    with pytest.raises(BlindspotsError, match=f"{name}.parquet was altered"):
+        opened.deltas(name)
+    with pytest.raises(BlindspotsError, match=f"{name}.parquet was altered"):
+        opened.frame(name)
+    with pytest.raises(BlindspotsError, match=r"concepts\.parquet was altered"):
+        _ = opened.concepts
+    with pytest.raises(BlindspotsError, match=r"was altered.*was altered"):
+        opened.check()
+    with pytest.raises(BlindspotsError, match=r"was altered.*was altered"):
+        load_bundle(bundle, contents=True)
+
+
+def test_networks_are_looked_at_before_they_are_loaded(tmp_path: Path) -> None:
+    root = tmp_path / "b"
+    shutil.copytree(planted.BUNDLE, root)
+    path = root / "sae/model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BlindspotsError, match=r"sae/model\.safetensors was altered"):
+        open_space(load_bundle(root))
 
 
 def test_wrong_columns_and_rows_are_told(bundle: Path) -> None:

@@ -11,11 +11,22 @@ from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts import energy_files
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.energy_files import read_energies, write_energies
-from blindspots_hub.artifacts.layout import NATURAL, energies_files, energies_path, is_known
+from blindspots_hub.artifacts.energy_files import (
+    read_energies,
+    write_energies,
+    write_generation_energies,
+)
+from blindspots_hub.artifacts.layout import (
+    NATURAL,
+    energies_files,
+    energies_path,
+    generation_energies_files,
+    is_known,
+)
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.remeasure import remeasure
@@ -96,7 +107,9 @@ def test_a_lost_or_damaged_shard_is_told(sharded: Path, change: str) -> None:
     found = "; ".join(faults(sharded))
     assert found
     with pytest.raises(BlindspotsError, match=told):
-        load_bundle(sharded)
+        load_bundle(sharded, contents=True)
+    with pytest.raises(BlindspotsError):  # as long as nobody looks at the rest, told when read
+        load_bundle(sharded).energies("v1.5")
 
 
 def test_one_file_takes_the_place_of_shards_and_they_of_it(
@@ -136,8 +149,82 @@ def shard_of(root: Path) -> Path:
     return root
 
 
+def with_generations(root: Path, several: tuple[str, ...] = ("v1.5",)) -> Path:
+    """Single generations of some models: two or three of a pair, each measured a little apart."""
+    for model in several:
+        energies, counts = load_bundle(root).energies(model), np.tile([2, 3], SPEC.pairs // 2)
+        pair = np.repeat(np.arange(SPEC.pairs), counts)
+        own = energies.take(pair)
+        factor = np.random.default_rng(0).uniform(0.5, 1.5, len(own.energies)).astype(np.float32)
+        drawn = ImageEnergies(own.indptr, own.concepts, own.energies * factor, own.n_concepts)
+        write_generation_energies(root, model, GenerationEnergies(drawn, pair))
+    restate(root)
+    return root
+
+
+def test_energies_of_single_generations_lie_in_shards_too(
+    sharded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_generations(sharded)
+    monkeypatch.setattr(energy_files, "SHARD_BYTES", 10**9)
+    whole = with_generations(write_synthetic(tmp_path / "whole", SPEC))
+    assert faults(sharded, strict=True) == faults(whole, strict=True) == []
+    one, many = load_bundle(whole), load_bundle(sharded)
+    assert len(generation_energies_files(one.manifest.files, "v1.5")) == 1
+    assert len(generation_energies_files(many.manifest.files, "v1.5")) > 3
+    assert [many.drawn_several_times(model) for model in SPEC.models] == [False, True]
+    a, b = (bundle.generation_energies("v1.5") for bundle in (one, many))
+    assert a is not None
+    assert b is not None
+    assert same(a.energies, b.energies)
+    assert np.array_equal(a.pair, b.pair)
+    measured = [
+        drive(remeasure.stream(bundle, tmp_path / f"again-{i}", {}))
+        for i, bundle in enumerate((one, many))
+    ]
+    table = "deltas/models/v1.5.parquet"
+    assert len({(again.root / table).read_bytes() for again in measured}) == 1
+    assert faults(measured[1].root, strict=True) == []
+    other = write_synthetic(tmp_path / "other", Synthetic(n_concepts=40, pairs=60, seed=4))
+    both = combine([sharded, other], tmp_path / "both", rename=True)
+    assert faults(both.root) == []
+    found = both.generation_energies("v1.5")
+    assert found is not None
+    assert same(found.energies, a.energies)
+
+
+@pytest.mark.parametrize("change", ["missing", "unlisted", "pair", "gap", "bad"])
+def test_a_lost_or_damaged_shard_of_generations_is_told(sharded: Path, change: str) -> None:
+    with_generations(sharded)
+    manifest = read_json(sharded / "bundle.json")
+    _, second, *_ = generation_energies_files(manifest["files"], "v1.5")
+    part, more = ImageEnergies.read(sharded / second)
+    if change in ("missing", "unlisted"):
+        (sharded / second).unlink()
+    if change == "unlisted":
+        del manifest["files"][second]
+        write_json(sharded / "bundle.json", manifest)
+    elif change == "pair":
+        part.save(sharded / second)
+    elif change == "gap":
+        part.save(sharded / second, {"pair": more["pair"] + np.int32(1)})
+    elif change == "bad":
+        ImageEnergies(part.indptr, part.concepts, -part.energies, 40).save(sharded / second, more)
+    if change not in ("missing", "unlisted"):
+        restate(sharded)
+    told = {
+        "missing": "is missing", "unlisted": "not in all of its shards",
+        "pair": "one generation or more", "gap": "one generation or more",
+        "bad": "not a positive number",
+    }[change]  # fmt: skip
+    assert told in "; ".join(faults(sharded))
+    with pytest.raises(BlindspotsError, match=told):
+        load_bundle(sharded).generation_energies("v1.5")
+
+
 def test_only_energies_have_such_places() -> None:
-    assert is_known("deltas/energies/v1.5/00000-of-00002.safetensors", ["v1.5"])
+    for kind in ("energies", "generations"):
+        assert is_known(f"deltas/{kind}/v1.5/00000-of-00002.safetensors", ["v1.5"])
     for name in (
         "deltas/energies/other/00000-of-00002.safetensors",
         "deltas/energies/v1.5/00000-of-00002.parquet",

@@ -166,4 +166,6 @@ def test_no_file_no_csv_no_concept(root: Path, tmp_path: Path) -> None:
 def test_names_of_no_concept_are_a_fault(root: Path) -> None:
     add_tables(root, {LABELS: table_of([Label(30, "x")])})
     with pytest.raises(BlindspotsError, match="names a concept that is none of the 30"):
-        load_bundle(root)
+        load_bundle(root, contents=True)
+    with pytest.raises(BlindspotsError, match="names a concept that is none of the 30"):
+        _ = load_bundle(root).label_table

@@ -52,3 +52,21 @@ def test_checkpoints_share_all_that_is_not_theirs(tmp_path: Path) -> None:
         assert one.samefile(found.root / f"deltas/energies/{root.name}.safetensors")
     assert (roots[0] / "deltas/natural.parquet").samefile(found.root / "deltas/natural.parquet")
     assert (roots[0] / "pairs/pairs.parquet").samefile(found.root / "pairs/pairs.parquet")
+
+
+def test_nearest_atoms_and_thumbnails_are_held_against_this_machine(tmp_path: Path) -> None:
+    few = replace(size.QUICK, n_concepts=300, more_concepts=600, thumbnails=4)
+    report = drive(size.running(few, tmp_path, ("nearest", "thumbnails")))
+    assert len(report.rows) == 7
+    assert all(row.value is not None and row.value > 0 for row in report.rows)
+    assert {row.verdict for row in report.rows} == {"not judged"}
+    assert sum("over" in row.name for row in report.rows) == 3
+
+
+def test_a_page_is_held_against_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(size, "empty_page", lambda: 2.0)
+    answered = size.at_most("it answers", 3.0, 2.5, " s")
+    (row,) = size._over_empty("it", [answered], 1.25, True)
+    assert (row.value, row.verdict) == (1.5, "missed")
+    (row,) = size._over_empty("it", [size.unmeasured("it answers", "no", "≤ 1 s")], 1.25, True)
+    assert row.value is None

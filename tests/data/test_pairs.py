@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from pathlib import Path
@@ -24,6 +25,7 @@ from blindspots_hub.data.pairs import (
     reading_pairs,
 )
 from blindspots_hub.data.sources import hub
+from blindspots_hub.data.spool import Spool
 from blindspots_hub.errors import BlindspotsError
 
 NAMES = st.lists(st.text("0123456789abcdef", min_size=1, max_size=16), min_size=1, unique=True)
@@ -300,3 +302,18 @@ def test_folders_that_cannot_be_compared_are_told(tmp_path: Path) -> None:
     write_images(other, 2, ".jpg")
     with pytest.raises(BlindspotsError, match="same stem"):
         match_folders(two, other)
+
+
+def test_a_spool_nobody_closes_leaves_no_open_file() -> None:
+    """A file that is collected open is a ResourceWarning, which is an error in these tests."""
+    spool = Spool()
+    spool.add("one", b"content")
+    spool.add("two", b"")
+    assert (spool.read("one"), spool.read("two")) == (b"content", b"")
+    file = spool._file
+    del spool
+    gc.collect()
+    assert file.closed
+    closed = Spool()
+    closed.close()
+    closed.close()

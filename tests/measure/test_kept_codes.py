@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.measure import coded as module
 from blindspots_hub.measure.coded import CodedImages, Failure, KeptCodes
-from blindspots_hub.measure.store import CodeStore
+from blindspots_hub.measure.store import CodeStore, ShardPart
+from blindspots_hub.runs.encoding import load_shared
+from blindspots_hub.utils.distributed import Processes
 
 LAYOUT = TokenLayout(1, 2, (2, 2))
 N, IMAGES, SHARD = 12, 11, 3
@@ -51,7 +54,7 @@ def same(kept: CodedImages, held: CodedImages) -> None:
         one, other = kept.energies(tokens), held.energies(tokens)
         for name in ("indptr", "concepts", "energies"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
-    assert np.array_equal(kept.token_fires(), held.token_fires())
+    assert np.array_equal(*(one.summed("patches").token_fires for one in (kept, held)))
     for row in range(len(kept.ids)):
         for concept in range(N):
             for a, b in zip(kept.heat(row, concept), held.heat(row, concept), strict=True):
@@ -96,3 +99,53 @@ def test_a_shard_of_nothing_is_read(tmp_path: Path) -> None:
     store.write(0, {}, {"a": Failure("blank", "")}, {"a": b""})
     assert store.load().ids == []
     assert store.load().energies("patches").n_images == 0
+
+
+@pytest.mark.parametrize("tokens", ["patches", "all"])
+def test_sums_of_shards_are_those_of_all_images(store: CodeStore, tokens: str) -> None:
+    """Each image by itself, put together in their order: to the bit, whoever summed which shard."""
+    kept = store.load(tokens=tokens)
+    assert kept.sums is not None
+    assert kept.sums.tokens == tokens
+    same(kept, in_memory(kept.ids))
+    some = ["09", "00", "05"]
+    same(kept.take(some), in_memory(some))
+    fires = kept.summed(tokens).token_fires
+    dense = np.zeros((3, N), np.int32)
+    for image_id in kept.ids:
+        codes = codes_of(int(image_id))
+        for kind, (first, last) in enumerate([(0, 1), (1, 3), (3, LAYOUT.tokens)]):
+            dense[kind, np.unique(codes.rows(first, last).concepts)] += 1
+    assert np.array_equal(fires, dense)
+
+
+class OneOf(Processes):
+    """One of two processes, the other of which has read its shards already."""
+
+    def everyones(self, own: list[ShardPart]) -> list[list[ShardPart]]:
+        OTHERS[self.rank] = pickle.loads(pickle.dumps(own))
+        return [OTHERS.get(0, []), OTHERS.get(1, [])]
+
+
+OTHERS: dict[int, list[ShardPart]] = {}
+
+
+def test_two_processes_read_half_of_the_shards_each_and_have_all(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OTHERS.clear()
+    read: list[int] = []
+    whole = CodeStore._whole
+    monkeypatch.setattr(
+        CodeStore, "_whole", lambda self, shard: read.append(shard) or whole(self, shard)
+    )
+    load_shared(store, OneOf(1, 2), "patches")
+    assert read == [1, 3]
+    read.clear()
+    coded = load_shared(store, OneOf(0, 2), "patches")
+    assert read == [0, 2]
+    alone = store.load()
+    assert coded.ids == alone.ids
+    assert coded.failed == alone.failed
+    assert coded.sums is not None
+    same(coded, alone)

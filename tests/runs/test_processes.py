@@ -20,7 +20,7 @@ from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.folders import measure_folders
 from blindspots_hub.runs.generate import generate
 from blindspots_hub.runs.new_bundle import new_bundle
-from blindspots_hub.utils.distributed import Processes, barrier
+from blindspots_hub.utils.distributed import Processes, barrier, everyones
 
 MODULE = ("-m", "blindspots_hub")
 
@@ -175,6 +175,12 @@ def test_a_process_that_vanishes_is_told() -> None:
         def wait(self) -> None:
             raise RuntimeError("Connection closed by peer")
 
+        def everyones(self, own: object) -> list[object]:
+            raise RuntimeError("Connection closed by peer")
+
     with pytest.raises(BlindspotsError, match="Another process of this run has ended"):
         barrier(Broken(0, 2))
+    with pytest.raises(BlindspotsError, match="Another process of this run has ended"):
+        everyones(Broken(0, 2), 1)
     barrier(Processes())
+    assert everyones(Processes(), 1) == [1]

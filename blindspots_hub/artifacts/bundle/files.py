@@ -45,7 +45,11 @@ class BundleFiles:
         """Validate all that is here and was not read yet; `BlindspotsError` with every fault."""
         with self._checking:
             if self._unread:
-                refuse(self.root, faults(self.root, present(self.root, ())))
+                found = faults(self.root, present(self.root, ()))
+                here = [name for name in self.manifest.files if self.is_here(name)]
+                if found and self._fetched_anew(here):
+                    found = faults(self.root, present(self.root, ()))
+                refuse(self.root, found)
                 self._unread = False
 
     def _checked(self, path: Path) -> Path:
@@ -56,9 +60,35 @@ class BundleFiles:
         self.fetch([name])
         with self._checking:
             if name not in self._sure:
-                refuse(self.root, list(file_faults(self.root, self.manifest, name)))
+                found = list(file_faults(self.root, self.manifest, name))
+                if found and self._fetched_anew([name]):
+                    found = list(file_faults(self.root, self.manifest, name))
+                refuse(self.root, found)
                 self._sure.add(name)
         return path
+
+    def _fetched_anew(self, names: Collection[str]) -> bool:
+        """Whether files in the Hub client's cache were looked at, and fetched again if damaged."""
+        if not (self.root / LOCK).is_file():
+            return False
+        from blindspots_hub.artifacts.hub.fetch import fetching, is_cached
+
+        if not is_cached(self.root):
+            return False
+        try:
+            drive(fetching(self.root, names, check=True))
+        except BlindspotsError:  # what is wrong with the file says more
+            return False
+        return True
+
+    def check_parts(self, *parts: str) -> None:
+        """Look at all files of these parts that are not known to be whole yet.
+
+        Before networks are loaded from them, for example; `BlindspotsError` where one is damaged.
+        """
+        for name in self.manifest.files:
+            if part_of(name) in parts:
+                self._checked(self.root / name)
 
     def fetch(self, names: Collection[str] | None = None) -> None:
         """Fetch those of the files `names` that are away, of a bundle of the Hub: by default all.

@@ -7,17 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from blindspots_hub.artifacts.atoms import dictionary
+from blindspots_hub.artifacts.bundle.files import refuse
 from blindspots_hub.artifacts.bundle.kept import kept
 from blindspots_hub.artifacts.bundle.tables import BundleTables
 from blindspots_hub.artifacts.concept_column import ConceptColumn, concept_column, fires_in
-from blindspots_hub.artifacts.energy_files import read_energies
+from blindspots_hub.artifacts.energy_files import read_energies, read_generation_energies
 from blindspots_hub.artifacts.heatmaps import Heatmaps
 from blindspots_hub.artifacts.layout import (
     NATURAL,
     SAE_WEIGHTS,
     energies_files,
+    energies_path,
     features_path,
-    generation_energies_path,
+    generation_energies_files,
     heatmaps_path,
     token_codes_path,
 )
@@ -33,7 +35,18 @@ class BundleMeasurements(BundleTables):
     @kept
     def energies(self, source: str) -> ImageEnergies:
         """Per-image energies of a source; rows follow `image_ids(source)`."""
-        return read_energies(self._energies_files(source))
+        found = read_energies(self._energies_files(source))
+        if found.n_concepts != self.n_concepts:
+            told = f"energies have {found.n_concepts} concepts instead of {self.n_concepts}"
+            refuse(self.root, [f"{energies_path(Path(), source).as_posix()}: {told}"])
+        self._of_images(source, energies_path(Path(), source), found.n_images)
+        return found
+
+    def _of_images(self, source: str, path: Path, rows: int) -> None:
+        """`BlindspotsError` unless a file has a row for every image that its table names."""
+        images = len(self.image_ids(source))
+        if rows != images:
+            refuse(self.root, [f"{path.as_posix()} has {rows} images for {images} of its table"])
 
     def _energies_files(self, source: str) -> list[Path]:
         names = energies_files(self.manifest.files, source)
@@ -71,7 +84,11 @@ class BundleMeasurements(BundleTables):
         holds neither features nor natural images.
         """
         path = features_path(self.root, source)
-        return ImageFeatures.load(self._checked(path)) if self.has(path) else None
+        if not self.has(path):
+            return None
+        found = ImageFeatures.load(self._checked(path))
+        self._of_images(source, path.relative_to(self.root), found.n_images)
+        return found
 
     def atoms(self) -> np.ndarray:
         """The RA-SAE's fused dictionary, float32 (n, d); `BlindspotsError` where it is not here."""
@@ -103,14 +120,15 @@ class BundleMeasurements(BundleTables):
 
         Bundles of the first schema keep none.
         """
-        path = generation_energies_path(self.root, model)
-        if not self.has(path):
+        names = generation_energies_files(self.manifest.files, model)
+        if not names:
             return None
-        return GenerationEnergies.load(self._checked(path), len(self.image_ids(model)))
+        files = [self._checked(self.root / name) for name in names]
+        return read_generation_energies(files, len(self.image_ids(model)))
 
     def drawn_several_times(self, model: str) -> bool:
         """Whether captions of a model have several generations whose energies are kept."""
-        return self.has(generation_energies_path(self.root, model))
+        return bool(generation_energies_files(self.manifest.files, model))
 
     def heatmap(self, source: str, concept: int, pair_id: str) -> np.ndarray | None:
         """Codes of `concept` on the patches of one image, float32 `grid`; None where not kept.

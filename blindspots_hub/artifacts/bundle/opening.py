@@ -23,21 +23,23 @@ def load_bundle(
     source: str | Path,
     parts: Collection[str] = (),
     show: Callable[[Event], None] | None = None,
-    contents: bool = True,
+    contents: bool = False,
 ) -> Bundle:
-    """Open a bundle after checking every part that is there, and that `parts` are.
+    """Open a bundle: every part that is there, and `parts`, which must be.
 
     `source` is the folder of a bundle; or `NAMESPACE/NAME[@VERSION]`, a bundle on the Hub (VERSION
     is 1.0.0, v1.0.0 or a 40-hex commit of its `deltas` repository, by default the highest version);
     or the path of a `bundle.lock.json`, which names one. From the Hub only `deltas` and `parts` are
     fetched, into the Hub client's cache, and the rest when it is asked for; what was fetched before
     asks no network. A string that is both a folder and a reference is the folder; a `Path` is never
-    a reference. `show` receives the events of fetching. Without `contents` only names, sizes and
-    what files say of themselves is checked at once, and each file's sha256 and content when it is
-    first read.
+    a reference. `show` receives the events of fetching.
 
-    Raises `BlindspotsError` with every fault found: nothing of a faulty bundle is loaded. Where the
-    Hub is needed and cannot be reached it does so within seconds.
+    Names, sizes and what files say of themselves are checked at once; each file's sha256 and
+    content when it is first read, so that opening takes no longer for a large bundle. With
+    `contents`, as `validate` does and `Bundle.check` later, all of it at once.
+
+    Raises `BlindspotsError` with every fault found: nothing of a faulty file is ever given. Where
+    the Hub is needed and cannot be reached it does so within seconds.
     """
     published = _published(source)
 

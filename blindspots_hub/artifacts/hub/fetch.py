@@ -93,13 +93,23 @@ def adding(root: Path, parts: Collection[str], *, token: str | None = None) -> W
     lock = lock_in(root)
     if lock is None:
         raise ValueError(f"{root} was not fetched from the Hub")
-    link = bundles_folder() in root.parents
+    link = is_cached(root)
     yield from _laying(Hub(token), lock, root, _asked(parts), link=link, check=False)
     return root
 
 
-def fetching(root: Path, names: Collection[str], *, token: str | None = None) -> Work[None]:
-    """Fetch single files of the bundle in `root`, which was fetched without them."""
+def is_cached(root: Path) -> bool:
+    """Whether the bundle in `root` lies in the Hub client's cache, which is ours to mend."""
+    return bundles_folder() in root.parents
+
+
+def fetching(
+    root: Path, names: Collection[str], *, check: bool = False, token: str | None = None
+) -> Work[None]:
+    """Fetch single files of the bundle in `root`, which was fetched without them.
+
+    `check` looks at the content of those that are there, and fetches what is damaged anew.
+    """
     lock = lock_in(root)
     if lock is None:
         raise ValueError(f"{root} was not fetched from the Hub")
@@ -107,8 +117,7 @@ def fetching(root: Path, names: Collection[str], *, token: str | None = None) ->
     _, manifest = read_manifest(hub, lock)
     parts = sorted({part_of(name) for name in names})
     files = [f for part in parts for f in wanted(lock, manifest, part) if f.name in names]
-    link = bundles_folder() in root.parents
-    yield from bringing(hub, files, root, link=link, check=False)
+    yield from bringing(hub, files, root, link=is_cached(root), check=check)
 
 
 def _laying(

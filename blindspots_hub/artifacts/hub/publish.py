@@ -123,7 +123,7 @@ def push(
 def _whole(root: Path) -> Bundle:
     """The bundle at `root`, with all the parts that its manifest names, and no path of its own."""
     named = Manifest.read(root.expanduser()).files
-    bundle = load_bundle(root, {part_of(file) for file in named})
+    bundle = load_bundle(root, {part_of(file) for file in named}, contents=True)
     check_no_paths(bundle.root, bundle.manifest)
     return bundle
 

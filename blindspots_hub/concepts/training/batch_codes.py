@@ -41,11 +41,13 @@ class BatchCodes:
     """The codes of B tokens that stay, and what their gradients need of the tokens.
 
     extended (B, d + 1): the tokens, with a 1 behind each for the bias; inverse_std (B,):
-    LayerNorm's 1/σ of each token.
+    LayerNorm's 1/σ of each token; centred (n, d + 1): the encoder's weights minus their mean, valid
+    until it encodes again.
     """
 
     extended: torch.Tensor
     inverse_std: torch.Tensor
+    centred: torch.Tensor
     codes: SparseBatch
 
     def per_token(self, values: torch.Tensor) -> torch.Tensor:

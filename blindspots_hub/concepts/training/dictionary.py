@@ -12,6 +12,7 @@ from torch import nn
 from blindspots_hub import paper
 from blindspots_hub.concepts.encoder.low_precision import product
 from blindspots_hub.concepts.training.sparse_encoder import gradient
+from blindspots_hub.utils.cores import on_all_cores
 
 _SUM_FLOOR = 1e-8
 """Keeps the row normalisation finite; the published weights were trained with this value."""
@@ -19,7 +20,7 @@ _SUM_FLOOR = 1e-8
 _OTHERS = 0.1
 """Sum of the entries of all other centroids in an atom's row before training; its own has 1."""
 
-_PIECE = {"cpu": 16 << 20}
+_PIECE = {"cpu": 32 << 20}
 """Bytes of A that are worked on at a time; on the CPU about what its cache holds."""
 
 _LARGE_PIECE = 1 << 30
@@ -41,6 +42,23 @@ def bounded(relax: torch.Tensor, relaxation: float) -> torch.Tensor:
     """Λ: `relax` (n, d) with every row longer than `relaxation` shortened to that length."""
     norms = relax.norm(dim=1, keepdim=True)
     return relax * (relaxation / norms.clamp_min(1e-12)).clamp(max=1)
+
+
+def _compiled_for(rows: torch.Tensor) -> bool:
+    """Whether rows of this type, on this device, are gone through by compiled loops."""
+    return rows.dtype == torch.float32 and rows.device.type == "cpu"
+
+
+def _dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """left_j · right_j of every row, (c,)."""
+    if not _compiled_for(left):
+        return torch.linalg.vecdot(left, right)
+    from blindspots_hub.concepts.training.loops import row_dots
+
+    dots = torch.empty(len(left))
+    parts = left.numpy(), right.numpy(), dots.numpy()
+    on_all_cores(lambda first, last: row_dots(first, last, *parts), len(left))
+    return dots
 
 
 def fuse(
@@ -105,6 +123,7 @@ class ArchetypalDictionary(nn.Module):
         self.weights = nn.Parameter(weights)
         self.relax = nn.Parameter(torch.zeros(n_concepts, width))
         self.multiplier = nn.Parameter(torch.zeros(()))
+        self._set: dict[str, tuple[torch.Tensor, int, torch.Tensor]] = {}
 
     @torch.no_grad()
     def project(self, concepts: torch.Tensor, dtype: torch.dtype | None = None) -> Atoms:
@@ -112,8 +131,16 @@ class ArchetypalDictionary(nn.Module):
 
         Returns their `atoms`. A row that has lost every share starts again at its own centroid.
         """
-        offsets = self._offsets(concepts)
-        self.relax.detach()[concepts] = offsets
+        relax = self.relax.detach()
+        if _compiled_for(relax):
+            from blindspots_hub.concepts.training.loops import bound_rows
+
+            offsets = torch.empty(len(concepts), relax.shape[1])
+            parts = relax.numpy(), concepts.numpy(), self.relaxation, offsets.numpy()
+            on_all_cores(lambda first, last: bound_rows(first, last, *parts), len(concepts))
+        else:
+            offsets = self._offsets(concepts)
+            relax[concepts] = offsets
         return self._made(concepts, dtype, self._projected, offsets)
 
     @torch.no_grad()
@@ -152,13 +179,27 @@ class ArchetypalDictionary(nn.Module):
         return shares, _sums(shares)
 
     def _projected(self, some: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        weights = self.weights.detach()
+        if _compiled_for(weights):
+            return self._projected_on_cpu(weights, some)
         shares, sums = self._positive(some)
         shares /= sums
         lost = (sums[:, 0] < 2 * _SUM_FLOOR).nonzero()[:, 0]
         shares[lost] = 0
         shares[lost, some[lost] % shares.shape[1]] = 1
-        self.weights.detach()[some] = shares
+        weights[some] = shares
         return shares, torch.ones_like(sums)
+
+    def _projected_on_cpu(
+        self, weights: torch.Tensor, some: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`_projected` in one pass over the rows."""
+        from blindspots_hub.concepts.training.loops import project_rows
+
+        shares = torch.empty(len(some), weights.shape[1])
+        parts = weights.numpy(), some.numpy(), _SUM_FLOOR, shares.numpy()
+        on_all_cores(lambda first, last: project_rows(first, last, *parts), len(some))
+        return shares, torch.ones(len(some), 1)
 
     @torch.no_grad()
     def set_gradients(
@@ -170,19 +211,35 @@ class ArchetypalDictionary(nn.Module):
         product with C is computed in `dtype`. Overwrites `grad`.
         """
         dtype = dtype or self.weights.dtype
-        torch.sum(torch.linalg.vecdot(grad, atoms.values), 0, out=gradient(self.multiplier))
+        torch.sum(_dots(grad, atoms.values), 0, out=gradient(self.multiplier))
         inside = grad.mul_(torch.exp(self.multiplier.detach()))
-        gradient(self.relax).zero_()[atoms.concepts] = inside
-        shares = gradient(self.weights).zero_()
+        self._gradient("relax", atoms.concepts)[atoms.concepts] = inside
+        shares = self._gradient("weights", atoms.concepts)
         # The gradient at a share is (∂·c − ∂·hull) / Σ: a centroid counts by what it does better
         # than the atom's present mixture.
         inside /= atoms.sums
-        balance = torch.linalg.vecdot(inside, atoms.hull)[:, None]
+        balance = _dots(inside, atoms.hull)[:, None]
         rows = self._rows()
         for some, part, mixture in zip(
             atoms.concepts.split(rows), inside.split(rows), balance.split(rows), strict=True
         ):
             shares[some] = product(part, self.centroids.T, dtype).sub_(mixture)
+        for name in ("relax", "weights"):
+            grad = gradient(getattr(self, name))
+            self._set[name] = grad, grad._version, atoms.concepts
+
+    def _gradient(self, name: str, concepts: torch.Tensor) -> torch.Tensor:
+        """The gradient of a parameter, zero in all rows but those of `concepts`, set next.
+
+        Only the rows that the last step set are emptied, unless somebody else has written since.
+        """
+        grad = gradient(getattr(self, name))
+        last, version, rows = self._set.get(name, (None, 0, concepts))
+        if last is not grad or version != grad._version:
+            return grad.zero_()
+        stale = torch.zeros(len(grad), dtype=torch.bool, device=grad.device)
+        stale[rows], stale[concepts] = True, False
+        return grad.index_fill_(0, stale.nonzero()[:, 0], 0)
 
     def fuse(self) -> torch.Tensor:
         """All atoms, (n, d)."""

@@ -19,6 +19,7 @@ from blindspots_hub.concepts.encoder.largest import LargestOfAll, largest_of_row
 from blindspots_hub.concepts.encoder.low_precision import product
 from blindspots_hub.concepts.rasae_config import Sparsity
 from blindspots_hub.concepts.training.batch_codes import BatchCodes, SparseBatch
+from blindspots_hub.utils.cores import on_all_cores
 from blindspots_hub.utils.distributed import ALONE, Processes
 
 _PIECE = {"cpu": 64 << 20}
@@ -26,6 +27,9 @@ _PIECE = {"cpu": 64 << 20}
 
 _LARGE_PIECE = 1 << 30
 """The same on devices that want large products."""
+
+_IN_ONE_PASS = 4
+"""How many times as many where one pass reads them: products of more tokens are the faster ones."""
 
 _REFINED = 1 << 14
 """Codes whose values are computed again at a time."""
@@ -80,13 +84,14 @@ class SparseEncoder(nn.Module):
         dtype = dtype or self.affine.dtype
         extended = functional.pad(tokens, (0, 1), value=1.0)
         inverse_std = torch.empty_like(extended[:, 0])
+        centred = self._centred(dtype)
         largest = LargestOfAll(self.k * processes.total(len(tokens)))
         codes, done = None, 0
-        for normed, pre in self._pieces(extended, inverse_std, dtype):
-            rows, concepts = self.select(pre, largest)
-            found = SparseBatch(rows + done, concepts, pre[rows, concepts], normed[rows, concepts])
+        for hidden, std in self._pieces(extended, inverse_std, centred):
+            found = self._selected(hidden, std, largest)
+            found = replace(found, tokens=found.tokens + done)
             codes = found if codes is None else codes.and_(found)
-            done += len(pre)
+            done += len(hidden)
             if self.sparsity == "batch_topk":
                 largest.raise_by(codes.values)
                 codes = codes.where(codes.values >= largest.bound)
@@ -95,17 +100,51 @@ class SparseEncoder(nn.Module):
             highest = codes.values.topk(min(largest.count, len(codes.values))).values
             largest.raise_by(processes.gathered(highest, largest.count))
             codes = codes.where(codes.values >= largest.bound)
-        kept = BatchCodes(extended, inverse_std, codes)
+        kept = BatchCodes(extended, inverse_std, centred, codes)
         return kept if dtype == self.affine.dtype else self._refined(kept)
 
-    def select(self, pre: torch.Tensor, largest: LargestOfAll) -> tuple[torch.Tensor, torch.Tensor]:
-        """(tokens, concepts) int64, by token, of the positive codes of `pre` (B, n) that may stay.
+    def _selected(
+        self, hidden: torch.Tensor, std: torch.Tensor, largest: LargestOfAll
+    ) -> SparseBatch:
+        """The codes of some tokens, by token, that may stay, from their products with W̃.
 
-        With topk they do stay; with batch_topk what `largest` learns from later tokens decides.
+        `hidden` (rows, n) is overwritten; `std` (rows,), 1/σ, is set. With topk they do stay; with
+        batch_topk what `largest` learns from later tokens decides.
         """
+        if (
+            self.sparsity == "topk"
+            and hidden.dtype == torch.float32
+            and hidden.device.type == "cpu"
+        ):
+            return self._largest_on_cpu(hidden, std)
+        n, dtype = hidden.shape[1], hidden.dtype
+        length = torch.linalg.vector_norm(hidden, dim=1, dtype=std.dtype)
+        torch.rsqrt(length.square() / n + self.eps, out=std)
+        normed = hidden.mul_(std[:, None])
+        gain, shift = self.gain.detach().to(dtype), self.shift.detach().to(dtype)
+        pre = torch.addcmul(shift, normed, gain, out=self._buffer("pre", hidden.shape, dtype))
         if self.sparsity == "topk":
-            return largest_of_rows(pre, self.k)
-        return largest.candidates(pre)
+            rows, concepts = largest_of_rows(pre, self.k)
+        else:
+            rows, concepts = largest.candidates(pre)
+        return SparseBatch(rows, concepts, pre[rows, concepts], normed[rows, concepts])
+
+    def _in_one_pass(self, like: torch.Tensor) -> bool:
+        """Whether codes of the type and on the device of `like` are selected by a compiled loop."""
+        return self.sparsity == "topk" and like.dtype == torch.float32 and like.device.type == "cpu"
+
+    def _largest_on_cpu(self, hidden: torch.Tensor, std: torch.Tensor) -> SparseBatch:
+        """`_selected` with topk, in one pass over `hidden`."""
+        from blindspots_hub.concepts.training.loops import largest_codes
+
+        concepts = torch.empty(len(hidden), self.k, dtype=torch.int64)
+        values, normed = torch.empty(concepts.shape), torch.empty(concepts.shape)
+        found = (one.numpy() for one in (std, concepts, values, normed))
+        inputs = hidden.numpy(), self.gain.detach().numpy(), self.shift.detach().numpy(), self.eps
+        parts = *inputs, *found
+        on_all_cores(lambda first, last: largest_codes(first, last, *parts), len(hidden))
+        there = concepts >= 0
+        return SparseBatch(there.nonzero()[:, 0], concepts[there], values[there], normed[there])
 
     @torch.no_grad()
     def set_gradients(
@@ -129,7 +168,7 @@ class SparseEncoder(nn.Module):
         codes, x, r = kept.codes, kept.extended, kept.inverse_std
         dtype = dtype or x.dtype
         n, gain = len(self.affine), self.gain.detach()
-        centred = self._centred(x.dtype)
+        centred = kept.centred if kept.centred.dtype == x.dtype else self._centred(x.dtype)
         column = dead.to(x.dtype) * grad_dead
         column_y = column * gain
         sparse_y = grad_values * gain[codes.concepts]
@@ -157,25 +196,20 @@ class SparseEncoder(nn.Module):
         return (dead * (gain * sum_y + self.shift.detach() * len(x))).sum()
 
     def _pieces(
-        self, extended: torch.Tensor, inverse_std: torch.Tensor, dtype: torch.dtype
+        self, extended: torch.Tensor, inverse_std: torch.Tensor, centred: torch.Tensor
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """(normed, codes before ReLU), both (rows, n), of a piece of the tokens after the other.
+        """W̃ x + b̃ (rows, n) of a piece of the tokens after the other, and its part of inverse_std.
 
-        Valid until the next piece is asked for. Fills `inverse_std` (B,).
+        Valid until the next piece is asked for.
         """
-        n, device = len(self.affine), extended.device
-        centred = self._centred(dtype)
-        rows = max(1, _PIECE.get(device.type, _LARGE_PIECE) // (n * centred.element_size()))
-        rows = min(rows, len(extended))
-        gain, shift = self.gain.detach().to(dtype), self.shift.detach().to(dtype)
-        products, outputs = (self._buffer(name, (rows, n), dtype) for name in ("product", "pre"))
+        n, device = len(centred), extended.device
+        size = _PIECE.get(device.type, _LARGE_PIECE)
+        size *= _IN_ONE_PASS if self._in_one_pass(centred) else 1
+        rows = min(max(1, size // (n * centred.element_size())), len(extended))
+        products = self._buffer("product", (rows, n), centred.dtype)
         for piece, std in zip(extended.split(rows), inverse_std.split(rows), strict=True):
             # With centred rows the product is centred over the concepts, as LayerNorm asks.
-            hidden = torch.mm(piece.to(dtype), centred.T, out=products[: len(piece)])
-            length = torch.linalg.vector_norm(hidden, dim=1, dtype=std.dtype)
-            torch.rsqrt(length.square() / n + self.eps, out=std)
-            normed = hidden.mul_(std[:, None])
-            yield normed, torch.addcmul(shift, normed, gain, out=outputs[: len(piece)])
+            yield torch.mm(piece.to(centred.dtype), centred.T, out=products[: len(piece)]), std
 
     def _refined(self, kept: BatchCodes) -> BatchCodes:
         """`kept` with values of the parameters' precision; what is not positive any more goes."""

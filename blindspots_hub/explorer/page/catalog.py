@@ -97,7 +97,7 @@ class Catalog:
 
         A faulty bundle, or one whose concepts are not those of the page, is a `BlindspotsError`.
         """
-        bundle = load_bundle(root, contents=False)
+        bundle = load_bundle(root)
         if bundle.concept_space != self.home.concept_space:
             raise BlindspotsError(
                 f"{root} was measured in another concept space than {self.home.name}: evaluate "
@@ -163,7 +163,7 @@ class Catalog:
             if root is None:
                 return None
             try:
-                bundle = load_bundle(root, contents=False)
+                bundle = load_bundle(root)
             except BlindspotsError:  # it went, or became another
                 bundle = None
             if bundle is None or bundle_id(bundle) != identity:

@@ -230,7 +230,9 @@ def test_stopped_and_run_again_it_goes_on(
     assert contents(out) == contents(source)
 
 
-def test_what_was_damaged_here_is_mended(hub: Hub, source: Path, shared: str) -> None:
+@pytest.mark.parametrize("read", ["each", "all"])
+def test_what_was_damaged_here_is_mended(hub: Hub, source: Path, shared: str, read: str) -> None:
+    """A file that is away when the bundle is opened, a damaged one when it is first read."""
     opened = load_bundle(shared)
     opened.fetch()
     for file in ("deltas/concepts.parquet", "deltas/energies/natural.safetensors"):
@@ -241,6 +243,11 @@ def test_what_was_damaged_here_is_mended(hub: Hub, source: Path, shared: str) ->
         blob.write_bytes(content)
     (opened.root / "deltas/natural.parquet").resolve().unlink()
     again = load_bundle(f"{shared}@1.0.0")
+    if read == "all":
+        again.check()
+    else:
+        assert again.concepts.num_rows == again.n_concepts
+        assert again.energies("natural").n_images == len(again.image_ids("natural"))
     mine = {name: c for name, c in contents(source).items() if name.startswith("deltas/")}
     assert mine == {name: (again.root / name).read_bytes() for name in mine}
 

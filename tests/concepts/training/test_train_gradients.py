@@ -80,6 +80,68 @@ def test_gradients_equal_autograds(rule, dtype, within, auxiliary_weight, piece,
         assert (expected != 0).any(), name
 
 
+@pytest.mark.parametrize("n", [5, 64, 128, 320, 1000])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_the_loop_of_a_cpu_gives_what_the_tensor_formulas_give(n, k, monkeypatch):
+    g = torch.Generator().manual_seed(n)
+    encoder = SparseEncoder(D, n, k, "topk", eps=1e-5, generator=g)
+    with torch.no_grad():
+        encoder.gain += 0.3 * torch.randn(n, generator=g)
+        encoder.shift += 0.3 * torch.randn(n, generator=g) - 0.8  # some tokens keep fewer than k
+    x = torch.randn(57, D, generator=g)
+    x[3] = torch.nan  # keeps no code
+    loop = encoder.encode(x)
+    monkeypatch.setattr(SparseEncoder, "_in_one_pass", lambda self, like: False)
+    formulas = encoder.encode(x)
+    for one in (loop, formulas):
+        assert not (one.codes.tokens == 3).any()
+    order = [torch.argsort(one.codes.tokens * n + one.codes.concepts) for one in (loop, formulas)]
+    for name in ("tokens", "concepts", "values", "normed"):
+        own, other = (
+            getattr(one.codes, name)[rows]
+            for one, rows in zip((loop, formulas), order, strict=True)
+        )
+        torch.testing.assert_close(own, other)
+    torch.testing.assert_close(loop.inverse_std, formulas.inverse_std, equal_nan=True)
+
+
+def test_equal_codes_are_kept_by_the_lower_concept():
+    encoder = SparseEncoder(2, 300, 2, "topk", eps=1e-5)
+    with torch.no_grad():
+        encoder.affine.zero_()
+        encoder.affine[[7, 130, 290], 0] = 1.0
+    kept = encoder.encode(torch.ones(1, 2))
+    assert kept.codes.concepts.tolist() == [7, 130]
+
+
+def test_the_rows_of_a_are_projected_alike_by_loop_and_formulas(monkeypatch):
+    found = []
+    for double in (False, True):
+        _, dictionary = networks("topk", torch.float64 if double else torch.float32)
+        with torch.no_grad():
+            dictionary.weights[5] = -1.0  # has lost every share
+        some = torch.arange(0, N, 5)
+        atoms = dictionary.project(some)
+        found.append((atoms.values.double(), dictionary.weights.detach().double()))
+    for loop, formula in zip(*found, strict=True):
+        torch.testing.assert_close(loop, formula, atol=2e-6, rtol=1e-5)
+    assert found[0][1][5, 5 % 8] == 1
+
+
+def test_gradients_of_atoms_that_are_not_used_any_more_are_zero():
+    encoder, dictionary = networks("topk", torch.float32)
+    for seed in range(3):
+        x = torch.randn(2, D, generator=torch.Generator().manual_seed(seed))
+        seen = set_gradients(x, encoder, dictionary, 1e-5)
+        for parameter in (dictionary.weights, dictionary.relax):
+            rows = (parameter.grad != 0).any(1)
+            assert not (rows & ~seen.fired).any()
+            assert (rows & seen.fired).any()
+    dictionary.weights.grad.fill_(1.0)  # by somebody else
+    seen = set_gradients(x, encoder, dictionary, 1e-5)
+    assert not (dictionary.weights.grad[~seen.fired] != 0).any()
+
+
 def test_the_auxiliary_term_reaches_the_encoder():
     """Alone: silent concepts are pulled up by every parameter, and nothing else is."""
     encoder, dictionary = networks("topk", torch.float32)
