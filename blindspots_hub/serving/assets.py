@@ -9,9 +9,10 @@ from __future__ import annotations
 import gzip
 import mimetypes
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 
 import anyio.to_thread
 import brotli
@@ -33,11 +34,21 @@ _COMPRESS: dict[bytes, Callable[[bytes], bytes]] = {
 
 
 class Assets:
-    """Serves the scripts and styles in `folder`; everything else goes on to `app`."""
+    """Serves the scripts and styles in `folder`; everything else goes on to `app`.
 
-    def __init__(self, app: App, folder: Path) -> None:
+    The files of the names in `first`, which the page asks for as it opens, are compressed before
+    anybody asks, beside whatever else the server does then.
+    """
+
+    def __init__(self, app: App, folder: Path, first: Sequence[str] = ()) -> None:
         self.app, self._folder = app, folder
         self._file = lru_cache(maxsize=KEPT)(self._read)
+        Thread(target=self._prepare, args=(first,), daemon=True).start()
+
+    def _prepare(self, names: Sequence[str]) -> None:
+        for way in reversed(_COMPRESS):
+            for name in names:
+                self._file(name, way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

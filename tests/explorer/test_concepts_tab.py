@@ -23,6 +23,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import CONCEPTS_SHOWN, SORTS, ConceptsView
+from blindspots_hub.explorer.tabs.concepts import ROWS_AT
 from blindspots_hub.explorer.tabs.concepts_parts import every_model
 from blindspots_hub.explorer.tabs.concepts_parts.selection import chosen, clusters, sure_change
 from blindspots_hub.explorer.tabs.concepts_parts.table import ROWS
@@ -56,6 +57,23 @@ def html(page: Page, /, **asked: Any) -> str:
 
 def rows_of(told: str) -> list[int]:
     return [int(k) for k in re.findall(r'<tr role="row" data-open="(\d+)"', told)]
+
+
+def test_a_page_of_rows_has_an_address(page: Page) -> None:
+    tab: Any = page.tabs["concepts"]
+    asked = view_of(page, state="judged", sort="-delta").query()
+    at = tab.addressed()[ROWS_AT].answer
+    every = shown(page, state="judged", sort="-delta")
+    second = at({**asked, "concepts-page": "2"})
+    assert rows_of(second["html"]) == every[ROWS : 2 * ROWS].tolist()
+    assert "concepts-page=2" in second["link"]
+    assert "concepts-sort=-delta" in second["link"]
+    last = -(-len(every) // ROWS)
+    beyond = at({**asked, "concepts-page": "999"})
+    assert f"concepts-page={last}" in beyond["link"], "a page that is not there is the last one"
+    for wrong in ({"bundle": "none"}, {"model": "none"}, {"own": "none", "tab": "compare"}):
+        with pytest.raises(BlindspotsError):
+            at({**asked, **wrong})
 
 
 def test_filters_let_through_what_they_say(page: Page) -> None:

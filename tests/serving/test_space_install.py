@@ -72,7 +72,7 @@ def test_an_assembled_space_starts_and_evaluates(served: str) -> None:
         page.locator("#eval-pairs input[type=number]").blur()
         page.locator("#run").click()
         page.locator("#explore-it").wait_for(timeout=600_000)
-        command = page.locator("#push-command").inner_text()
-        assert "push alder-1-40-pairs --namespace" in " ".join(command.split())
+        command = page.locator("#push-command textarea").input_value()
+        assert "push alder-1-40-pairs --namespace" in command
         assert visit.faults == []
         assert visit.outside == []

@@ -4,7 +4,11 @@
 const stage = element.querySelector('.stage');
 const canvas = stage.querySelector('.points'), above = stage.querySelector('.overlay');
 const part = (name) => stage.querySelector(`.${name}`);
-const unpack = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+function unpack(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return bytes;
+}
 const ADDRESSED = ['map_points', 'map_colours'];
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -31,12 +35,17 @@ const coloursOf = new Map();
 
 async function call(name, argument) {
   const addressed = props.addressed && ADDRESSED.includes(name);
-  const answer = addressed
-    ? await (await fetch(`${name}?key=${encodeURIComponent(argument)}`)).json()
-    : await server[name](argument);
+  const answer = await (addressed ? askAt(`${name}?key=${encodeURIComponent(argument)}`) : server[name](argument));
   if (!answer || typeof answer !== 'object') throw Error('The map’s data did not arrive: check the connection and try again.');
   if (answer.error) throw Error(answer.error);
   return answer;
+}
+
+// The page's first answer asks for some addresses before any script is there: `ahead` has them.
+async function askAt(address) {
+  const came = await window.ahead?.[address];
+  delete window.ahead?.[address];
+  return came ?? (await fetch(address)).json();
 }
 
 async function fetchColours(key) {
@@ -76,6 +85,7 @@ async function refresh() {
     if (other || show !== filtered) filter();
     filtered = show;
     follow();
+    if (!drawn) paint();  // the page is still busy putting itself together: no frame is near
     if (named !== `${data} ${props.names_key}`) takeLabels(data);
   } catch (error) {
     if (mine === asked) fault(error);
@@ -122,18 +132,20 @@ let queued = false, recoloured = false, drawn = '';
 function draw() {
   if (queued || !view) return;
   queued = true;
-  requestAnimationFrame(() => {
-    queued = false;
-    if (!view.width) return;
-    const { scale, x, y } = view.at, now = [scale, x, y, canvas.width, canvas.height, looks].join();
-    if (now !== drawn) points.draw(view, density);
-    drawn = now;
-    drawOver(view, scene, density);
-    if (tip.concept >= 0) tip.place(view, view.radius(scene.sizes[tip.concept]));
-    canvas.dataset.ready = points.kind;
-    if (recoloured) canvas.dataset.painted = 1 + Number(canvas.dataset.painted || 0);
-    recoloured = false;
-  });
+  requestAnimationFrame(paint);
+}
+
+function paint() {
+  queued = false;
+  if (!view.width) return;
+  const { scale, x, y } = view.at, now = [scale, x, y, canvas.width, canvas.height, looks].join();
+  if (now !== drawn) points.draw(view, density);
+  drawn = now;
+  drawOver(view, scene, density);
+  if (tip.concept >= 0) tip.place(view, view.radius(scene.sizes[tip.concept]));
+  canvas.dataset.ready = points.kind;
+  if (recoloured) canvas.dataset.painted = 1 + Number(canvas.dataset.painted || 0);
+  recoloured = false;
 }
 
 function filter() {

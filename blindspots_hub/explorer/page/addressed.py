@@ -8,7 +8,7 @@ what has an address can be asked for before the page's scripts have run, and be 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.serving.asgi import App, Message, Receive, Scope, Send, path_read
+from blindspots_hub.serving.asgi import App, Receive, Scope, Send, path_read
 
 LONGEST = 4_000
 """Characters of a query that are looked at."""
@@ -40,23 +40,17 @@ class AnswerServer:
     """Serves `answers` by their names; everything else goes on to `app`.
 
     What cannot be shown is `{"error": sentence}`. JSON is no document: none of a bundle's texts
-    ever is one. The page itself tells the browser of the addresses in `first`, which it will need.
+    ever is one.
     """
 
-    def __init__(
-        self, app: App, answers: Mapping[str, Addressed], first: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, app: App, answers: Mapping[str, Addressed]) -> None:
         self.app, self._answers = app, answers
-        links = ", ".join(f"<{one}>; rel=preload; as=fetch; crossorigin" for one in first)
-        self._links = [(b"link", links.encode("ascii"))] if links else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         path = path_read(scope)
         name = None if path is None else path.removeprefix("/")
-        if name == "":
-            await self.app(scope, receive, self._with_links(send))
-        elif name is None or name not in self._answers:
+        if name is None or name not in self._answers:
             await self.app(scope, receive, send)
         else:
             await self._send(send, self._answers[name], scope["query_string"])
@@ -72,14 +66,6 @@ class AnswerServer:
         ]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    def _with_links(self, send: Send) -> Send:
-        async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] == 200:
-                message["headers"] = [*message.get("headers", ()), *self._links]
-            await send(message)
-
-        return dressed
 
 
 def _found(asked: Addressed, query: bytes) -> tuple[int, Mapping[str, Any]]:

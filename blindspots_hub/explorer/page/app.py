@@ -25,8 +25,10 @@ from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.registry import TABS
-from blindspots_hub.serving.assets import Assets
+from blindspots_hub.serving.assets import ROUTE, Assets
 from blindspots_hub.serving.deployment import Deployment
+from blindspots_hub.serving.first_page import FirstPage, ask_ahead, hint_script
+from blindspots_hub.serving.gradio_scripts import first_scripts
 from blindspots_hub.serving.guard import MOST_BODY, OWN_BODY, Door, Guard
 from blindspots_hub.serving.queueing import limit_queue, quiet_faults
 
@@ -73,8 +75,11 @@ def build_app(
         explore, evaluate = page.tabs[ExploreTab.id], page.tabs[EvaluateTab.id]
         assert isinstance(explore, ExploreTab)
         assert isinstance(evaluate, EvaluateTab)
-        blocks.answers, blocks.first = explore.answers(), explore.first_addresses()
-        add_endpoints(blocks.catalog, options, evaluate.evaluations)
+        blocks.answers = {
+            name: answer for tab in page.tabs.values() for name, answer in tab.addressed().items()
+        }
+        blocks.first = explore.first_addresses()
+    add_endpoints(blocks, blocks.catalog, options, evaluate.evaluations)
     return blocks
 
 
@@ -116,6 +121,9 @@ def serve(
 
     if mcp and find_spec("mcp") is None:
         raise BlindspotsError("An MCP server needs the package mcp: pip install 'mcp>=1.21,<2'.")
+    assets = Path(BUILD_PATH_LIB)
+    scripts = first_scripts(assets, {one.get_block_name() for one in page.blocks.values()})
+    hints = [ask_ahead(page.first), *(hint_script(f".{ROUTE}{name}") for name in scripts)]
     door = Door.of(host, os.environ, hosts)
     limit_queue(page, SLOT, MOST_WAITING)
     quiet_faults(page)
@@ -139,9 +147,10 @@ def serve(
                 "middleware": [
                     Middleware(Guard, door=door, most_body=MOST_BODY if door.public else OWN_BODY),
                     Middleware(PictureServer, catalog=page.catalog),
-                    Middleware(Assets, folder=Path(BUILD_PATH_LIB)),
+                    Middleware(Assets, folder=assets, first=scripts),
                     Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
-                    Middleware(AnswerServer, answers=page.answers, first=page.first),
+                    Middleware(AnswerServer, answers=page.answers),
+                    Middleware(FirstPage, hints=hints),
                 ]
             },
         )

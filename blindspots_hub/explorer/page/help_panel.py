@@ -60,7 +60,8 @@ its score. The images beside each claim are the proof: natural and generated for
 pink where the concept fires.</p>
 <h3>Keys</h3><p><kbd>/</kbd> searches, arrows walk the map, <kbd>Enter</kbd> opens, <kbd>Esc</kbd> \
 closes, <kbd>+</kbd> <kbd>−</kbd> <kbd>0</kbd> zoom.</p>
-<p class="links">{links} · blindspots_hub {version}</p></dialog>"""
+<p class="links">{links} · <a href="./programs">For programs</a> · blindspots_hub \
+{version}</p></dialog>"""
 
 
 def _links(bundle: Bundle) -> list[tuple[str, str]]:

@@ -11,6 +11,28 @@ const busy = selector => {
   timer = setTimeout(() => element.removeAttribute("aria-busy"), PATIENCE);
 };
 
+// A page of rows that has an address comes by it, and the server is told besides. An answer that was
+// overtaken, by another page or another table, is dropped.
+let asked = 0;
+
+const bring = async to => {
+  const mine = ++asked, link = props.link, query = new URLSearchParams(link);
+  query.set(props.pages, to);
+  if (props.own.length) query.set("own", props.own.join());
+  let answer;
+  try { answer = await (await fetch(`${props.address}?${query}`)).json(); }
+  catch { answer = { error: "The rows did not arrive: check the connection and ask again." }; }
+  if (mine !== asked || link !== props.link) return;
+  if (answer.error) { element.removeAttribute("aria-busy"); tell(answer.error); return; }
+  props.link = answer.link;
+  props.value = answer.html;
+};
+
+const tell = words => {
+  const told = element.querySelector("[data-told]");
+  if (told) told.textContent = words;
+};
+
 const save = async button => {
   const words = button.textContent;
   button.textContent = "…";
@@ -21,8 +43,7 @@ const save = async button => {
     answer = { error: "The file could not be made: try again." };
   }
   button.textContent = words;
-  const told = element.querySelector("[data-told]");
-  if (told) told.textContent = answer.error ?? "";
+  tell(answer.error ?? "");
   if (answer.error) return;
   const bytes = Uint8Array.from(atob(answer.content), letter => letter.charCodeAt(0));
   const link = document.createElement("a");
@@ -41,7 +62,11 @@ element.addEventListener("click", event => {
   event.preventDefault();
   if (file) save(target);
   else if (sort) { busy(`[data-column="${CSS.escape(target.dataset.column)}"]`); trigger("sort", { by: sort }); }
-  else if (page) { busy(".pager button:not(:disabled)"); trigger("turn", { to: Number(page) }); }
+  else if (page) {
+    busy(".pager button:not(:disabled)");
+    if (props.address) bring(page);
+    trigger("turn", { to: Number(page) });
+  }
   else if (over) { busy(`[data-over="${Number(over)}"]`); trigger("over", { i: Number(over) }); }
   else if (pair !== undefined) { busy("[data-close]"); trigger("pair", { id: pair }); }
   else if ("close" in target.dataset) { busy(""); trigger("pair", { id: "" }); }

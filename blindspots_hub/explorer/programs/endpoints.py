@@ -17,6 +17,7 @@ from blindspots_hub.explorer.page.catalog import Catalog, Entry
 from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.page_options import PageOptions
 from blindspots_hub.explorer.programs.answer_types import EvaluateAnswer
+from blindspots_hub.explorer.programs.guide import ROUTE, programs_guide
 from blindspots_hub.explorer.programs.questions import Questions
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL
@@ -33,25 +34,25 @@ INTERVAL = 1.0
 """Seconds between two steps that an evaluation tells of."""
 
 
-def add_endpoints(catalog: Catalog, options: PageOptions, evaluations: Evaluations) -> None:
-    """Add the endpoints to the Blocks that are being built.
+def add_endpoints(
+    blocks: gr.Blocks, catalog: Catalog, options: PageOptions, evaluations: Evaluations
+) -> None:
+    """Add the endpoints to `blocks`, on a page of their own, which tells people of them.
 
-    The page's own listeners are private, so that these are all that a program sees.
+    The page's own listeners are private, so that these are all that a program sees; and whoever
+    looks at the explorer is not sent what only programs use.
     """
     questions = Questions(catalog)
-    for question in (
-        questions.blindspots,
-        questions.concept,
-        questions.compare,
-        questions.pairs,
-    ):
-        _endpoint(_told(question, options), concurrency_limit=AT_ONCE, concurrency_id="questions")
-    _endpoint(
-        _evaluate(catalog, options, evaluations),
-        answer=EvaluateAnswer,
-        concurrency_limit=1,
-        concurrency_id=SLOT,
-    )
+    asked = (questions.blindspots, questions.concept, questions.compare, questions.pairs)
+    evaluate = _evaluate(catalog, options, evaluations)
+    model = next(iter(catalog.home.models), "alder-1")
+    with blocks.route("For programs", ROUTE, show_in_navbar=False):
+        gr.HTML(programs_guide((*asked, evaluate), model), elem_id=ROUTE)
+        for question in asked:
+            _endpoint(
+                _told(question, options), concurrency_limit=AT_ONCE, concurrency_id="questions"
+            )
+        _endpoint(evaluate, answer=EvaluateAnswer, concurrency_limit=1, concurrency_id=SLOT)
 
 
 def _endpoint(function: Callable[..., Any], answer: Any = None, **queueing: Any) -> None:

@@ -13,12 +13,13 @@ ones are not). `outputs` are few, because every listener that ends with `page.go
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import gradio as gr
 
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.explorer.page.addressed import Addressed
 from blindspots_hub.explorer.page.commands import another_model, evaluating
 from blindspots_hub.explorer.page.listening import Updates
 from blindspots_hub.explorer.page.view import View
@@ -63,6 +64,10 @@ class Tab(ABC):
 
         The bundle lacks nothing. `own` are the ids of the bundles that this session made.
         """
+
+    def addressed(self) -> Mapping[str, Addressed]:
+        """What of the tab is asked for by an address, by name; to be told before it is built."""
+        return {}
 
     def wire(self, page: Page) -> None:  # noqa: B027 - many tabs have nothing to listen to
         """Attach the listeners, once all tabs are built."""

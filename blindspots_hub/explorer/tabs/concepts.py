@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ import gradio as gr
 import numpy as np
 import pyarrow as pa
 
+from blindspots_hub.explorer.page.addressed import Addressed
+from blindspots_hub.explorer.page.arrival import settled
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.concept_table import concept_table
 from blindspots_hub.explorer.page.controls import asked_values, pages_of
@@ -23,6 +25,9 @@ from blindspots_hub.explorer.tabs.table_tab import TableTab
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
+
+ROWS_AT = "concept_rows"
+"""The address of a page of the table, of the query of a view."""
 
 
 class ConceptsTab(TableTab):
@@ -47,13 +52,31 @@ class ConceptsTab(TableTab):
     def _others(self, entry: Entry, own: Sequence[str]) -> list[Entry]:
         return [other for other in self._catalog.entries(own) if other != entry]
 
-    def _table(self, view: View, own: Sequence[str]) -> gr.HTML:
-        """The table; a page that is not there any more is the last one."""
+    def addressed(self) -> Mapping[str, Addressed]:
+        """A page of the table."""
+        return {ROWS_AT: Addressed(self._rows_at)}
+
+    def _rows_at(self, query: Mapping[str, str]) -> dict[str, str]:
+        """What the address of a page of the table names: its HTML, and the link of what it shows.
+
+        `query` is that of a `View`, and `own` the bundles of the session that asks, separated by
+        commas. What is not there raises `BlindspotsError`.
+        """
+        view = settled(View.from_query(query), self._catalog, [self.id])
+        html, view = self._page_of(view, [one for one in query.get("own", "").split(",") if one])
+        return {"html": html, "link": view.link}
+
+    def _page_of(self, view: View, own: Sequence[str]) -> tuple[str, View]:
+        """A page of the table, and its view; a page that is not there any more is the last one."""
         entry, concepts = self._page.entry(view), self._chosen(view)
         page = min(view.concepts.page, pages_of(len(concepts), ROWS))
         view = replace(view, concepts=replace(view.concepts, page=page))
-        html = concepts_table(entry, view, concepts, self._others(entry, own))
-        return gr.HTML(html, link=view.link, own=list(own))
+        return concepts_table(entry, view, concepts, self._others(entry, own)), view
+
+    def _table(self, view: View, own: Sequence[str]) -> gr.HTML:
+        html, view = self._page_of(view, own)
+        # All that its script reads: a component that is not on the screen yet keeps nothing else.
+        return gr.HTML(html, link=view.link, own=list(own), address=ROWS_AT, pages="concepts-page")
 
     def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         said = asked_values(event.values)
@@ -68,8 +91,8 @@ class ConceptsTab(TableTab):
 
     def _turn(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         asked = ConceptsView.from_query({"concepts-page": str(event.to)})
-        view = replace(view, concepts=replace(view.concepts, page=asked.page))
-        return {self.table: self._table(view, own), **self._page.at(view)}
+        # The browser has asked for the rows by their address: the view is noted.
+        return self._page.at(replace(view, concepts=replace(view.concepts, page=asked.page)))
 
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         entry = self._page.entry(view)

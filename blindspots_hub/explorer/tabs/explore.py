@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,7 +155,7 @@ class ExploreTab(Tab):
 
         return ranking
 
-    def answers(self) -> dict[str, Addressed]:
+    def addressed(self) -> Mapping[str, Addressed]:
         """What has an address: cards, and the points and colours of the map."""
         return {
             CARDS: Addressed(self.panel.at),

@@ -188,3 +188,30 @@ def test_a_tab_that_is_opened_before_the_link_is_answered_stays_and_is_in_the_ad
         page.wait_for_timeout(400)
         assert "tab=concepts" in page.url
         assert watched.faults == []
+
+
+def test_the_first_answer_names_the_scripts_that_the_page_asks_for_and_no_others(
+    watched: Watched,
+) -> None:
+    page = watched.page
+    hints = page.locator("link[rel=modulepreload], link[rel=preload]")
+    named = set(hints.evaluate_all("all => all.map(one => one.href)"))
+    asked = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+    scripts = {one for one in asked if "/assets/" in one}
+    late = {one for one in scripts - named if "/assets/index-" not in one}  # Gradio names those
+    assert late == set()
+    assert named - scripts == set(), "what is named and never used is wasted"
+    assert len(named) > 40
+    answers = [one for one in asked if "/map_" in one]
+    assert len(answers) == len(set(answers)) == 2, "asked for ahead, and once"
+
+
+def test_a_person_finds_what_programs_may_ask(watched: Watched) -> None:
+    page = watched.page
+    page.get_by_role("button", name="Help").click()
+    page.get_by_role("link", name="For programs").click()
+    page.get_by_role("heading", name="/blindspots").wait_for()
+    assert page.locator("#programs h2").count() == 5
+    page.get_by_role("link", name="To the explorer").click()
+    page.locator(".card").wait_for()
+    assert watched.faults == []

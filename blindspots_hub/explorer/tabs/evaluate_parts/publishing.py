@@ -58,13 +58,11 @@ class PublishPanel:
                 self.push = gr.Button("Push to my account", elem_id="push")
                 self.told = gr.HTML(elem_id="pushed")
             else:
-                self.command = gr.Code(
+                self.command = gr.Textbox(
                     label="Publish it on the Hugging Face Hub",
-                    language=None,  # its colours are those of the theme that the page began with
                     interactive=False,
-                    lines=1,
-                    show_line_numbers=False,
-                    wrap_lines=True,
+                    lines=2,
+                    buttons=["copy"],
                     elem_id="push-command",
                 )
 
