@@ -121,6 +121,15 @@ class Analysis:
         """Its table in a bundle: optional, and by its name."""
         return TableSpec(f"{FINDINGS}/{self.name}.parquet", self.row, self.columns)
 
+    @property
+    def where(self) -> str:
+        """Where it is asked, in words: a section or an appendix of the paper, or its reviewers."""
+        if self.section == "reviewers":
+            return "asked by reviewers"
+        if self.section.startswith("appendix"):
+            return self.section
+        return f"{'section' if self.section[0].isdigit() else 'appendix'} {self.section}"
+
     def groups(self, bundle: Bundle) -> list[tuple[str, ...]]:
         """The models of a bundle as this analysis takes them: one by one, in pairs, or all."""
         names = tuple(bundle.models)

@@ -160,10 +160,14 @@ def words(found: dict[str, Autocorrelation]) -> str:
         return "too few judged concepts are neighbours to see whether δ clusters."
     known = [one for one in found.values() if one.concepts]
     sure = sum(one.p < 0.05 for one in known)
-    how = "clusters" if sure == len(known) else "clusters on some" if sure else "does not show to"
-    tail = {"clusters": "neighbours misalign alike", "clusters on some": "not on every graph"}
-    end = tail.get(how, "cluster beyond chance")
-    return f"relative δ {how}: {end}; Moran's I is {', '.join(told)}."
+    how = (
+        "clusters: neighbours misalign alike"
+        if sure == len(known)
+        else "clusters on some graphs, not on every one"
+        if sure
+        else "is not shown to cluster beyond chance"
+    )
+    return f"relative δ {how}; Moran's I is {', '.join(told)}."
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _section(bundle: Bundle, answer: Answers, room: int) -> tuple[Section, int]:
         titles = " · ".join(bundle.model(name).title for name in models)
         shown.append(Shown(titles, finding.sentence, figure, note, examples))
     one = analysis(answer.name)
-    return Section(answer.name, answer.title, one.section, shown, answer.left_out), room
+    return Section(answer.name, answer.title, one.where, shown, answer.left_out), room
 
 
 def _figure(finding: Finding) -> tuple[str, str]:

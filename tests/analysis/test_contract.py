@@ -49,6 +49,7 @@ def test_names_are_those_of_the_files_and_differ() -> None:
         assert one.find.__module__ == f"blindspots_hub.analysis.{one.name}"
         assert one.title
         assert one.section
+        assert one.where.split()[0] in ("section", "appendix", "asked")
         assert one.row
 
 

@@ -53,6 +53,8 @@ def test_the_words_are_those_of_the_analysis(page: Page, bundle: Bundle) -> None
     for heading in ("On the same captions", "The series", "All models", "Shared and specific"):
         assert heading in body
     assert "alt=" in body, "examples have pictures"
+    trios = body.count('<div class="trio"><figure class="pair"')
+    assert trios == body.count('<div class="trio">') > 0, "which open large"
 
 
 def test_points_are_what_both_judge(page: Page, bundle: Bundle) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from explorer_fixtures import PAGE, page_on
+from explorer_fixtures import PAGE, page_on, write_another
 from synthetic_bundle import HOSTILE, write_synthetic
 
 from blindspots_hub.analysis.deltas import CODE
@@ -24,6 +24,7 @@ from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import CONCEPTS_SHOWN, SORTS, ConceptsView
 from blindspots_hub.explorer.tabs.concepts import ROWS_AT
+from blindspots_hub.explorer.tabs.concepts_parts import every_model
 from blindspots_hub.explorer.tabs.concepts_parts.selection import chosen, clusters, sure_change
 from blindspots_hub.explorer.tabs.concepts_parts.table import ROWS
 from blindspots_hub.measure.delta import STATES
@@ -238,6 +239,46 @@ def test_a_file_holds_all_that_is_filtered(page: Page) -> None:
     assert everything["delta"].null_count == int((~reading.determined).sum())
     assert "There is no table as" in file([view.link, "xlsx"])["error"]
     assert "holds no bundle" in file(["?bundle=beef&model=plain-a", "csv"])["error"]
+
+
+def test_a_file_holds_every_model_in_long_form(page: Page, tmp_path: Path) -> None:
+    tab: Any = page.tabs["concepts"]
+    file, view = tab._file(), view_of(page, state="suppressed")
+    told = html(page, state="suppressed")
+    assert told.count("data-every") == 2
+    asked = shown(page, state="suppressed")
+    answer = file([view.link, "csv", True])
+    assert answer["name"] == "synthetic-concepts-relative-all-models.csv"
+    lines = list(csv.DictReader(io.StringIO(base64.b64decode(answer["content"]).decode())))
+    assert [line["model"] for line in lines] == ["plain-a"] * len(asked) + ["plain-b"] * len(asked)
+    assert [int(line["concept"]) for line in lines] == [*asked.tolist()] * 2
+    other = page.catalog.entry(f"{view.bundle}/plain-b").reading("relative")
+    for line, k in zip(lines[len(asked) :], asked.tolist(), strict=True):
+        assert line["state"] == STATES[other.state[k]]
+        assert (line["delta"] == "") == (not other.determined[k])
+        assert line["delta"] == "" or float(line["delta"]) == other.delta[k]
+    whole = file([view_of(page).link, "parquet", True])
+    table = pq.read_table(io.BytesIO(base64.b64decode(whole["content"])))
+    assert len(table) == 2 * page.catalog.home.n_concepts
+    assert table.column_names[:2] == ["bundle", "model"]
+    mine = page_on(page.catalog.home, tmp_path)
+    added = mine.catalog.add(write_another(tmp_path))
+    with_own = mine.tabs["concepts"]._file()([view.link, "parquet", True, added])  # type: ignore[attr-defined]
+    rows = pq.read_table(io.BytesIO(base64.b64decode(with_own["content"])))
+    assert set(rows["model"].to_pylist()) == {"plain-a", "plain-b", "mine"}
+    alone = mine.tabs["pairs"]._file()([view.link, "csv", True])  # type: ignore[attr-defined]
+    assert alone == {"error": "This table is of one model."}
+
+
+def test_too_many_rows_for_a_browser_are_refused_in_a_sentence(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(every_model, "MOST_ROWS", 100)
+    tab: Any = page.tabs["concepts"]
+    told = tab._file()([view_of(page).link, "csv", True])["error"]
+    assert told == (
+        "2 models of 300 concepts are 600 rows, and a page gives out 100: filter the table first."
+    )
 
 
 def test_the_menu_counts_what_each_filter_shows(page: Page) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
@@ -134,8 +135,20 @@ def test_back_and_forward_leave_the_address_alone(page_of: Callable[[str], Page]
     assert to[2] is False
 
 
-@pytest.mark.parametrize("tab", ["findings", "structure"])
+def test_a_tab_that_was_opened_before_the_link_was_answered_is_brought_with_it(
+    page_of: Callable[[str], Page],
+) -> None:
+    page = page_of("whole")
+    query = dict(parse_qsl(replace(page.first, concept=7, kind="absolute").link[1:]))
+    told = page._opened_early(types.SimpleNamespace(query=query, tab="Pairs"), [])  # type: ignore[arg-type]
+    assert told[page.view] == replace(page.first, concept=7, kind="absolute", tab="pairs")
+    assert told[page._buttons].selected == "pairs"
+    unknown = page._opened_early(types.SimpleNamespace(query=query, tab="…"), [])  # type: ignore[arg-type]
+    assert list(unknown) == [page.view], "nothing is done"
+
+
 @pytest.mark.parametrize("kind", ["whole", "nothing judged", "unpaired"])
+@pytest.mark.parametrize("tab", ["findings", "structure"])
 def test_analyses_are_told_and_drawn_when_they_are_open(
     page_of: Callable[[str], Page], kind: str, tab: str
 ) -> None:

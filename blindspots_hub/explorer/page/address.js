@@ -1,11 +1,25 @@
 const PATIENCE = 5000;  // ms after which an answer is no longer waited for
 let waiting = 0, again = false;
 
+// A tab that a visitor opens before the page's link is answered: the answer knows nothing of it, so
+// it is asked for again, together with what the link names. null where nothing is waited for.
+const linked = new URLSearchParams(location.search);
+let early = props.names.some((name) => linked.has(name)) ? "" : null;
+document.addEventListener("click", (event) => {
+  const button = early !== null && event.target.closest?.("#tabs > .tab-wrapper button");
+  if (button) early = button.textContent.trim();
+}, true);
+
 // Keeps the address at what is shown. Other parts of the address, such as the theme, stay. An answer
 // that the server made before the visitor's last step back is too late (menus ask twice): `turn` and
 // `answered` are times of the server.
 watch("to", () => {
   const [link, turn, arrived] = props.to;
+  if (turn && arrived && early !== null) {
+    const tab = early;
+    early = null;
+    if (tab) { trigger("opened", { tab, query: Object.fromEntries(linked) }); return; }
+  }
   if (!turn || waiting || turn < props.answered) return;
   const here = new URL(location.href), there = new URL(location.href);
   for (const name of props.names) there.searchParams.delete(name);
@@ -31,5 +45,5 @@ function settled() {
   if (again) { again = false; travel(); }
 }
 
-addEventListener("popstate", travel);
+addEventListener("popstate", () => { early = null; travel(); });
 watch("answered", settled);

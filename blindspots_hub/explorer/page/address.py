@@ -15,7 +15,9 @@ def address_bar() -> gr.HTML:
 
     What opens another model, concept, pair or tab becomes an entry of the browser's history, what
     changes the way it is shown does not. Its event `.travel` is a visitor going back or forward:
-    `query` holds what the address names then, and `answered` has to follow.
+    `query` holds what the address names then, and `answered` has to follow. `.opened` is a visitor
+    who was quicker than the answer to the page's link: the `query` of that, and the title of the
+    `tab` that they have opened.
     """
     return gr.HTML(
         value="",

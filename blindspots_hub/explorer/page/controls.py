@@ -98,11 +98,27 @@ def pager(page: int, total: int, rows: int, what: str, label: str = "Pages") -> 
     )
 
 
-def exports(what: str, endings: Sequence[str]) -> str:
-    """Buttons that save the whole table, not only its page."""
-    buttons = "".join(
-        f'<button type="button" data-file="{ending}" title="{escape(what)} as {ending.upper()}">'
+def exports(what: str, endings: Sequence[str], every: str = "") -> str:
+    """Buttons that save the whole table, not only its page; with `every` those of all models too.
+
+    `what` and `every` say what is saved.
+    """
+    rest = (
+        '<span class="exports" role="group" aria-label="Export of all models"><small>all models'
+        f"</small>{_buttons(every, endings, ' data-every')}</span>"
+        if every and endings
+        else ""
+    )
+    return (
+        '<span class="exports" role="group" aria-label="Export">'
+        f"{_buttons(what, endings)}</span>{rest}"
+    )
+
+
+def _buttons(what: str, endings: Sequence[str], mark: str = "") -> str:
+    return "".join(
+        f'<button type="button" data-file="{ending}"{mark} '
+        f'title="{escape(what)} as {ending.upper()}">'
         f"{'CSV' if ending == 'csv' else ending.capitalize()}</button>"
         for ending in endings
     )
-    return f'<span class="exports" role="group" aria-label="Export">{buttons}</span>'

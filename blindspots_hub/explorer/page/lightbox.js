@@ -94,18 +94,19 @@ function show(figure) {
   close.setAttribute("aria-label", "Close");
   close.onclick = () => large.close();
   const sides = node("div", "sides", "", large);
-  for (const picture of figure.querySelectorAll(".picture")) {
+  const named = [...figure.querySelectorAll("figcaption > span")].map(one => one.textContent);
+  for (const [place, picture] of figure.querySelectorAll(".picture").entries()) {
     const image = picture.querySelector("img"), heat = picture.querySelector(".heat");
     const box = node("section", "", "", sides);
     const side = image?.alt.startsWith("generated") ? "generated" : "natural";
-    node("h3", "", image ? side : "", box);
+    node("h3", "", named[place] ?? (image ? side : ""), box);
     if (!image) { box.append(picture.cloneNode(true)); continue; }
     const frame = node("div", "picture", "", box);
     const full = node("img", "", "", frame);
     full.alt = image.alt;
     full.src = image.src.replace("/thumbnail/", "/full/");
     if (heat) frame.append(heat.cloneNode());
-    const tools = node("div", "tools", "", box), name = `${side}-${figure.dataset.pair}`;
+    const tools = node("div", "tools", "", box), name = `${named[place]?.replace(/\W+/g, "-").toLowerCase() || side}-${figure.dataset.pair}`;
     const files = [["", false], ...(heat ? [[" with overlay", true]] : [])];
     for (const [words, over] of files) {
       tool(`Copy${words}`, tools, () => navigator.clipboard.write([new ClipboardItem({ "image/png": drawn(frame, over) })]));

@@ -92,6 +92,7 @@ class Page:
         self._address.travel(
             self._travel, self.own, self.outputs, trigger_mode="multiple", **AT_ONCE
         )
+        self._address.opened(self._opened_early, self.own, self.outputs, **AT_ONCE)
 
     def on_load(self, handler: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> Any:
         """Attach a listener of the page's being opened."""
@@ -255,6 +256,12 @@ class Page:
         named = bool(set(NAMES) & set(query))
         updates = self._follow(query, own) if named else self.go(self.first, own)
         return {**updates, self._address: answered()}
+
+    def _opened_early(self, event: gr.EventData, own: list[str]) -> Updates:
+        """What the page's link names, in the tab that was opened before that was answered."""
+        query = {str(name): str(value) for name, value in dict(event.query).items()}
+        name = next((name for name, tab in self.tabs.items() if tab.title == event.tab), None)
+        return self._follow({**query, "tab": name}, own) if name else {self.view: gr.skip()}
 
     def _follow(self, query: dict[str, str], own: list[str]) -> Updates:
         try:

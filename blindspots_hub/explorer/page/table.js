@@ -38,7 +38,7 @@ const save = async button => {
   button.textContent = "…";
   let answer;
   try {
-    answer = await server.file([props.link, button.dataset.file]);
+    answer = await server.file([props.link, button.dataset.file, "every" in button.dataset, ...props.own ?? []]);
   } catch {
     answer = { error: "The file could not be made: try again." };
   }

@@ -18,6 +18,7 @@ from blindspots_hub.explorer.page.controls import asked_values, pages_of
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import ConceptsView
+from blindspots_hub.explorer.tabs.concepts_parts.every_model import every_model
 from blindspots_hub.explorer.tabs.concepts_parts.selection import chosen
 from blindspots_hub.explorer.tabs.concepts_parts.table import ROWS, concepts_form, concepts_table
 from blindspots_hub.explorer.tabs.table_tab import TableTab
@@ -97,3 +98,9 @@ class ConceptsTab(TableTab):
         entry = self._page.entry(view)
         table = concept_table(entry, view.kind, self._chosen(view))
         return table, f"{entry.model}-concepts-{view.kind}"
+
+    def _every(self, view: View, own: Sequence[str]) -> tuple[pa.Table, str]:
+        entry = self._page.entry(view)
+        every = [entry, *self._others(entry, own)]
+        table = every_model(every, view.kind, self._chosen(view))
+        return table, f"{entry.bundle.name}-concepts-{view.kind}-all-models"

@@ -44,6 +44,7 @@ class TableTab(Tab):
             server_functions=[self._file()],
             elem_id=f"{self.id}-table",
             link="",
+            own=[],
         )
 
     @property
@@ -75,17 +76,22 @@ class TableTab(Tab):
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         """All rows that a view shows, on whichever page, and the name of their file."""
 
+    def _every(self, view: View, own: Sequence[str]) -> tuple[pa.Table, str]:
+        """The same of all models, those of the session's `own` bundles among them."""
+        raise BlindspotsError("This table is of one model.")
+
     def _open(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
         return self._page.go(replace(view, tab=FIRST_TAB, concept=concept), own)
 
-    def _file(self) -> Callable[[list[str]], dict[str, str]]:
-        def file(asked: list[str]) -> dict[str, str]:
+    def _file(self) -> Callable[[list[Any]], dict[str, str]]:
+        def file(asked: list[Any]) -> dict[str, str]:
             """Everything that a link shows in this tab, as a file."""
             try:
-                link, ending = (str(part)[:LONGEST_LINK] for part in asked)
+                link, ending = (str(part)[:LONGEST_LINK] for part in asked[:2])
+                every, own = asked[2:3] == [True], [str(one)[:LONGEST_LINK] for one in asked[3:]]
                 view = View.from_query(dict(parse_qsl(link.removeprefix("?"))))
-                table, name = self._exported(view)
+                table, name = self._every(view, own) if every else self._exported(view)
                 return as_file(table, name, ending)
             except BlindspotsError as error:
                 return {"error": str(error)}

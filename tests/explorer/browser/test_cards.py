@@ -153,6 +153,43 @@ def received(page: Page) -> int:
     )
 
 
+@pytest.mark.parametrize("late", ["answered late", "arrives late"])
+def test_a_tab_that_is_opened_before_the_link_is_answered_stays_and_is_in_the_address(
+    site: str, late: str
+) -> None:
+    with playwright() as driver, browser(driver) as opened:
+        page = opened.new_context(viewport={"width": 1400, "height": 1000}).new_page()
+        watched, held, clicked = Watched(page), [], []
+
+        def hold(route: Route) -> None:
+            if clicked:
+                route.continue_()
+            else:
+                held.append((route, None if late == "answered late" else route.fetch()))
+
+        page.route("**/gradio_api/run/predict**", hold)
+        page.goto(f"{site}/?model=plain-b&concept=3&delta=absolute")
+        page.get_by_role("tab", name="Concepts").wait_for()
+        page.wait_for_timeout(500)
+        assert held, "the page has asked what its link names"
+        clicked.append(True)
+        page.get_by_role("tab", name="Concepts").click()
+        page.wait_for_selector("#concepts-table tbody tr")
+        for route, answer in held:
+            route.continue_() if answer is None else route.fulfill(response=answer)
+        page.wait_for_function(
+            """() => { const said = new URLSearchParams(location.search);
+              return said.get("tab") === "concepts" && said.get("model") === "plain-b"
+                && said.get("concept") === "3" && said.get("delta") === "absolute"; }"""
+        )
+        page.wait_for_selector("#concepts-table th.delta >> text=absolute δ")
+        page.wait_for_selector("#concepts-table th.of-model >> text=δ of Plain A")
+        assert page.get_by_role("tab", name="Concepts").get_attribute("aria-selected") == "true"
+        page.wait_for_timeout(400)
+        assert "tab=concepts" in page.url
+        assert watched.faults == []
+
+
 def test_the_first_answer_names_the_scripts_that_the_page_asks_for_and_no_others(
     watched: Watched,
 ) -> None:

@@ -264,6 +264,18 @@ def test_what_is_filtered_is_saved(visit: Visit, tmp_path: Path) -> None:
         assert (tmp_path / saved.suggested_filename).read_bytes().startswith(magic)
 
 
+def test_concepts_of_every_model_are_saved(visit: Visit, tmp_path: Path) -> None:
+    page = visit("tab=concepts&concepts-state=judged", ROW).page
+    with page.expect_download() as waiting:
+        page.click("#concepts-table [data-file=csv][data-every]")
+    saved: Any = waiting.value
+    assert saved.suggested_filename == "synthetic-concepts-relative-all-models.csv"
+    saved.save_as(tmp_path / "all.csv")
+    lines = (tmp_path / "all.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("bundle,model,rank,concept")
+    assert {line.split(",")[1] for line in lines[1:]} == set(SPEC.models)
+
+
 def test_an_unpaired_model_has_one_sentence_in_place_of_pairs(visit: Visit) -> None:
     page = visit("tab=pairs&model=own", "#pairs-table .notice").page
     assert "There are no pairs to show." in page.inner_text("#pairs-table")

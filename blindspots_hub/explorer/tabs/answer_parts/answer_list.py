@@ -230,7 +230,7 @@ class AnswerList:
         meaning = self._meanings.get(analysis.name)
         return (
             f'<section class="finding-section" id="{self._name}-{analysis.name}">'
-            f"<h3>{escape(analysis.title)} <small>section {escape(analysis.section)}</small></h3>"
+            f"<h3>{escape(analysis.title)} <small>{escape(analysis.where)}</small></h3>"
             f"{_meaning(meaning)}{told}{button}</section>"
         ), to_come
 

@@ -17,7 +17,7 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, q_value
 from blindspots_hub.explorer.page.named import named
-from blindspots_hub.explorer.page.pictures import picture, short_caption
+from blindspots_hub.explorer.page.pictures import pair_figure, short_caption
 from blindspots_hub.explorer.tabs.answer_parts.words import command
 from blindspots_hub.explorer.tabs.compare_parts.pieces import (
     chips,
@@ -125,12 +125,9 @@ def _concept(
 
 
 def _trio(bundle: Bundle, first: str, other: str, example: str, titles: dict[str, str]) -> str:
-    sides = ((NATURAL, "natural"), (first, titles["first"]), (other, titles["second"]))
-    images = "".join(
-        f"<figure>{picture(bundle, source, example)}<figcaption>{escape(said)}</figcaption>"
-        "</figure>"
-        for source, said in sides
-    )
+    said = ("natural", titles["first"], titles["second"])
+    under = "".join(f"<span>{escape(one)}</span>" for one in said)
+    images = pair_figure(bundle, (NATURAL, first, other), example, under=under)
     caption = short_caption(bundle.caption(NATURAL, example))
     return f'<div class="trio">{images}</div><p class="caption">{escape(caption)}</p>'
 

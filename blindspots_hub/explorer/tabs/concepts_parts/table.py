@@ -124,9 +124,10 @@ def concepts_table(
     asked, kind = view.concepts, view.kind
     start = (asked.page - 1) * ROWS
     shown = concepts[start : start + ROWS].tolist()
+    every = "The concepts of this table in every model" if others else ""
     bar = (
         f'<div class="table-bar">{pager(asked.page, len(concepts), ROWS, "concepts")}'
-        f"{exports('Every concept of this table', list(FORMATS) if len(concepts) else [])}"
+        f"{exports('Every concept of this table', list(FORMATS) if len(concepts) else [], every)}"
         '<span data-told role="status"></span></div>'
     )
     if not shown:

@@ -97,7 +97,8 @@ def _row(entry: Entry, reading: ModelDeltas, concept: int, label: str) -> str:
         drawn = f"{times(float(fold(reading.r[concept])))} ×"
     return (
         f'<tr data-open="{concept}" tabindex="0"><td>{_pictures(entry, concept)}'
-        f"<td><small>#{concept}</small> {escape(label)}"
+        f'<td><b class="sign is-{state}" aria-hidden="true">{SIGNS.get(state, "")}</b>'
+        f"<small>#{concept}</small> {escape(label)}"
         f"<td>{drawn}"
         f'<td title="{escape(ends)}">{bare_track(reading, concept, selected=True)}'
         f'<td class="is-{state}">{SIGNS.get(state, "")} {sure}'
