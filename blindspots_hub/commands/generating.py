@@ -29,6 +29,7 @@ from blindspots_hub.commands.options import (
 from blindspots_hub.commands.pairs_options import (
     CaptionColumnOption,
     ConfigOption,
+    IgnoreRobotsOption,
     ImageColumnOption,
     ImagesOption,
     SkippedOption,
@@ -53,6 +54,7 @@ def generate(
     config: ConfigOption = None,
     images: ImagesOption = None,
     skipped: SkippedOption = None,
+    ignore_robots_txt: IgnoreRobotsOption = False,
     quality: Annotated[
         Optional[int],  # noqa: UP045
         typer.Option(help="WebP files of this quality, 1 to 100. Default: lossless PNG files."),
@@ -81,7 +83,9 @@ def generate(
         device=device,
         **drawing,
         all_captions=all_captions,
-        source_options=source_options(image_column, caption_column, split, config, images),
+        source_options=source_options(
+            image_column, caption_column, split, config, images, ignore_robots_txt
+        ),
         skipped_to=skipped,
         quality=quality,
     )
@@ -120,6 +124,7 @@ def evaluate(
     config: ConfigOption = None,
     images: ImagesOption = None,
     skipped: SkippedOption = None,
+    ignore_robots_txt: IgnoreRobotsOption = False,
     embed_images: Annotated[
         bool, typer.Option(help="Let the bundle's own table hold the generated images, too.")
     ] = True,
@@ -162,7 +167,9 @@ def evaluate(
         settings=MeasureSettings(tokens=tokens),
         **drawing,
         all_captions=all_captions,
-        source_options=source_options(image_column, caption_column, split, config, images),
+        source_options=source_options(
+            image_column, caption_column, split, config, images, ignore_robots_txt
+        ),
         skipped_to=skipped,
         embed_images=embed_images,
         natural_codes=natural_codes,

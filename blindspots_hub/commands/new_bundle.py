@@ -13,6 +13,7 @@ from blindspots_hub.commands.options import DeviceOption, QuietOption, TokensOpt
 from blindspots_hub.commands.pairs_options import (
     CaptionColumnOption,
     ConfigOption,
+    IgnoreRobotsOption,
     ImageColumnOption,
     ImagesOption,
     SkippedOption,
@@ -36,6 +37,7 @@ def new_bundle(
     config: ConfigOption = None,
     images_in: ImagesOption = None,
     skipped_to: SkippedOption = None,
+    ignore_robots_txt: IgnoreRobotsOption = False,
     backbone: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="DINOv2: a folder or a Hub id. Default: what the RA-SAE names."),
@@ -60,7 +62,9 @@ def new_bundle(
         pairs=pairs,
         seed=seed,
         all_captions=all_captions,
-        source_options=source_options(image_column, caption_column, split, config, images_in),
+        source_options=source_options(
+            image_column, caption_column, split, config, images_in, ignore_robots_txt
+        ),
         skipped_to=skipped_to,
         backbone=backbone,
         device=device,

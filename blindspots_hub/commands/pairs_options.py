@@ -37,6 +37,13 @@ SkippedOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--skipped", help="CSV file that lists every row of --pairs-from left out."),
 ]
+IgnoreRobotsOption = Annotated[
+    bool,
+    typer.Option(
+        "--ignore-robots-txt",
+        help="Of addresses fetch what hosts forbid to programs in their robots.txt, too.",
+    ),
+]
 
 
 def source_options(
@@ -45,8 +52,9 @@ def source_options(
     split: str | None,
     config: str | None,
     images: Path | None,
+    ignore_robots_txt: bool = False,
 ) -> SourceOptions:
     """These options as the library takes them."""
     from blindspots_hub.data.sources.rows import SourceOptions
 
-    return SourceOptions(image_column, caption_column, split, config, images)
+    return SourceOptions(image_column, caption_column, split, config, images, ignore_robots_txt)

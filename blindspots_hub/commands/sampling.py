@@ -9,6 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from blindspots_hub.commands.options import QuietOption, run
+from blindspots_hub.commands.pairs_options import IgnoreRobotsOption
 
 
 def sample_laion(
@@ -38,9 +39,7 @@ def sample_laion(
         float, typer.Option(help="Largest score of a watermark, 0 to 1; 1 leaves nothing out.")
     ] = 0.8,
     connections: Annotated[int, typer.Option(min=1, max=1024, help="Connections at once.")] = 64,
-    ignore_robots_txt: Annotated[
-        bool, typer.Option(help="Fetch what hosts forbid to programs in their robots.txt, too.")
-    ] = False,
+    ignore_robots_txt: IgnoreRobotsOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Draw caption-image pairs whose addresses answer, from LAION or any table like it.

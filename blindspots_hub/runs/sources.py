@@ -18,6 +18,8 @@ from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.artifacts.schema import PAIRS
 from blindspots_hub.artifacts.writer import image_cell
+from blindspots_hub.data.fetching.limits import FetchLimits
+from blindspots_hub.data.fetching.many import Web
 from blindspots_hub.data.pairs import PairSource, reading_pairs
 from blindspots_hub.data.sampling.about import read_sample
 from blindspots_hub.data.sampling.sample import sampling
@@ -150,6 +152,9 @@ def _fetched(
 ) -> Work[Path]:
     """The folder of a sample of a table of addresses, of `wanted` pairs at least."""
     known = {"table": table_identity(source), "seed": seed, "caption": options.caption_column}
+    if options.ignore_robots_txt:
+        known["robots_txt"] = False
+    web = Web(FetchLimits(robots_txt=not options.ignore_robots_txt))
     folder = cache_folder("pairs") / fingerprint(known)[:32]
     about = read_sample(folder) or {}
     have = int(about.get("pairs") or 0)
@@ -161,7 +166,7 @@ def _fetched(
     while have < (wanted or 0):
         try:
             yield from sampling(
-                source, folder, wanted or 0, seed, caption_column=options.caption_column
+                source, folder, wanted or 0, seed, web=web, caption_column=options.caption_column
             )
             break
         except FolderInUse:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation import models
+from blindspots_hub.generation.catalogue import CATALOGUE
 from blindspots_hub.generation.models import REGISTRY, KnownModel, register, resolve, slug
 from blindspots_hub.generation.settings import GenerationSettings
 
@@ -26,6 +28,14 @@ def test_the_papers_five_models_are_known() -> None:
     assert variant.variant_of == base.name
     assert variant.source == base.source
     assert variant.unet == "mhdang/dpo-sd1.5-text2image-v1"
+
+
+def test_known_models_are_pinned_where_a_commit_is_known() -> None:
+    """The three others: no public program tells a commit of theirs (see `catalogue`)."""
+    pinned = {model.name: model.revision for model in CATALOGUE}
+    none = {name for name, revision in pinned.items() if revision is None}
+    assert none == {"sd15", "sd15-dpo", "kandinsky21"}
+    assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in pinned.values() if revision)
 
 
 def test_a_misspelt_name_gets_near_matches_and_the_forms() -> None:

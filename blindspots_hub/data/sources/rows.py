@@ -51,6 +51,8 @@ class SourceOptions:
         split: of a Hub data set; train, else its first, unless named.
         config: of a Hub data set that has several.
         images: folder of the images that a COCO file of captions names.
+        ignore_robots_txt: whether images of a table of addresses are fetched that their hosts
+            forbid to programs.
     """
 
     image_column: str | None = None
@@ -58,6 +60,7 @@ class SourceOptions:
     split: str | None = None
     config: str | None = None
     images: Path | None = None
+    ignore_robots_txt: bool = False
 
     @property
     def captions(self) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +24,7 @@ from blindspots_hub.data.fetching.many import FromWeb, Web, fetch_images
 from blindspots_hub.data.pairs import read_pairs
 from blindspots_hub.data.sampling import blocks, sample
 from blindspots_hub.data.sampling.about import read_sample
+from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import drive
 from blindspots_hub.runs import sources
@@ -166,6 +169,37 @@ def test_data_sets_that_are_gated_or_missing_are_told(
         drive(sample.sampling(f"{hub.owner}/bare", tmp_path / "c", 5))
 
 
+def here(monkeypatch: pytest.MonkeyPatch, web: LoopbackWeb) -> None:
+    """Let `--pairs-from` fetch from the loopback web, by the rules that it asks for."""
+    drawn = sample.sampling
+
+    def drawing(*some: Any, **more: Any) -> Any:
+        asked = more.pop("web").limits.robots_txt
+        own = patient(web)
+        own = replace(own, limits=replace(own.limits, robots_txt=asked))
+        return drawn(*some, **more, web=own)
+
+    monkeypatch.setattr(sources, "sampling", drawing)
+
+
+def test_robots_txt_is_honoured_by_a_table_of_addresses_unless_told_otherwise(
+    web: LoopbackWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "table.parquet"
+    table.write_bytes(laion(web, 0, 90))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    here(monkeypatch, web)
+    forbidden = http(b"User-agent: *\nDisallow: /")
+    web.robots = {f"h{i}.test": forbidden for i in range(1_000)}
+    with pytest.raises(BlindspotsError, match="robots_txt"):
+        evaluate("planted/cedar", tmp_path / "one", pairs=6, pairs_from=str(table))
+    freely = SourceOptions(ignore_robots_txt=True)
+    found = evaluate(
+        "planted/cedar", tmp_path / "two", pairs=6, pairs_from=str(table), source_options=freely
+    )
+    assert len(found.image_ids("natural")) == 6
+
+
 def test_a_table_of_addresses_is_evaluated(
     web: LoopbackWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,10 +207,7 @@ def test_a_table_of_addresses_is_evaluated(
     table = tmp_path / "table.parquet"
     table.write_bytes(laion(web, 0, 90))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    drawn = sample.sampling
-    monkeypatch.setattr(
-        sources, "sampling", lambda *some, **more: drawn(*some, **more, web=patient(web))
-    )
+    here(monkeypatch, web)
     first = evaluate("planted/cedar", tmp_path / "one", pairs=6, pairs_from=str(table))
     asked = sum(web.asked.values())
     second = evaluate("planted/alder-1", tmp_path / "two", pairs=6, pairs_from=str(table))
