@@ -36,6 +36,9 @@ NEXT_PAGE = """async () => {
 }"""
 """Milliseconds until the table of all concepts has turned a page."""
 
+TURNS = 5
+"""Pages of that table that are turned."""
+
 
 @dataclass(frozen=True)
 class PageSizes:
@@ -177,20 +180,23 @@ def _searches(visit: Visit, sizes: PageSizes) -> list[Row]:
 
 def _table(visit: Visit, sizes: PageSizes) -> Row:
     """A page of the table of all concepts, where that tab is there."""
-    name, goal = "page of the concept table", "≤ 300 ms"
+    name, goal = f"page of the concept table, median of {TURNS}", "≤ 300 ms"
     tab = visit.page.get_by_role("tab", name="Concepts", exact=True)
     if tab.count() == 0:
         return unmeasured(name, "there is no such tab", goal)
     tab.click()
     try:
         visit.page.locator("#concepts-table tbody tr").first.wait_for(timeout=10_000)
-        took = float(visit.page.evaluate(NEXT_PAGE))
+        took = []
+        for _ in range(TURNS):
+            took.append(float(visit.page.evaluate(NEXT_PAGE)))
+            visit.page.wait_for_timeout(400)
     except Exception as error:  # whatever that tab is, the other rows stand
         return unmeasured(name, f"the tab could not be measured ({type(error).__name__})", goal)
     finally:
         visit.page.get_by_role("tab", name="Explore", exact=True).click()
         visit.page.wait_for_timeout(500)
-    return _most(name, took, 300.0, " ms", sizes)
+    return _most(name, float(np.median(took)), 300.0, " ms", sizes)
 
 
 def _memory(when: str, pid: int, sizes: PageSizes) -> Row:
