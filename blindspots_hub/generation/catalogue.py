@@ -64,6 +64,7 @@ CATALOGUE: tuple[KnownModel, ...] = (
         name="kandinsky22",
         source="kandinsky-community/kandinsky-2-2-decoder",
         revision="9ae140d347fed8ce6e8bb3005dcc1f48543bb8e3",
+        prior_revision="9fc51ad5732afc5d031724219d22e6c42179c5a8",
         title="Kandinsky 2.2",
         settings=PAPER_SETTINGS,
         licence="apache-2.0",

@@ -23,6 +23,8 @@ class KnownModel:
     """Name for people."""
     revision: str | None = None
     """Commit, tag or branch on the Hub; None is the newest, or what is in the cache."""
+    prior_revision: str | None = None
+    """The same of the pipelines that its card joins it with, as Kandinsky's prior."""
     settings: GenerationSettings = field(default_factory=GenerationSettings)
     variant_of: str | None = None
     """Name of the model that this one was post-trained from (section 5.5)."""

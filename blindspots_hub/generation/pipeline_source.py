@@ -96,11 +96,11 @@ def _download(
     return local_first(source, attempt)
 
 
-def join(cls: Any, folder: Path, access: Access) -> dict[str, str]:
+def join(cls: Any, folder: Path, model: KnownModel) -> dict[str, str]:
     """Put the pipelines that `cls` joins with `folder` into the cache; their ids and revisions."""
     if not cls._load_connected_pipes:
         return {}
-    if access.bounded:
+    if model.access.bounded:
         raise BlindspotsError(
             f"A {cls.__name__} is joined with pipelines that its card names, which this page does "
             "not load for visitors: evaluate it on your own machine."
@@ -110,7 +110,7 @@ def join(cls: Any, folder: Path, access: Access) -> dict[str, str]:
 
     joined = {}
     for prior in getattr(ModelCard.load(folder / "README.md").data, "prior", None) or ():
-        part = _download(DiffusionPipeline, prior, None)
+        part = _download(DiffusionPipeline, prior, model.prior_revision)
         check_safe(part, prior)
         if (missing := missing_file(part)) is not None:
             raise BlindspotsError(f"{prior} is incomplete ({missing} is missing): fetch it again.")

@@ -62,7 +62,7 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
                 )
         if model.access.bounded:
             rehearse(folder, model.source)
-        joined = join(cls, folder, model.access)
+        joined = join(cls, folder, model)
         at = Path(model.source).expanduser() if model.is_file else folder
         dtype, note = run_as(own_dtype(at), device)
         if model.settings.dtype is not None:
@@ -81,6 +81,7 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
                 local_files_only=True,
                 variant=_variant(folder, model),
                 trust_remote_code=False,
+                **({"revision": model.prior_revision} if joined else {}),  # the folder has its own
                 **_dtype(dtype),
                 **_of_pipeline(quantized, modules),
                 **modules,

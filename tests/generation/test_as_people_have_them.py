@@ -327,7 +327,6 @@ def test_memory_is_saved_without_another_image(sd: Path) -> None:
             wrong()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs torchao")
 def test_weights_as_integers(sd: Path, tmp_path: Path) -> None:
     plain = drawn(sd)
     torch.manual_seed(1)

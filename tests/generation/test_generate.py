@@ -5,6 +5,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -330,6 +331,10 @@ def test_a_decoder_is_joined_with_its_prior(
     pipeline = load_pipeline(model, "cpu")
     assert pipeline.describe()["pipeline_class"] == "KandinskyV22CombinedPipeline"
     assert pipeline.describe()["joined"] == {"org/prior": "2" * 40}
+    # Pinned, it needs no branch that names the commit.
+    (tmp_path / "cache/models--org--prior/refs/main").unlink()
+    pinned = replace(model, prior_revision="2" * 40)
+    assert load_pipeline(pinned, "cpu").describe()["joined"] == {"org/prior": "2" * 40}
     # Its schedulers draw noise at every step: from each image's own generator too.
     alone = pipeline.generate("a bird", "0" * 16, 0)
     together = pipeline.generate_batch([("a cat", "1" * 16), ("a bird", "0" * 16)], 0)
