@@ -108,7 +108,7 @@ def test_a_page_is_built_without_what_it_does_not_show() -> None:
         "from blindspots_hub.artifacts.bundle import load_bundle\n"
         "from blindspots_hub.explorer.page.app import build_app\n"
         "from blindspots_hub.serving.deployment import Deployment\n"
-        "bundle = load_bundle(planted.BUNDLE, contents=False)\n"
+        "bundle = load_bundle(planted.BUNDLE)\n"
         "build_app(bundle, Path(tempfile.mkdtemp()), [], Deployment())\n"
     )
     code += f"slow = [part for part in {SLOW_PARTS!r} if part in sys.modules]\n"

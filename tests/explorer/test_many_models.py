@@ -27,7 +27,7 @@ def test_a_card_compares_the_models_beside_its_own(
     read: set[str] = set()
     deltas = Bundle.deltas
     monkeypatch.setattr(Bundle, "deltas", lambda self, name: read.add(name) or deltas(self, name))
-    bundle = load_bundle(root, contents=False)
+    bundle = load_bundle(root)
     entries = [Entry(bundle, name) for name in MODELS]
     shown = concept_card(entries[place], "relative", 0, entries)
     assert f"{OPEN} of {len(MODELS)} models, those next to this one in the menu" in shown

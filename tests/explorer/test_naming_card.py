@@ -87,7 +87,7 @@ def test_nobody_else_names_concepts(bundle: Bundle) -> None:
         ):
             with pytest.raises(BlindspotsError, match="on one's own machine"):
                 refused()
-        assert load_bundle(tab._page.entry(view).bundle.root, contents=False).sha256 == before
+        assert load_bundle(tab._page.entry(view).bundle.root).sha256 == before
     own = tab_of(bundle)
     assert "data-names-in" in own.panel.html(own._page.first, [])
 
@@ -113,7 +113,7 @@ def test_a_wrong_file_is_one_sentence_and_changes_nothing(
     with pytest.raises(BlindspotsError, match=told) as error:
         naming.take_in(bundle, text, "n.csv")
     assert "\n" not in str(error.value)
-    assert load_bundle(bundle.root, contents=False).sha256 == before
+    assert load_bundle(bundle.root).sha256 == before
 
 
 def test_a_large_file_is_refused(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:

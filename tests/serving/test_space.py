@@ -147,7 +147,7 @@ def test_without_a_hub_the_page_opens_within_seconds(
         monkeypatch.setattr(
             opening,
             "load_bundle",
-            lambda source, contents: found.get(source, partial(load_bundle, source))(),
+            lambda source: found.get(source, partial(load_bundle, source))(),
         )
         started = time.monotonic()
         bundle, note = open_first("ana/pans@1.0.0", tmp_path, Path("embedded"))

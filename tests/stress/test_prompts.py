@@ -26,7 +26,7 @@ FEEDER, WOOD, NAMELESS = 344, 65, 0
 
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
-    return load_bundle(planted.BUNDLE, contents=False)
+    return load_bundle(planted.BUNDLE)
 
 
 def test_captions_name_a_concept_by_whole_words_in_either_number() -> None:
