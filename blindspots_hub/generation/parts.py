@@ -46,9 +46,18 @@ def _class(folder: Path, part: str, source: str) -> Any:
     name = str(read_json(folder / "config.json").get("_class_name") or "")
     if part == "unet" and not name:
         name = "UNet2DConditionModel"  # older configurations do not say
-    if component_kind("diffusers", name, source, part) != "model":
+    known = component_kind("diffusers", name, source, part) == "model"
+    if not known or not _serves(cls := getattr(diffusers, name), part):
         raise BlindspotsError(f"{source} is a {name[:60]}, which is no {part}: give another.")
-    return getattr(diffusers, name)
+    return cls
+
+
+def _serves(cls: type, part: str) -> bool:
+    """Whether models of a class do what `part` is for; pipelines find out at the first image."""
+    if part == "vae":
+        return hasattr(cls, "decode")
+    named = {"unet": ("UNet",), "transformer": ("Transformer", "DiT")}[part]
+    return any(name in cls.__name__ for name in named)
 
 
 def _folder(source: str, part: str) -> Path:

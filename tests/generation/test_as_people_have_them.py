@@ -218,6 +218,13 @@ def test_loras_change_images_by_their_weight(sd: Path, tmp_path: Path) -> None:
     assert str(tmp_path) not in json.dumps(loaded)
 
 
+def test_a_part_of_another_kind_is_told_before_anything_is_drawn(sd: Path, tmp_path: Path) -> None:
+    assert "is a UNet2DConditionModel, which is no vae" in told(sd, vae=str(sd / "unet"))
+    assert "is a AutoencoderKL, which is no unet" in told(model_of(sd, unet=str(sd / "vae")))
+    flux = save_flux(tmp_path / "flux")
+    assert "which is no transformer" in told(flux, transformer=str(flux / "vae"))
+
+
 def test_loras_that_do_not_fit_or_mean_harm_are_told(sd: Path, tmp_path: Path) -> None:
     sdxl = save_sdxl(tmp_path / "sdxl")
     other = diffusers.UNet2DConditionModel.from_pretrained(sdxl / "unet")
@@ -327,6 +334,7 @@ def test_memory_is_saved_without_another_image(sd: Path) -> None:
             wrong()
 
 
+@pytest.mark.skipif(importlib.util.find_spec("torchao") is None, reason="needs torchao")
 def test_weights_as_integers(sd: Path, tmp_path: Path) -> None:
     plain = drawn(sd)
     torch.manual_seed(1)
