@@ -130,9 +130,9 @@ class Watched:
         self.received += int(event.get("encodedDataLength", 0))
 
     def open(self, address: str) -> Watched:
-        """Go to `address` and wait until map and card stand."""
+        """Go to `address` and wait until map and card stand, behind another tab if it names one."""
         self.page.goto(address)
-        self.page.wait_for_selector(".card")
+        self.page.wait_for_selector(".card", state="attached" if "tab=" in address else "visible")
         self.page.wait_for_selector("#map .loading[data-done]", state="attached")
         return self
 

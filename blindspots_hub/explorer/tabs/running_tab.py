@@ -53,6 +53,8 @@ class RunningTab(Tab):
         self._specs: Sequence[str] = [spec for _, spec in self._known]
         self._site = page.options.site
         self._job: Job | None = None
+        self._watching: set[str | None] = set()
+        """Sessions that see that job: who waits for another run does not stop it."""
 
     def _model_menu(self, elem_id: str) -> gr.Dropdown:
         """The known models to choose from, or the name of another."""
@@ -100,10 +102,10 @@ class RunningTab(Tab):
                 api_visibility="private", show_progress="hidden", concurrency_limit=None,
             )  # fmt: skip
             stopped.append(attached)
-        self.cancel.click(
-            self._stopped, self.finished, [self.status, self.run, self.cancel],
-            cancels=stopped, **AT_ONCE,
-        )  # fmt: skip
+        # One after the other: an answer that arrives while Gradio still cancels is lost.
+        self.cancel.click(None, cancels=stopped, **AT_ONCE).then(
+            self._stopped, self.finished, [self.status, self.run, self.cancel], **AT_ONCE
+        )
 
     def _waiting(self) -> Updates:
         """At once when Run is pressed, also where others are first in the queue."""
@@ -126,7 +128,8 @@ class RunningTab(Tab):
             yield {self.status: notice("idle", "Waiting.", "One model is evaluated at a time.")}
             time.sleep(INTERVAL)
         if self._job is None or not self._job.under_way:
-            self._job = Job(request_of, self._run(*asked))
+            self._job, self._watching = Job(request_of, self._run(*asked)), set()
+        self._watching.add(request.session_hash)
         yield from self._watched(self._job, own)
 
     def _watched(self, job: Job, own: list[str]) -> Iterator[Updates]:
@@ -137,13 +140,14 @@ class RunningTab(Tab):
                 updates = {**updates, self._page.own: [*own, *added]}
             yield updates
 
-    def _attached(self, own: list[str]) -> Iterator[Updates]:
+    def _attached(self, request: gr.Request, own: list[str]) -> Iterator[Updates]:
         """On load: back to the run that is under way."""
         job = self._job
         if job is None or not job.under_way:
             yield {self.status: gr.skip()}
             return
         yield self._waiting()
+        self._watching.add(request.session_hash)
         yield from self._watched(job, own)
 
     def _for_visitor(
@@ -198,8 +202,8 @@ class RunningTab(Tab):
             self.cancel: gr.Button(interactive=False),
         }
 
-    def _stopped(self, finished: str) -> Updates:
-        if self._job is not None:
+    def _stopped(self, request: gr.Request, finished: str) -> Updates:
+        if self._job is not None and request.session_hash in self._watching:
             self._job.stop()
         if finished:  # it ended before the click arrived
             return self._at_rest()

@@ -35,7 +35,7 @@ def test_a_full_fault_is_confirmed_after_a_stop(site: str, visit: Watched) -> No
     page.locator("#stress-run").click()
     page.locator("#stress-status img").first.wait_for(timeout=60_000)
     page.locator("#stress-cancel").click()
-    page.locator("#stress-status").get_by_text("again").wait_for(timeout=20_000)
+    page.locator("#stress-status").get_by_text("run the same again").wait_for(timeout=20_000)
     page.locator("#stress-run").click()
     page.locator("#stress-status").get_by_text("The stress test is done.").wait_for(timeout=90_000)
     page.locator("#stress-tests .stress-verdict.is-confirmed").wait_for()
