@@ -30,11 +30,8 @@ class FirstPage:
         held: list[Message] = []
 
         async def dressed(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] != 200:
-                held.clear()
-                await send(message)
-                return
-            if message["type"] == "http.response.start" or held:
+            starts = message["type"] == "http.response.start" and message["status"] == 200
+            if starts or held:
                 held.append(message)
             if not held:
                 await send(message)

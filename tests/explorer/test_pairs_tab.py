@@ -272,7 +272,7 @@ def test_choosing_a_concept_shows_where_it_fires_and_the_link_says_so(page: Page
     assert other[page.view].pairs.concept is None, "another pair begins with its own"
     with pytest.raises(BlindspotsError):
         tab._over(types.SimpleNamespace(i=10**6), view, [])
-    seen = tab._heat(types.SimpleNamespace(percent=170), view)
+    seen = page._heated(types.SimpleNamespace(percent=170), view)
     assert seen[page.view].heat == 100
 
 

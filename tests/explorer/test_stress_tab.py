@@ -327,7 +327,7 @@ def test_images_of_a_test_open_large_and_their_overlays_have_the_slider(tab: Str
     figures = gallery.count('<figure class="pair')
     assert figures == gallery.count("<figure") >= 48
     assert gallery.count("data-heat") == 1
-    told = tab._heat(types.SimpleNamespace(percent="80"), view)  # type: ignore[arg-type]
+    told = tab._page._heated(types.SimpleNamespace(percent="80"), view)  # type: ignore[arg-type]
     assert told[tab._page.view].heat == 80
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from blindspots_hub import paper
 from blindspots_hub.concepts.encoder.low_precision import product
-from blindspots_hub.concepts.training.sparse_encoder import gradient
+from blindspots_hub.concepts.training.sparse_encoder import compiled_for, gradient
 from blindspots_hub.utils.cores import on_all_cores
 
 _SUM_FLOOR = 1e-8
@@ -44,14 +44,9 @@ def bounded(relax: torch.Tensor, relaxation: float) -> torch.Tensor:
     return relax * (relaxation / norms.clamp_min(1e-12)).clamp(max=1)
 
 
-def _compiled_for(rows: torch.Tensor) -> bool:
-    """Whether rows of this type, on this device, are gone through by compiled loops."""
-    return rows.dtype == torch.float32 and rows.device.type == "cpu"
-
-
 def _dots(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """left_j · right_j of every row, (c,)."""
-    if not _compiled_for(left):
+    if not compiled_for(left):
         return torch.linalg.vecdot(left, right)
     from blindspots_hub.concepts.training.loops import row_dots
 
@@ -132,7 +127,7 @@ class ArchetypalDictionary(nn.Module):
         Returns their `atoms`. A row that has lost every share starts again at its own centroid.
         """
         relax = self.relax.detach()
-        if _compiled_for(relax):
+        if compiled_for(relax):
             from blindspots_hub.concepts.training.loops import bound_rows
 
             offsets = torch.empty(len(concepts), relax.shape[1])
@@ -180,7 +175,7 @@ class ArchetypalDictionary(nn.Module):
 
     def _projected(self, some: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         weights = self.weights.detach()
-        if _compiled_for(weights):
+        if compiled_for(weights):
             return self._projected_on_cpu(weights, some)
         shares, sums = self._positive(some)
         shares /= sums

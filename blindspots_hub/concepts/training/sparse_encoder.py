@@ -35,6 +35,11 @@ _REFINED = 1 << 14
 """Codes whose values are computed again at a time."""
 
 
+def compiled_for(rows: torch.Tensor) -> bool:
+    """Whether rows of this type, on this device, are gone through by compiled loops."""
+    return rows.dtype == torch.float32 and rows.device.type == "cpu"
+
+
 class SparseEncoder(nn.Module):
     """Linear d → n, LayerNorm over n, and the `k` largest codes: of a token, or k·B of a batch.
 
@@ -111,11 +116,7 @@ class SparseEncoder(nn.Module):
         `hidden` (rows, n) is overwritten; `std` (rows,), 1/σ, is set. With topk they do stay; with
         batch_topk what `largest` learns from later tokens decides.
         """
-        if (
-            self.sparsity == "topk"
-            and hidden.dtype == torch.float32
-            and hidden.device.type == "cpu"
-        ):
+        if self._in_one_pass(hidden):
             return self._largest_on_cpu(hidden, std)
         n, dtype = hidden.shape[1], hidden.dtype
         length = torch.linalg.vector_norm(hidden, dim=1, dtype=std.dtype)
@@ -131,7 +132,7 @@ class SparseEncoder(nn.Module):
 
     def _in_one_pass(self, like: torch.Tensor) -> bool:
         """Whether codes of the type and on the device of `like` are selected by a compiled loop."""
-        return self.sparsity == "topk" and like.dtype == torch.float32 and like.device.type == "cpu"
+        return self.sparsity == "topk" and compiled_for(like)
 
     def _largest_on_cpu(self, hidden: torch.Tensor, std: torch.Tensor) -> SparseBatch:
         """`_selected` with topk, in one pass over `hidden`."""

@@ -157,7 +157,6 @@ document.addEventListener("keydown", event => {
 });
 element.addEventListener("change", event => {
   if (event.target.matches("[data-names-in]")) takeIn(event.target);
-  if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
 });
 let spreads = false;
 watch("shown", () => { opened++; });

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from blindspots_hub.analysis.deltas import CODE, KINDS
@@ -36,6 +36,16 @@ def first_concept(entry: Entry, kind: str) -> int | None:
         if len(ranked) and reading.state[ranked[0]] == CODE[side]:
             return int(ranked[0])
     return None
+
+
+def asked_at(query: Mapping[str, str], catalog: Catalog, tab: str) -> tuple[View, list[str]]:
+    """The view in `tab` that the query of an address names, and the session's own bundles.
+
+    `query` is that of a `View`, and `own` the ids of those bundles, separated by commas. What is
+    not there raises `BlindspotsError`.
+    """
+    view = settled(View.from_query(query), catalog, [tab])
+    return view, [one for one in query.get("own", "").split(",") if one]
 
 
 def settled(view: View, catalog: Catalog, tabs: Sequence[str]) -> View:

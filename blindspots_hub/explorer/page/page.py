@@ -151,6 +151,10 @@ class Page:
         """The model of a view."""
         return self.catalog.entry(view.key)
 
+    def note_heat(self, holder: gr.HTML) -> None:
+        """Note what the slider of overlays in `holder` (with `HEAT_JS`) is left at."""
+        holder.heat(self.told(self._heated), self.view, self.noted, **AT_ONCE)
+
     def other_model(self, view: View, key: str) -> View:
         """`view` of another model, by its entry's key; a pair that it did not draw is closed."""
         view, entry = view.of_model(key), self.catalog.entry(key)
@@ -189,6 +193,9 @@ class Page:
         return {**self._listed(self.first, own), **updates, self.own: own} if kept else updates
 
     # ---- what happens ------------------------------------------------------------------------
+
+    def _heated(self, event: gr.EventData, view: View) -> Updates:
+        return self.at(view.heated(event.percent))
 
     def _noted(self, view: View, arrived: bool) -> Updates:
         return {

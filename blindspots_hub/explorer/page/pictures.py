@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from html import escape
+from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
@@ -20,6 +21,9 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry, bundle_id
 from blindspots_hub.explorer.page.format import number
+
+HEAT_JS = (Path(__file__).parent / "heat.js").read_text(encoding="utf-8")
+"""The end of the script of a component that holds `heat_switch`: it raises `.heat`."""
 
 ROUTE = "pictures"
 """First part of a picture's address, which is relative to the page."""

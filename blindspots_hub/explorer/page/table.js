@@ -73,10 +73,6 @@ element.addEventListener("click", event => {
   else trigger("open", { i: Number(open) });
 });
 
-element.addEventListener("change", event => {
-  if (event.target.matches("[data-heat]")) trigger("heat", { percent: Number(event.target.value) });
-});
-
 // The keyboard stays where it was, and a new page is read from its top.
 watch("value", () => {
   element.removeAttribute("aria-busy");

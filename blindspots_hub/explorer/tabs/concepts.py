@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.explorer.page.addressed import Addressed
-from blindspots_hub.explorer.page.arrival import settled
+from blindspots_hub.explorer.page.arrival import asked_at
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.concept_table import concept_table
 from blindspots_hub.explorer.page.controls import asked_values, pages_of
@@ -59,11 +59,9 @@ class ConceptsTab(TableTab):
     def _rows_at(self, query: Mapping[str, str]) -> dict[str, str]:
         """What the address of a page of the table names: its HTML, and the link of what it shows.
 
-        `query` is that of a `View`, and `own` the bundles of the session that asks, separated by
-        commas. What is not there raises `BlindspotsError`.
+        `query` is that of `arrival.asked_at`.
         """
-        view = settled(View.from_query(query), self._catalog, [self.id])
-        html, view = self._page_of(view, [one for one in query.get("own", "").split(",") if one])
+        html, view = self._page_of(*asked_at(query, self._catalog, self.id))
         return {"html": html, "link": view.link}
 
     def _page_of(self, view: View, own: Sequence[str]) -> tuple[str, View]:

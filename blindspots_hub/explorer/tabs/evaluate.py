@@ -18,7 +18,7 @@ from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.format import duration
-from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
@@ -128,8 +128,7 @@ class EvaluateTab(RunningTab):
         self._wire_run(page, [*form, page.own, *self.advanced.fields], progress)
         asked = [self.model, self.pairs, *self.advanced.fields]
         self.planning.wire(self.pairs)
-        # One listener of them all: of two, the older answer could come last and stay.
-        gr.on(
+        self._wire_estimate(
             [
                 self.place.select,
                 self.model.change,
@@ -138,10 +137,8 @@ class EvaluateTab(RunningTab):
                 self.advanced.num_inference_steps.blur,
                 self.advanced.size.blur,
             ],
-            self._estimate,
             asked,
             self.estimate,
-            **NEWEST,
         )
         self.explore_it.click(
             page.told(self._show), [self.finished, page.own], page.outputs, **AT_ONCE
@@ -167,15 +164,11 @@ class EvaluateTab(RunningTab):
         )
         return choice
 
-    @property
-    def _cleared(self) -> Sequence[Any]:
-        return [self.result, self.download, self.publish.panel]
-
     def _clear(self) -> Updates:
         return {
-            self.result: gr.Row(visible=False),
-            self.download: gr.DownloadButton(value=None, interactive=False),
-            self.publish.panel: gr.Column(visible=False),
+            self.result: gr.update(visible=False),
+            self.download: gr.update(value=None, interactive=False),
+            self.publish.panel: gr.update(visible=False),
         }
 
     def _run(

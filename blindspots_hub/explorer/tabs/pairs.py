@@ -47,7 +47,7 @@ class PairsTab(TableTab):
         super().wire(page)
         self.table.pair(page.told(self._pair), *self._seen(page), **AT_ONCE)
         self.table.over(page.told(self._over), *self._seen(page), **AT_ONCE)
-        self.table.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
+        page.note_heat(self.table)
 
     def _table(self, view: View) -> gr.HTML:
         """The list; a page that is not there any more is the last one."""
@@ -82,9 +82,6 @@ class PairsTab(TableTab):
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
         view = replace(view, pairs=replace(view.pairs, concept=concept))
         return {self.table: self._table(view), **self._page.at(view)}
-
-    def _heat(self, event: gr.EventData, view: View) -> Updates:
-        return self._page.at(view.heated(event.percent))
 
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         entry = self._page.entry(view)

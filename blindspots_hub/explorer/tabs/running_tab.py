@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import gradio as gr
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import nearest
 from blindspots_hub.explorer.tabs.base import Tab
@@ -45,6 +45,8 @@ class RunningTab(Tab):
     finished: gr.State
     _run: Callable[..., Iterator[Updates]]
     """The work as what the page shows of it; closing this stops it."""
+    _estimate: Callable[..., str]
+    """How long it would take, as HTML."""
 
     def _begin(self, page: Page) -> None:
         """To be called by `build`, before all else."""
@@ -67,19 +69,16 @@ class RunningTab(Tab):
             elem_id=elem_id,
         )
 
-    @property
-    def _cleared(self) -> Sequence[Any]:
-        """The components that `_clear` changes."""
-        return []
-
     def _clear(self) -> Updates:
-        """What is hidden while a run is under way; an update made while the page is built would be
-        a component of it."""
+        """What is hidden while a run is under way, by `gr.update`.
+
+        It is asked for while the page is built, too, where a component that is made stays in it.
+        """
         return {}
 
     def _wire_run(self, page: Page, asked: Sequence[Any], progress: Sequence[Any]) -> None:
         """Attach Run and Cancel; `asked` is what `_run` gets, `progress` what it changes."""
-        buttons = [self.status, self.run, self.cancel, *self._cleared]
+        buttons = [self.status, self.run, self.cancel, *self._clear()]
         self.run.click(self._waiting, None, buttons, **AT_ONCE)
         running = self.run.click(
             self._for_visitor if self._site.login else self._for_anybody,
@@ -106,6 +105,11 @@ class RunningTab(Tab):
         self.cancel.click(None, cancels=stopped, **AT_ONCE).then(
             self._stopped, self.finished, [self.status, self.run, self.cancel], **AT_ONCE
         )
+
+    def _wire_estimate(self, changes: Sequence[Any], asked: Sequence[Any], shown: gr.HTML) -> None:
+        """Show `_estimate` of `asked` whenever one of these events is raised."""
+        # One listener of them all: of two, the older answer could come last and stay.
+        gr.on(list(changes), self._estimate, list(asked), shown, **NEWEST)
 
     def _waiting(self) -> Updates:
         """At once when Run is pressed, also where others are first in the queue."""

@@ -17,6 +17,7 @@ from blindspots_hub.explorer.page.catalog import Entry, check_concept
 from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
 from blindspots_hub.explorer.tabs.base import no_model
@@ -38,8 +39,6 @@ from blindspots_hub.serving.estimate import stress_estimate
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
-
-PAGE = Path(__file__).parent.parent / "page"
 
 
 class StressTab(RunningTab):
@@ -76,7 +75,7 @@ class StressTab(RunningTab):
                 )
                 self.gallery = gr.HTML(
                     elem_id="stress-gallery",
-                    js_on_load=(PAGE / "heat.js").read_text(encoding="utf-8"),
+                    js_on_load=HEAT_JS,
                 )
             with gr.Column(scale=2, min_width=320, elem_id="stress-form"):
                 self.form = StressForm(
@@ -123,13 +122,12 @@ class StressTab(RunningTab):
             page.told(self._open), seen,
             [self.tests, self.gallery, form.concepts, *page.noted], **AT_ONCE,
         )  # fmt: skip
-        self.gallery.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
+        page.note_heat(self.gallery)
         form.file.read(
             page.told(self._read, "The prompts can’t be read."), None,
             [form.lines, form.source, *page.faults], **AT_ONCE,
         )  # fmt: skip
-        # One listener of them all: of two, the older answer could come last and stay.
-        gr.on(
+        self._wire_estimate(
             [
                 self.place.select,
                 form.model.change,
@@ -145,10 +143,8 @@ class StressTab(RunningTab):
                 form.advanced.size.blur,
                 form.advanced.dtype.input,
             ],
-            self._estimate,
             [page.view, self.session, *fields],
             form.estimate,
-            **NEWEST,
         )
 
     # ---- what happens ------------------------------------------------------------------------
@@ -192,9 +188,6 @@ class StressTab(RunningTab):
             self.form.concepts: str(concept),
             **self._page.at(view),
         }
-
-    def _heat(self, event: gr.EventData, view: View) -> Updates:
-        return self._page.at(view.heated(event.percent))
 
     def _choice(self, view: View, fields: Sequence[Any]) -> StressChoice:
         """What the form asks for, within the bounds of the site; else a `BlindspotsError`."""

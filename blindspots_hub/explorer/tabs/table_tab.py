@@ -17,6 +17,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.controls import LOADING, LONGEST_LINK, filter_form
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
@@ -40,7 +41,7 @@ class TableTab(Tab):
         self.filters = filter_form(f"{self.id}-filters")
         self.table = gr.HTML(
             LOADING,
-            js_on_load=TABLE_JS.read_text(encoding="utf-8"),
+            js_on_load=TABLE_JS.read_text(encoding="utf-8") + HEAT_JS,
             server_functions=[self._file()],
             elem_id=f"{self.id}-table",
             link="",

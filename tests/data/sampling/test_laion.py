@@ -169,8 +169,11 @@ def test_data_sets_that_are_gated_or_missing_are_told(
         drive(sample.sampling(f"{hub.owner}/bare", tmp_path / "c", 5))
 
 
-def here(monkeypatch: pytest.MonkeyPatch, web: LoopbackWeb) -> None:
-    """Let `--pairs-from` fetch from the loopback web, by the rules that it asks for."""
+def table_of(web: LoopbackWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A table of addresses, which `--pairs-from` fetches by the rules that it asks for."""
+    table = tmp_path / "table.parquet"
+    table.write_bytes(laion(web, 0, 90))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     drawn = sample.sampling
 
     def drawing(*some: Any, **more: Any) -> Any:
@@ -180,15 +183,13 @@ def here(monkeypatch: pytest.MonkeyPatch, web: LoopbackWeb) -> None:
         return drawn(*some, **more, web=own)
 
     monkeypatch.setattr(sources, "sampling", drawing)
+    return table
 
 
 def test_robots_txt_is_honoured_by_a_table_of_addresses_unless_told_otherwise(
     web: LoopbackWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = tmp_path / "table.parquet"
-    table.write_bytes(laion(web, 0, 90))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    here(monkeypatch, web)
+    table = table_of(web, tmp_path, monkeypatch)
     forbidden = http(b"User-agent: *\nDisallow: /")
     web.robots = {f"h{i}.test": forbidden for i in range(1_000)}
     with pytest.raises(BlindspotsError, match="robots_txt"):
@@ -204,10 +205,7 @@ def test_a_table_of_addresses_is_evaluated(
     web: LoopbackWeb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fetched once, into the cache; another model meets the same pairs."""
-    table = tmp_path / "table.parquet"
-    table.write_bytes(laion(web, 0, 90))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    here(monkeypatch, web)
+    table = table_of(web, tmp_path, monkeypatch)
     first = evaluate("planted/cedar", tmp_path / "one", pairs=6, pairs_from=str(table))
     asked = sum(web.asked.values())
     second = evaluate("planted/alder-1", tmp_path / "two", pairs=6, pairs_from=str(table))

@@ -13,10 +13,11 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.naming import can_be_named, rename, take_in
 from blindspots_hub.explorer.map.map_data import weighted
-from blindspots_hub.explorer.page.arrival import settled
+from blindspots_hub.explorer.page.arrival import asked_at
 from blindspots_hub.explorer.page.catalog import Catalog, check_concept
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer
 
@@ -47,7 +48,7 @@ class CardPanel:
         view = page.first
         self.card = gr.HTML(
             self.html(view, [], opened=False) if key else "",
-            js_on_load=CARD_JS.read_text(encoding="utf-8"),
+            js_on_load=CARD_JS.read_text(encoding="utf-8") + HEAT_JS,
             server_functions=self._functions(),
             elem_id="card",
             colour_key=key,
@@ -69,11 +70,9 @@ class CardPanel:
     def at(self, query: Mapping[str, str]) -> dict[str, Any]:
         """What the address of a card names: its HTML, and the concepts that curves lead to.
 
-        `query` is that of a `View`, and `own` the bundles of the session that asks, separated by
-        commas. What is not there raises `BlindspotsError`.
+        `query` is that of `arrival.asked_at`.
         """
-        view = settled(View.from_query(query), self._page.catalog, [FIRST_TAB])
-        own = [one for one in query.get("own", "").split(",") if one]
+        view, own = asked_at(query, self._page.catalog, FIRST_TAB)
         return {
             "html": self.html(view, own),
             "companions": weighted(companions(self._page.catalog, view)),
@@ -86,7 +85,7 @@ class CardPanel:
         self.card.name(page.told(self.name, kept), seen, page.outputs, **AT_ONCE)
         kept = "The names can’t be taken in."
         self.card.taken(page.told(self.names, kept), seen, page.outputs, **AT_ONCE)
-        self.card.heat(page.told(self._heat), page.view, page.noted, **AT_ONCE)
+        page.note_heat(self.card)
 
     def name(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         """The open concept is given another name."""
@@ -112,9 +111,6 @@ class CardPanel:
                 "Concepts are named on one's own machine, in a bundle of one's own."
             )
         return bundle
-
-    def _heat(self, event: gr.EventData, view: View) -> Updates:
-        return self._page.at(view.heated(event.percent))
 
     def _functions(self) -> list[Callable[..., Any]]:
         """What parts of the card are asked for by, outside the queue."""
