@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +135,15 @@ class Watched:
         self.page.wait_for_selector(".card", state="attached" if "tab=" in address else "visible")
         self.page.wait_for_selector("#map .loading[data-done]", state="attached")
         return self
+
+
+def wait_until(page: BrowserPage, is_so: Callable[[], bool], what: str, seconds: int = 30) -> None:
+    """Let the page go on until `is_so`: for what this side sees of it, however busy the machine."""
+    for _ in range(seconds * 20):
+        if is_so():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"{seconds} s passed, and not yet: {what}.")
 
 
 def shown_concept(page: BrowserPage) -> str | None:

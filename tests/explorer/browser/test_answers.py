@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, browser, playwright, served
+from explorer_fixtures import Watched, browser, playwright, served, wait_until
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ def test_what_is_not_open_is_neither_computed_nor_sent(site: str, visit: Visit) 
     page.on("request", lambda request: asked.append(request.url))
     choose_model(page, "Other")
     page.wait_for_function("document.querySelector('#model input').value === 'Other'")
+    wait_until(page, lambda: bool(sent), "the answer to another model")
     page.wait_for_timeout(1_500)
     assert len(sent) == 1
     assert "plotly" not in sent[0]

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, browser, playwright, served, shown_concept
+from explorer_fixtures import Watched, browser, playwright, served, shown_concept, wait_until
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import APIResponse, Page, Route
 
 pytestmark = pytest.mark.browser
 
@@ -162,21 +162,24 @@ def test_a_tab_that_is_opened_before_the_link_is_answered_stays_and_is_in_the_ad
         watched, held, clicked = Watched(page), [], []
 
         def hold(route: Route) -> None:
+            answer = None if clicked or late == "answered late" else route.fetch()
             if clicked:
-                route.continue_()
+                go_on(route, answer)
             else:
-                held.append((route, None if late == "answered late" else route.fetch()))
+                held.append((route, answer))
+
+        def go_on(route: Route, answer: APIResponse | None) -> None:
+            route.continue_() if answer is None else route.fulfill(response=answer)
 
         page.route("**/gradio_api/run/predict**", hold)
         page.goto(f"{site}/?model=plain-b&concept=3&delta=absolute")
         page.get_by_role("tab", name="Concepts").wait_for()
-        page.wait_for_timeout(500)
-        assert held, "the page has asked what its link names"
+        wait_until(page, lambda: bool(held), "the page has asked what its link names")
         clicked.append(True)
         page.get_by_role("tab", name="Concepts").click()
         page.wait_for_selector("#concepts-table tbody tr")
         for route, answer in held:
-            route.continue_() if answer is None else route.fulfill(response=answer)
+            go_on(route, answer)
         page.wait_for_function(
             """() => { const said = new URLSearchParams(location.search);
               return said.get("tab") === "concepts" && said.get("model") === "plain-b"
