@@ -18,30 +18,34 @@ def lighten(mcp: bool) -> None:
       files. Nothing that runs needs them.
     - `gr.HTML` searches its script by a regular expression for every attribute that it lacks, and
       is asked for eight of them whenever it is sent.
+    - It imports its command line (0.2 s) for one function, and IPython for its magics.
     - Without `mcp` the package of that name is not imported, and taken for absent.
 
-    A gradio that has none of these functions any more is imported as it is.
+    Packages that were left out are found by whoever asks for them afterwards. A gradio that has
+    none of these functions any more is imported as it is.
     """
     if "gradio" not in sys.modules:
         sys.meta_path.insert(0, _Light(mcp))
 
 
 class _Light(MetaPathFinder):
-    """Finds the modules of `_CHANGED` changed, and no `mcp` while gradio is imported."""
+    """While gradio is imported: some modules changed, some absent, its command line later."""
 
     def __init__(self, mcp: bool) -> None:
-        self.mcp = mcp
+        self.absent = {"IPython"} if mcp else {"IPython", "mcp"}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`."""
-        if name == "mcp" and not self.mcp and _importing_gradio():
-            raise ModuleNotFoundError("mcp is not imported: no MCP server was asked for", name=name)
-        change = _CHANGED.get(name)
-        found = None if change is None else PathFinder.find_spec(name, path)
-        if change is not None and found is not None and found.loader is not None:
-            found.loader = _Changed(found.loader, change)
+        if name in self.absent and _importing_gradio():
+            raise ModuleNotFoundError(f"{name} is left out while gradio is imported", name=name)
+        if name not in _CHANGED and name not in _LATER:
+            return None
+        found = PathFinder.find_spec(name, path)
+        if found is not None and found.loader is not None:
+            known = name in _CHANGED
+            found.loader = _Changed(found.loader, _CHANGED[name]) if known else _Later(found.loader)
         return found
 
 
@@ -62,6 +66,29 @@ class _Changed(Loader):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
+
+
+class _Later(_Changed):
+    """Loads a package when somebody looks for something in it; its modules are found before."""
+
+    def __init__(self, loader: Loader) -> None:
+        super().__init__(loader, lambda _: None)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See `importlib.abc.Loader`."""
+
+        def real(name: str) -> Any:
+            if name.startswith("__"):  # the import system asks for what no module need have
+                raise AttributeError(name)
+            names = module.__dict__
+            for stands_in in ("__getattr__", "deploy"):
+                names.pop(stands_in, None)
+            self.loader.exec_module(module)
+            return getattr(module, name)
+
+        module.__dict__["__getattr__"] = real
+        if module.__name__ == "gradio.cli":  # all that gradio itself takes from it
+            module.__dict__["deploy"] = lambda *given, **named: real("deploy")(*given, **named)
 
 
 def _write_no_stubs(module: Any) -> None:
@@ -87,6 +114,9 @@ _CHANGED: dict[str, Callable[[ModuleType], None]] = {
     "gradio.component_meta": _write_no_stubs,
     "gradio.components.html": _look_before_searching,
 }
+
+
+_LATER = {"gradio.cli", "gradio.cli.commands"}
 
 
 def _importing_gradio() -> bool:

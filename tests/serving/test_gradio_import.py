@@ -59,6 +59,22 @@ with gr.Blocks():
     assert run(code) == "'HTML' object has no attribute 'nothing'"
 
 
+def test_what_was_left_out_is_there_for_who_asks_afterwards() -> None:
+    code = """
+lighten(False)
+import gradio, sys
+left_out = ("IPython", "gradio.cli.cli", "gradio.cli.commands.load")
+print([name for name in left_out if name in sys.modules])
+from gradio.cli.commands.reload import reload_thread  # as launching does
+print([name for name in left_out if name in sys.modules])
+from gradio.cli import cli, deploy
+from gradio.cli.commands import sketch
+import IPython
+print(cli.__name__, deploy.__name__, callable(sketch), callable(gradio.deploy), IPython.__name__)
+"""
+    assert run(code).splitlines() == ["[]", "[]", "cli deploy True True IPython"]
+
+
 def test_it_changes_nothing_where_gradio_is_imported_already() -> None:
     code = "import gradio, sys\nbefore = len(sys.meta_path)\nlighten(False)\n"
     assert run(code + "print(len(sys.meta_path) - before)") == "0"
