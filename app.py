@@ -16,6 +16,7 @@ from blindspots_hub.runs import gpu_work  # noqa: F401, I001 - first: ZeroGPU wa
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.generation.models import REGISTRY
+from blindspots_hub.explorer.page.catalog import OPEN
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.planted.redraw import Redraw
 from blindspots_hub.serving.gradio_import import lighten
@@ -76,7 +77,7 @@ def main() -> int:
     site, redraw = Deployment.of(os.environ), Redraw()
     mcp = asked.mcp or (site.public and find_spec("mcp") is not None)
     lighten(mcp)
-    reading = read_ahead(bundle)
+    reading = read_ahead(bundle, OPEN)
     from blindspots_hub.explorer.page.app import build_app, serve
 
     known = [(title, f"planted/{name}") for name, title in planted.TITLES.items()]

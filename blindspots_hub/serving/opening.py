@@ -56,16 +56,16 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
     return _opened(embedded), f"You see the embedded example: {why}"
 
 
-def read_ahead(bundle: Bundle) -> Thread:
+def read_ahead(bundle: Bundle, models: int) -> Thread:
     """A thread that reads what the page shows first, while the page's libraries are imported.
 
-    The bundle keeps what was read. A fault of it is told where it is looked at, not here.
+    That is of `models` at most: the first card compares no more. The bundle keeps what was read. A fault of it is told where it is looked at, not here.
     """
 
     def read() -> None:
         try:
             first = next(iter(bundle.image_ids(NATURAL)), "")
-            for model in bundle.models:
+            for model in list(bundle.models)[:models]:
                 bundle.deltas(model)
             for source in (NATURAL, *list(bundle.models)[:1]):
                 bundle.heatmap(source, 0, first)

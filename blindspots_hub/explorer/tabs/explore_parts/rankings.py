@@ -118,7 +118,7 @@ def _pictures(entry: Entry, concept: int) -> str:
         cells.append(
             f'<i class="gap" title="no {side} image"></i>'
             if image is None
-            else f'<img alt="{side} image" loading="lazy" '
+            else f'<img alt="{side} image of #{concept}" loading="lazy" '
             f'src="{escape(thumbnail_url(entry.bundle, source, image))}">'
         )
     return f'<span class="two">{"".join(cells)}</span>'

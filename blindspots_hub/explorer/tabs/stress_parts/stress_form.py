@@ -130,11 +130,12 @@ class StressForm:
     def wire(self) -> None:
         """What a source of prompts needs is shown while it is chosen, and no longer."""
         self.source.change(
-            self._needed, self.source, [self.lines, self.writer_row], **AT_ONCE
+            self._needed, self.source, [self.lines, self.writer_row, self.prompts], **AT_ONCE
         )  # fmt: skip
 
     def _needed(self, source: str) -> Updates:
         return {
             self.lines: gr.Textbox(visible=source == GIVEN),
             self.writer_row: gr.Row(visible=source == WRITTEN),
+            self.prompts: gr.Slider(visible=source != GIVEN),  # of one's own all are drawn
         }
