@@ -59,7 +59,8 @@ def open_first(asked: str | None, beside: Path, embedded: Path) -> tuple[Bundle,
 def read_ahead(bundle: Bundle, models: int) -> Thread:
     """A thread that reads what the page shows first, while the page's libraries are imported.
 
-    That is of `models` at most: the first card compares no more. The bundle keeps what was read. A fault of it is told where it is looked at, not here.
+    That is of `models` at most: the first card compares no more. The bundle keeps what was read.
+    A fault of it is told where it is looked at, not here.
     """
 
     def read() -> None:
