@@ -91,10 +91,11 @@ class QuadraticForm:
         exponents = torch.where(diagonal > 0, diagonal, 1.0).log2().div(2).round()
         self.scale = torch.where(diagonal > 0, torch.exp2(exponents), 0.0)
         inverse = torch.exp2(-exponents) * (diagonal > 0)
-        triangle = gram * inverse[:, None] * inverse
-        triangle = triangle.triu() + triangle.triu(1)
+        triangle = (gram * inverse[:, None]).mul_(inverse).triu_()
+        triangle.mul_(2).diagonal().div_(2)
         self.coarse, self.coarse_unit = _integers(triangle)
-        self.fine, self.fine_unit = _integers(triangle - self.coarse * self.coarse_unit)
+        triangle.sub_(self.coarse, alpha=self.coarse_unit)  # a power of two: exact
+        self.fine, self.fine_unit = _integers(triangle)
         self.linear, self.constant = linear, constant
 
     def __call__(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -153,10 +154,10 @@ def _integers(matrix: torch.Tensor) -> tuple[torch.Tensor, float]:
     largest = 2.0 ** (_MANTISSA - _TOKEN_BITS)
     column = float(matrix.abs().sum(0).max())
     unit = 2.0 ** math.ceil(math.log2(column / largest)) if column > 0 else 1.0
-    integers = (matrix / unit).round()
+    integers = (matrix / unit).round_()
     if float(integers.abs().sum(0).max()) > largest:  # rounding added up
         unit *= 2
-        integers = (matrix / unit).round()
+        torch.div(matrix, unit, out=integers).round_()
     return integers, unit
 
 

@@ -77,7 +77,7 @@ class FoldedEncoder:
             gram.addmm_(rows.T, rows)
             mixed += rows.T @ centred_bias[part]
         constant = centred_bias.square().mean()
-        self._form = QuadraticForm(gram / self.n, 2 * mixed / self.n, constant)
+        self._form = QuadraticForm(gram.div_(self.n), 2 * mixed / self.n, constant)
 
     def _blocks(self, size: int = _ROWS) -> Iterator[tuple[slice, torch.Tensor]]:
         for start in range(0, self.n, size):
