@@ -18,6 +18,8 @@ def lighten(mcp: bool) -> None:
       files. Nothing that runs needs them.
     - `gr.HTML` searches its script by a regular expression for every attribute that it lacks, and
       is asked for eight of them whenever it is sent.
+    - Blocks make their web application, of hundreds of routes, whenever they are left, and once
+      more where they are launched or mounted: only then is it asked for anything.
     - It imports its command line (0.2 s) for one function, and IPython for its magics.
     - Without `mcp` the package of that name is not imported, and taken for absent.
 
@@ -110,9 +112,23 @@ def _look_before_searching(module: Any) -> None:
     module.HTML.__getattr__ = lacking
 
 
+def _make_no_routes_before_launch(module: Any) -> None:
+    made = module.App.__dict__.get("create_app")
+    if not isinstance(made, staticmethod):
+        return
+
+    def create_app(blocks: Any, *given: Any, **named: Any) -> Any:
+        if not given and list(named) == ["mcp_server"]:  # as `Blocks.__exit__` and `queue` ask
+            return None
+        return made.__func__(blocks, *given, **named)
+
+    module.App.create_app = staticmethod(create_app)
+
+
 _CHANGED: dict[str, Callable[[ModuleType], None]] = {
     "gradio.component_meta": _write_no_stubs,
     "gradio.components.html": _look_before_searching,
+    "gradio.routes": _make_no_routes_before_launch,
 }
 
 

@@ -59,6 +59,26 @@ with gr.Blocks():
     assert run(code) == "'HTML' object has no attribute 'nothing'"
 
 
+def test_the_application_is_made_once_and_it_is_whole() -> None:
+    code = """
+lighten(False)
+import fastapi, gradio as gr
+from starlette.testclient import TestClient
+with gr.Blocks() as page:
+    gr.HTML("a word")
+assert page.app is None
+with TestClient(gr.mount_gradio_app(fastapi.FastAPI(), page, "/here")) as client:
+    print(client.get("/here/config").json()["components"][0]["props"]["value"])
+with gr.Blocks() as page:
+    gr.HTML("another")
+page.launch(prevent_thread_lock=True, quiet=True, _frontend=False)
+import urllib.request
+print("another" in urllib.request.urlopen(page.local_url).read().decode())
+page.close(verbose=False)
+"""
+    assert run(code).splitlines() == ["a word", "True"]
+
+
 def test_what_was_left_out_is_there_for_who_asks_afterwards() -> None:
     code = """
 lighten(False)
