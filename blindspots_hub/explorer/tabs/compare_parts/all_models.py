@@ -184,7 +184,7 @@ def _checkpoint(bundle: Bundle, model: str) -> _Checkpoint:
 
 def _step(bundle: Bundle, first: str, name: str) -> tuple[str, str, str]:
     one = analysis("model_comparison")
-    if one.lacks(bundle, (first, name)) or left_to_ask(bundle, one.name):
+    if left_to_ask(bundle, one.name) or one.lacks(bundle, (first, name)):
         return ("–", "–", "–")
     counts = changes(bundle, first, name).counts
     return (str(counts["fixed"]), str(counts["broken"]), str(counts["moved"]))
