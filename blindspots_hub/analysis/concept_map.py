@@ -20,6 +20,10 @@ UMAP_NEIGHBOURS = 15
 PROJECTED = 256
 """Numbers that a concept's company is projected to before it is laid out."""
 
+MOST_SMOOTHED = 160
+"""Neighbours that tell a point's density where clusters are sought. As many distances are kept of
+every point: beyond 32,000 concepts a share of all would be their square."""
+
 MIN_TOGETHER = 5
 """Images that two concepts must share before they count as firing together."""
 
@@ -149,7 +153,8 @@ def clusters(coordinates: np.ndarray) -> np.ndarray:
     size = max(5, len(coordinates) // 200)
     if len(coordinates) < size:
         return np.full(len(coordinates), -1, np.int32)
-    found = HDBSCAN(min_cluster_size=size, copy=True).fit_predict(coordinates)
+    smoothed = min(size, MOST_SMOOTHED)
+    found = HDBSCAN(size, smoothed, copy=True).fit_predict(coordinates)
     return np.asarray(found, np.int32)
 
 

@@ -31,6 +31,9 @@ RESAMPLES = 400
 OVER = ("all", "judged")
 """Concepts that a histogram is over: all of them, as in the paper, or those that are judged."""
 
+BLOCK = 1 << 22
+"""Counts that are drawn at once: all resamples of many concepts are gigabytes."""
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -75,10 +78,16 @@ def _interval(delta: np.ndarray) -> tuple[float, float]:
     # Resampled by counts of distinct values: dead concepts all have δ = 0.5, and are most of them.
     values, counts = np.unique(delta, return_counts=True)
     rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(delta), counts / len(delta), size=RESAMPLES).astype(np.float64)
-    mean = drawn @ values / len(delta)
-    second = drawn @ values**2 / len(delta) - mean**2
-    third = drawn @ values**3 / len(delta) - 3 * mean * (second + mean**2) + 2 * mean**3
+    powers = np.stack([values, values**2, values**3], axis=1)
+    at_once = max(1, BLOCK // len(values))
+    sums = [
+        rng.multinomial(len(delta), counts / len(delta), size=min(at_once, RESAMPLES - start))
+        @ powers
+        for start in range(0, RESAMPLES, at_once)
+    ]
+    mean, square, cube = np.concatenate(sums).T / len(delta)
+    second = square - mean**2
+    third = cube - 3 * mean * square + 2 * mean**3
     varies = second > 1e-15
     if not varies.any():
         return float("nan"), float("nan")

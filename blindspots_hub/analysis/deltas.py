@@ -38,6 +38,18 @@ SIDES = {
 """Both sides of a ranking, and the states of surely sized changes that belong to each."""
 
 
+def state_codes(states: pa.ChunkedArray) -> np.ndarray:
+    """A column of states as their codes, uint8 (n,)."""
+    encoded = states.combine_chunks().dictionary_encode()
+    codes = np.array([CODE[name] for name in encoded.dictionary.to_pylist()] or [0], np.uint8)
+    return codes[encoded.indices.to_numpy()]
+
+
+def is_determined(codes: np.ndarray) -> np.ndarray:
+    """bool (n,): neither dead nor undetermined, by the codes of states."""
+    return np.asarray(codes >= CODE["aligned"])
+
+
 @dataclass(frozen=True)
 class ModelDeltas:
     """Row k is concept k. `delta`, `low`, `high` are the chosen δ and its pointwise interval, at
@@ -94,8 +106,6 @@ class ModelDeltas:
                 f"{field}selected_high": column(f"{name}{infix}_high"),
             }
 
-        states = deltas[f"{prefix}state"].combine_chunks().dictionary_encode()
-        codes = np.array([CODE[name] for name in states.dictionary.to_pylist()] or [0], np.uint8)
         return cls(
             kind=kind,
             method=method,
@@ -105,7 +115,7 @@ class ModelDeltas:
             **ends("", f"{prefix}delta"),
             **ends("gap_", f"{prefix}gap"),
             **ends("r_", "relative_gap"),
-            state=codes[states.indices.to_numpy()],
+            state=state_codes(deltas[f"{prefix}state"]),
             certain=column(f"{prefix}certain"),
             q=column("q"),
             support=column("support"),
@@ -118,7 +128,7 @@ class ModelDeltas:
     @cached_property
     def determined(self) -> np.ndarray:
         """bool (n,): neither dead nor undetermined."""
-        return np.asarray(self.state >= CODE["aligned"])
+        return is_determined(self.state)
 
     @cached_property
     def counts(self) -> dict[str, int]:

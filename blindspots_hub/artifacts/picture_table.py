@@ -1,4 +1,4 @@
-"""Pictures of a table, read when they are asked for: keys once, images a row group at a time.
+"""Pictures of a table, read when they are asked for, keys and images a row group at a time.
 
 A table may lie in several files: its shards, in their order.
 """
@@ -9,20 +9,23 @@ import errno
 import os
 import tempfile
 import weakref
-from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from types import MappingProxyType
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from blindspots_hub.artifacts.column_checks import Rule
+from blindspots_hub.artifacts.parquet_bounds import Unreadable
+from blindspots_hub.artifacts.picture_index import RowIndex
 from blindspots_hub.errors import BlindspotsError
 
 KEPT_BYTES = 24 * 1024**2
@@ -44,10 +47,14 @@ ROWS_AT_ONCE = 256
 class PictureTable:
     """The column `image` of a parquet table, by the values of the columns `keys`.
 
-    Opening reads the keys only. A row group is unpacked once: its pictures go to a temporary file,
-    from where each is read by itself. Several threads may ask at once. A picture of more than
-    `largest` bytes is a `BlindspotsError`. Without `spool` nothing is written, and the row groups
-    asked for last stay in memory, of `kept` bytes: for who goes through a table in its order.
+    Opening reads footers only, and of a row group its keys before its pictures. These go to a
+    temporary file, once, from where each is read by itself. Several threads may ask at once.
+    Without `spool` nothing is written, and the row groups asked for last stay in memory, of `kept`
+    bytes: for who goes through a table in its order.
+
+    Keys and captions are held against `rules`, and `sound` is called with a file before pictures
+    or captions of it are given; a picture of more than `largest` bytes, or a table that is damaged,
+    is a `BlindspotsError`.
     """
 
     def __init__(
@@ -58,100 +65,106 @@ class PictureTable:
         captions: str | None = None,
         spool: bool = True,
         kept: int | None = None,
+        rules: Mapping[str, Rule] = MappingProxyType({}),
+        sound: Callable[[Path], object] | None = None,
     ) -> None:
         self._paths = [paths] if isinstance(paths, Path) else list(paths)
-        self._names, self._caption_column = keys, captions
-        self._largest = largest
+        self._names, self._caption_column, self._rules = keys, captions, rules
+        self._largest, self._sound = largest, sound
         self._spools = spool
         self._most_kept = kept or (KEPT_BYTES if spool else KEPT_IN_ORDER)
         self._lock = Lock()
         self._kept: OrderedDict[tuple[int, int], pa.Array] = OrderedDict()
         self._spool: IO[bytes] | None = None
         self._spooled: dict[int, list[int]] = {}
+        self._named: dict[int, np.ndarray] = {}
 
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._rows
+    def __contains__(self, key: tuple[Hashable, ...]) -> bool:
+        return self._find(key) is not None
 
     def has_image(self, *key: Hashable) -> bool:
         """Whether the row of a key holds a picture; none is read."""
-        row = self._rows.get(key)
-        return row is not None and bool(self._filled[row])
+        found = self._find(key)
+        return found is not None and bool(self._filled(found[0])[found[1]])
 
     def at_hand(self, *key: Hashable) -> bool:
         """Whether there is such a row, and `image` answers at once: its group was unpacked."""
-        row = self._rows.get(key) if "_rows" in self.__dict__ else None
-        return row is not None and bisect_right(self._starts, row) - 1 in self._spooled
+        return "_index" in self.__dict__ and self._index.known(key) in self._spooled
 
     def image(self, *key: Hashable) -> bytes | None:
         """The file of one picture; None where the table has none."""
-        row = self._rows.get(key)
-        if row is None:
+        found = self._find(key)
+        if found is None:
             return None
-        group = bisect_right(self._starts, row) - 1
+        group, place = found
+        self._vouch(group)
         if self._spools and self._size(group) <= LARGEST_GROUP:
             with suppress(OSError):  # no room on the disk
-                return self._from_spool(group, row - self._starts[group])
+                return self._from_spool(group, place)
         with self._lock:
-            cells, first = self._cells(row)
-        cell = cells[row - first].as_py()
+            cells, first = self._cells(group, place)
+        cell = cells[place - first].as_py()
         return None if cell is None else cell["bytes"]
 
     def caption(self, *key: Hashable) -> str:
         """The caption in the same row; "" where the table has no such row."""
-        row = self._rows.get(key)
-        if row is None or self._captions is None:
+        found = self._find(key)
+        if found is None or self._caption_column is None:
             return ""
-        words, index = self._captions
-        return words[index[row]] or ""
+        self._vouch(found[0])
+        return self._index.rows(found[0]).captions[found[1]] or ""
+
+    def _find(self, key: tuple[Hashable, ...]) -> tuple[int, int] | None:
+        """Group of a row, and its place there; None where there is no such row."""
+        try:
+            return self._index.find(key)
+        except Unreadable as error:
+            raise BlindspotsError(
+                f"{self._paths[0]} is damaged ({error}): fetch the bundle again."
+            ) from error
+
+    def _vouch(self, group: int) -> None:
+        """Have the file of a group looked at before anything of it is given."""
+        if self._sound is not None:
+            self._sound(self._paths[self._file_of[group]])
 
     @cached_property
     def _files(self) -> list[pq.ParquetFile]:
-        return [pq.ParquetFile(path, read_dictionary=["image.bytes"]) for path in self._paths]
+        named = [*self._names, *filter(None, [self._caption_column])]
+        files = []
+        for path in self._paths:
+            schema = pq.read_schema(path)
+            texts = [name for name in named if pa.types.is_string(schema.field(name).type)]
+            files.append(pq.ParquetFile(path, read_dictionary=[*texts, "image.bytes"]))
+        return files
 
     @cached_property
     def _groups(self) -> list[tuple[pq.ParquetFile, int]]:
         """Every row group of the table: its file, and its number there."""
         return [(file, group) for file in self._files for group in range(file.num_row_groups)]
 
+    @cached_property
+    def _file_of(self) -> list[int]:
+        """The number of the file of every row group."""
+        return [n for n, file in enumerate(self._files) for _ in range(file.num_row_groups)]
+
+    @cached_property
+    def _index(self) -> RowIndex:
+        return RowIndex(self._groups, self._names, self._caption_column, self._rules)
+
     def _size(self, group: int) -> int:
         file, number = self._groups[group]
         return int(file.metadata.row_group(number).total_byte_size)
 
-    @cached_property
-    def _starts(self) -> list[int]:
-        """First row of every row group, and the number of rows at the end."""
-        starts = [0]
-        for file, group in self._groups:
-            starts.append(starts[-1] + file.metadata.row_group(group).num_rows)
-        return starts
-
-    def _columns(self, names: list[str]) -> pa.Table:
-        """Some columns, none with an image's bytes, of the whole table."""
-        return pa.concat_tables(
-            [file.read(columns=names, use_threads=False) for file in self._files]
-        )
-
-    @cached_property
-    def _rows(self) -> dict[tuple[Hashable, ...], int]:
-        columns = [_values(*self._words[name]) for name in self._names]
-        return {key: row for row, key in enumerate(zip(*columns, strict=True))}
-
-    @cached_property
-    def _filled(self) -> np.ndarray:
-        """bool: which rows hold a picture, by the names of its files."""
-        paths = self._columns(["image.path"])["image"]
-        return np.asarray(paths.is_valid().to_numpy())
-
-    @cached_property
-    def _captions(self) -> tuple[list[str], np.ndarray] | None:
-        return None if self._caption_column is None else self._words[self._caption_column]
-
-    @cached_property
-    def _words(self) -> dict[str, tuple[list[Any], np.ndarray]]:
-        """Distinct values of keys and captions, and which one stands in each row."""
-        names = [*self._names, *filter(None, [self._caption_column])]
-        table = self._columns(names)
-        return {name: _encoded(table[name]) for name in names}
+    def _filled(self, group: int) -> np.ndarray:
+        """bool: which rows of a group hold a picture, by the names of its files."""
+        if group not in self._named:
+            file, number = self._groups[group]
+            with self._lock:
+                paths = file.read_row_group(number, columns=["image.path"], use_threads=False)
+            cells = pa.chunked_array([one.field("path") for one in paths["image"].chunks])
+            self._named[group] = np.asarray(cells.is_valid().to_numpy())
+        return self._named[group]
 
     def _from_spool(self, group: int, place: int) -> bytes | None:
         """A picture by its place in a row group, which is unpacked when it is first asked for."""
@@ -203,10 +216,8 @@ class PictureTable:
                     raise OSError(errno.ENOSPC, "no room for pictures")
         return ends
 
-    def _cells(self, row: int) -> tuple[pa.Array, int]:
-        """The cells of some rows with `row` among them, and the number of the first."""
-        group = bisect_right(self._starts, row) - 1
-        start = self._starts[group]
+    def _cells(self, group: int, place: int) -> tuple[pa.Array, int]:
+        """The cells of some rows of a group with `place` among them, and the place of the first."""
         file, own = self._groups[group]
         if self._size(group) <= LARGEST_GROUP:
             key = (group, 0)
@@ -214,8 +225,8 @@ class PictureTable:
                 found = file.read_row_group(own, columns=["image"], use_threads=False)
                 self._keep(key, found["image"].combine_chunks())
             self._kept.move_to_end(key)
-            return self._kept[key], start
-        number, first = (row - start) // ROWS_AT_ONCE, start
+            return self._kept[key], 0
+        number = place // ROWS_AT_ONCE
         key = (group, number)
         if key not in self._kept:
             batches = file.iter_batches(
@@ -225,7 +236,7 @@ class PictureTable:
                 next(batches)
             self._keep(key, next(batches).column(0))
         self._kept.move_to_end(key)
-        return self._kept[key], first + number * ROWS_AT_ONCE
+        return self._kept[key], number * ROWS_AT_ONCE
 
     @property
     def _held(self) -> int:
@@ -235,13 +246,3 @@ class PictureTable:
         self._kept[key] = cells
         while len(self._kept) > 1 and self._held > self._most_kept:
             self._kept.popitem(last=False)
-
-
-def _encoded(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
-    whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
-    return whole.dictionary.to_pylist(), whole.indices.to_numpy(zero_copy_only=False)
-
-
-def _values(words: list[Any], index: np.ndarray) -> list[Hashable]:
-    """A value a row; equal texts are one object, as keys repeat a model's name."""
-    return [words[i] for i in index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,12 @@ class Tables:
         contents: bool = True,
         pictures: bool = True,
         files: Sequence[str] = (),
+        columns: Collection[str] | None = None,
     ) -> Iterator[str]:
         """What is wrong with one table by itself; its rows and ids are remembered.
 
-        `files` are the names of its shards, where it lies in some.
+        `files` are the names of its shards, where it lies in some; `columns` those that are looked
+        into, by default all.
 
         A `lenient` look passes over a table whose columns are those of another version. Without
         `contents` only the footer is read: rows and columns; without `pictures` no image is, nor
@@ -89,7 +91,7 @@ class Tables:
             types = {one.name: one.type for one in table.schema}
             if lenient and not has_columns(types, spec):
                 return
-            yield from self._inside(name, spec, model, table, contents, pictures)
+            yield from self._inside(name, spec, model, table, contents, pictures, columns)
         except Unreadable as error:
             yield f"{name} {error}"
         except OSError as error:
@@ -103,6 +105,7 @@ class Tables:
         table: BoundedTable,
         contents: bool,
         pictures: bool,
+        columns: Collection[str] | None,
     ) -> Iterator[str]:
         self.rows[spec.path, model] = table.rows
         if spec.path in _BY_CONCEPT and table.rows != self.n_concepts:
@@ -119,7 +122,7 @@ class Tables:
             elif table.schema.field(index).type != column.type:
                 kind = table.schema.field(index).type
                 yield f"{name}: column {column.name!r} is {str(kind)[:60]} instead of {column.type}"
-            elif column.name in rules:
+            elif column.name in rules and (columns is None or column.name in columns):
                 there.append(column.name)
         if not contents:
             return

@@ -86,8 +86,17 @@ def faults(
     return list(dict.fromkeys(_faults(root, read, parts, strict, contents)))
 
 
-def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
+def file_faults(
+    root: Path,
+    manifest: Manifest,
+    name: str,
+    columns: Collection[str] | None = None,
+    hashed: bool = True,
+) -> Iterator[str]:
     """What is wrong with one file of a bundle by itself: its sha256 and what it holds.
+
+    Of a table some `columns` may be looked into alone; where there are none, nothing is looked
+    into. Without `hashed` its sha256 was compared before.
 
     What it names in other files, and does not find there, is not told, nor what its pictures are:
     whoever shows one looks at it.
@@ -96,11 +105,13 @@ def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
     if entry is None:
         yield f"{name} is not in the manifest"
         return
-    if fault := _file_fault(root, name, vars(entry), hashed=True):
+    if fault := _file_fault(root, name, vars(entry), hashed):
         yield fault
         return
+    if columns is not None and not columns:
+        return
     n_concepts = int(manifest.concept_space["n_concepts"])
-    rows, columns = manifest.concept_space["layout"]["grid"]
+    grid = manifest.concept_space["layout"]["grid"]
     first = major(manifest.schema_version) == 1
     tables = Tables(root, n_concepts, {one.name: one.paired for one in manifest.models})
     # Of many models one that the file's name names: looking at all for each file is their square.
@@ -109,14 +120,16 @@ def file_faults(root: Path, manifest: Manifest, name: str) -> Iterator[str]:
         if name in listed_files([name], spec, model):
             asked = DELTAS_1 if spec is DELTAS and first else spec
             lenient = spec in OPTIONAL and of_later_minor(manifest.schema_version)
-            yield from tables.check(asked, model, lenient, pictures=False, files=[name])
+            yield from tables.check(
+                asked, model, lenient, pictures=False, files=[name], columns=columns
+            )
             yield from tables.label_faults()
     for source in (NATURAL, *models):
         kinds = energies_files, generation_energies_files
         if any(name in files([name], source) for files in kinds):
             yield from energy_faults(root / name, name, n_concepts, None)
         elif root / name == heatmaps_path(root, source):
-            yield from heatmap_faults(root / name, name, n_concepts, None, rows * columns)
+            yield from heatmap_faults(root / name, name, n_concepts, None, grid[0] * grid[1])
         elif root / name == token_codes_path(root, source):
             yield from token_code_faults(root / name, name, n_concepts, None)
         elif root / name == features_path(root, source):

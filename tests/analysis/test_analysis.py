@@ -197,3 +197,24 @@ def test_estimates_grow_with_the_model_and_the_pairs(bundle: Bundle, tmp_path: P
     assert more.seconds_high > small.seconds_high
     assert estimate("org/some-model", 200, bundle).seconds_low > small.seconds_low
     assert "200 pairs can judge" in small.sentence
+
+
+def test_points_keep_no_more_distances_however_many_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A share of all points as neighbours of each would be their square in memory."""
+    import sklearn.cluster
+
+    asked: list[tuple[int, int]] = []
+
+    class Noted:
+        def __init__(self, size: int, smoothed: int, copy: bool) -> None:
+            asked.append((size, smoothed))
+
+        def fit_predict(self, points: np.ndarray) -> np.ndarray:
+            return np.zeros(len(points))
+
+    monkeypatch.setattr(sklearn.cluster, "HDBSCAN", Noted)
+    for points in (600, 32_000, 128_000):
+        concept_table.clusters(np.zeros((points, 2)))
+    assert asked == [(5, 5), (160, 160), (640, 160)]

@@ -10,6 +10,7 @@ import pytest
 from findings_fixtures import write_rich
 from synthetic_bundle import Synthetic, write_synthetic
 
+from blindspots_hub.analysis import delta_histogram
 from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable
 from blindspots_hub.analysis.delta_histogram import Histogram, histogram
 from blindspots_hub.analysis.deltas import ModelDeltas
@@ -116,6 +117,18 @@ def test_skewness_is_that_of_scipy_and_its_interval_holds_it() -> None:
     found = Histogram.of(delta)
     assert found.skewness == pytest.approx(skew(delta))
     assert found.skewness_low < found.skewness < found.skewness_high < 0
+
+
+def test_a_skewness_does_not_depend_on_how_many_resamples_are_drawn_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    delta = np.random.default_rng(3).beta(5, 2, 300)
+    ends = []
+    for block in (1 << 22, 7 * 300, 1):
+        monkeypatch.setattr(delta_histogram, "BLOCK", block)
+        found = Histogram.of(delta)
+        ends.append((found.skewness_low, found.skewness_high))
+    np.testing.assert_allclose(ends[1:], [ends[0]] * 2, rtol=1e-9)
 
 
 def test_skewness_of_equal_values_is_unknown() -> None:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bundle_tools import rehash
@@ -139,6 +140,43 @@ def test_a_flipped_bit_is_told_when_its_file_is_first_read(bundle: Path) -> None
         opened.check()
     with pytest.raises(BlindspotsError, match=r"was altered.*was altered"):
         load_bundle(bundle, contents=True)
+
+
+def test_of_some_columns_these_alone_are_read_and_checked(bundle: Path) -> None:
+    """A view that reads two columns of a hundred models' tables does not check the others."""
+    name = next(iter(load_bundle(bundle).models))
+    path = table_path(bundle, DELTAS, name)
+    table = pq.read_table(path)
+    wrong = pa.array(np.full(table.num_rows, -1.0), table["support"].type)
+    place = table.column_names.index("support")
+    pq.write_table(table.set_column(place, table.schema.field("support"), wrong), path)
+    rehash(bundle)
+    opened, columns = load_bundle(bundle), ["relative_state", "relative_gap"]
+    assert opened.some_deltas(name, columns).equals(table.select(columns))
+    with pytest.raises(BlindspotsError, match="'support' lies between"):
+        opened.some_deltas(name, ["support"])
+    with pytest.raises(BlindspotsError, match="'support' lies between"):
+        opened.deltas(name)
+    assert opened.some_deltas(name, columns).num_rows == 60
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BlindspotsError, match="was altered"):
+        load_bundle(bundle).some_deltas(name, columns)
+
+
+def test_no_picture_of_an_altered_table_is_given(bundle: Path) -> None:
+    path = table_path(bundle, THUMBNAILS)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"RIFF")
+    content[place + 20] ^= 1
+    path.write_bytes(content)
+    opened = load_bundle(bundle)
+    some = opened.image_ids(NATURAL)[0]
+    shown = next(i for i in opened.image_ids(NATURAL) if opened.has_thumbnail(NATURAL, i))
+    assert opened.caption(NATURAL, some), "a caption is the natural image's"
+    with pytest.raises(BlindspotsError, match=r"thumbnails\.parquet was altered"):
+        opened.thumbnail(NATURAL, shown)
 
 
 def test_networks_are_looked_at_before_they_are_loaded(tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from blindspots_hub.artifacts import picture_table
+from blindspots_hub.artifacts import picture_index, picture_table
+from blindspots_hub.artifacts.column_checks import RULES
 from blindspots_hub.artifacts.picture_table import PictureTable
 from blindspots_hub.artifacts.schema import THUMBNAILS
 from blindspots_hub.artifacts.writer import PICTURES_A_GROUP, image_cell, write_table
@@ -61,6 +63,59 @@ def test_every_picture_and_caption_is_found_by_its_key(path: Path) -> None:
     assert table.image("natural", "absent") is None
     assert ("other", "0000") not in table
     assert table.caption("natural", "absent") == ""
+
+
+def test_of_a_sorted_table_only_the_row_groups_that_may_hold_a_key_are_read(path: Path) -> None:
+    table = opened(path)
+    assert ("natural", "0300") in table
+    assert ("natural", "absent") not in table
+    assert ("absent", "0300") not in table
+    assert list(table._index._kept) == [2]
+
+
+def test_an_unsorted_table_and_one_without_statistics_are_found_through(tmp_path: Path) -> None:
+    order = np.random.default_rng(0).permutation(ROWS)
+    mixed = {name: [values[row] for row in order] for name, values in columns().items()}
+    for number, told in enumerate((True, False)):
+        path = tmp_path / f"{number}.parquet"
+        whole = pa.table(mixed, THUMBNAILS.schema)
+        pq.write_table(whole, path, row_group_size=100, write_statistics=told)
+        table = opened(path)
+        for row in (0, 255, 256, 699):
+            key = ("natural" if row % 2 else "plain", f"{row // 2:04d}")
+            assert table.image(*key) == picture_of(row)
+        assert ("natural", "absent") not in table
+
+
+def test_keys_of_all_row_groups_do_not_stay_in_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(picture_index, "GROUPS_KEPT", 1)
+    table = opened(path)
+    for row in (0, 300, 699, 0):
+        assert ("natural" if row % 2 else "plain", f"{row // 2:04d}") in table
+    assert len(table._index._kept) == 1
+
+
+def test_a_file_is_vouched_for_before_a_picture_of_it_is_given(path: Path) -> None:
+    asked: list[Path] = []
+    keys = ("source", "pair_id")
+    table = PictureTable(path, keys, 2**20, captions="caption", sound=asked.append)
+    assert ("plain", "0000") in table
+    assert asked == [], "that there is one is no content"
+    assert table.image("plain", "0000") == picture_of(0)
+    assert table.caption("natural", "0001") == "caption 1"
+    assert asked == [path, path]
+
+
+def test_keys_that_break_the_rules_are_told(tmp_path: Path) -> None:
+    long = {name: values[:3] for name, values in columns().items()}
+    long["pair_id"] = ["a", "b" * 500, "c"]
+    whole = tmp_path / "long.parquet"
+    pq.write_table(pa.table(long, THUMBNAILS.schema), whole)
+    table = PictureTable(whole, ("source", "pair_id"), 2**20, rules=RULES[THUMBNAILS.path])
+    with pytest.raises(BlindspotsError, match="'pair_id' holds a text of more than 120"):
+        table.image("plain", "a")
 
 
 def test_a_table_of_one_large_row_group_is_read_some_rows_at_a_time(

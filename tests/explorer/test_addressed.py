@@ -21,7 +21,7 @@ def answer(query: Mapping[str, str]) -> dict[str, Any]:
 
 
 PASSED = {"type": "http.response.body", "body": b"passed on"}
-ANSWERS = {"cards": Addressed(answer), "map_points": Addressed(answer, kept=True)}
+ANSWERS = {"cards": Addressed(answer), "map_places": Addressed(answer, kept=True)}
 
 
 def ask(path: str, query: str = "", **scope: Any) -> list[Any]:
@@ -51,12 +51,12 @@ def test_an_address_answers_its_query() -> None:
     assert (status, found) == (200, {"said": {"concept": "3", "model": "ä & b"}})
     assert headers[b"content-type"] == b"application/json"
     assert headers[b"cache-control"] == b"no-store", "a concept may be named anew"
-    assert b"immutable" in told("/map_points", "key=a")[1][b"cache-control"]
+    assert b"immutable" in told("/map_places", "key=a")[1][b"cache-control"]
     assert told("/space/cards", "concept=3", root_path="/space")[0] == 200
 
 
 def test_what_is_not_there_is_one_sentence_and_never_kept() -> None:
-    status, headers, found = told("/map_points", "concept=none")
+    status, headers, found = told("/map_places", "concept=none")
     assert (status, found) == (404, {"error": "There is no such concept."})
     assert headers[b"cache-control"] == b"no-store"
 

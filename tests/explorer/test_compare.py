@@ -13,9 +13,11 @@ import pytest
 from explorer_fixtures import PAGE, page_on
 from synthetic_bundle import HOSTILE, Synthetic, write_synthetic
 
+from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.model_agreement import agreement
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.tabs.compare_parts import all_models, two_models
 from blindspots_hub.explorer.tabs.compare_parts.scatter import POINT, _name_of, _points_of
@@ -83,6 +85,27 @@ def test_a_series_is_in_the_order_of_its_steps(bundle: Bundle) -> None:
     with_variant: Any = types.SimpleNamespace(models={**bundle.models, "tuned": tuned})
     assert all_models.series_of(with_variant, "other") == ["other", "tuned"]
     assert all_models.series_of(with_variant, "tuned") == ["other", "tuned"]
+
+
+def test_a_series_reads_two_columns_of_each_table_once(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred checkpoints are a hundred tables: all of them would be a gigabyte."""
+    opened, asked = load_bundle(bundle.root), []
+    read = opened.some_deltas
+    monkeypatch.setattr(opened, "some_deltas", lambda *of: asked.append(of) or read(*of))
+    monkeypatch.setattr(all_models, "_step", lambda *of: ("–", "–", "–"))
+    monkeypatch.setattr(all_models, "_checkpoints", {})
+    entry = Entry(opened, "step-200")
+    told = all_models.series(entry)
+    assert told == all_models.series(entry)
+    assert [model for model, _ in asked] == ["step-50", "step-200", "step-1000"]
+    assert "deltas" not in opened.__dict__.get("_answers", {})
+    reading = ModelDeltas.of(opened.deltas("step-200"), "relative")
+    counts = reading.counts
+    row = told[told.index("Step 200</th>") :].partition("</tr>")[0]
+    cells = (int(reading.determined.sum()), counts["suppressed"], counts["exaggerated"])
+    assert row.startswith("Step 200</th>" + "".join(f"<td>{one}</td>" for one in cells))
 
 
 def test_menus_cells_and_points_lead_elsewhere(page: Page) -> None:

@@ -16,10 +16,18 @@ from blindspots_hub.explorer.page import colours
 
 def test_coordinates_are_centred_and_keep_their_shape() -> None:
     placed = _quantised(np.array([[10.0, 5.0], [30.0, 10.0], [20.0, 7.5]]))
-    assert placed.dtype == np.dtype("<i2")
-    assert placed.tolist() == [[-32767, -8192], [32767, 8192], [0, 0]]
+    assert placed.dtype == np.dtype("<i4")
+    assert placed.tolist() == [[-ROUND, -262144], [ROUND, 262144], [0, 0]]
     assert _quantised(np.array([[3.0, 3.0]])).tolist() == [[0, 0]]
     assert _quantised(np.zeros((0, 2))).shape == (0, 2)
+
+
+def test_of_128_000_concepts_in_close_clumps_hardly_any_share_a_place() -> None:
+    """What lies on another concept cannot be clicked, however near one looks."""
+    rng = np.random.default_rng(0)
+    centres = rng.uniform(0, 36, (512, 2))
+    xy = centres[rng.integers(0, len(centres), 128_000)] + rng.normal(0, 0.01, (128_000, 2))
+    assert len(np.unique(_quantised(xy), axis=0)) > 0.999 * len(xy)
 
 
 def test_bytes_are_colours_then_states() -> None:
@@ -69,7 +77,7 @@ def test_a_fault_in_the_page_is_told_and_a_bug_is_raised() -> None:
     assert made.map_colours("bad") == {"error": NO_MODEL}
     assert base64.b64decode(made.map_colours("A")["bytes"])[:4] == sample_colours(4, "A")[:4]
     with pytest.raises(ValueError, match="never gave"):
-        made.map_points({"not": "a key"})
+        made.map_places({"not": "a key"})
 
 
 def test_every_script_is_part_of_the_map() -> None:

@@ -13,7 +13,7 @@ from gradio.routes import BUILD_PATH_LIB
 from blindspots_hub.serving.first_page import FirstPage, ask_ahead, hint_script
 from blindspots_hub.serving.gradio_scripts import first_scripts
 
-HINTS = [ask_ahead(["map_points?key=a</script>"]), hint_script("./assets/a-12345678.js")]
+HINTS = [ask_ahead(["map_places?key=a</script>"]), hint_script("./assets/a-12345678.js")]
 
 
 def answered(path: str, *chunks: bytes, status: int = 200, **scope: Any) -> list[Any]:
@@ -55,7 +55,7 @@ def test_a_key_cannot_end_the_script_that_asks_with_it() -> None:
     asked = HINTS[0]
     assert asked.count("</script>") == 1
     listed = asked.partition("fromEntries(")[2].partition(".map(")[0]
-    assert json.loads(listed) == ["map_points?key=a</script>"]
+    assert json.loads(listed) == ["map_places?key=a</script>"]
 
 
 def test_gradios_scripts_are_found_and_exist() -> None:

@@ -31,6 +31,7 @@ class BundleFiles:
         self.root = root
         self._unread = unread
         self._sure: set[str] = set()
+        self._looked: dict[str, frozenset[str]] = {}
         self._checking, self._fetching = RLock(), Lock()
         self._read_manifest()
         # Of a bundle of the Hub: what comes later is looked at when it comes.
@@ -52,20 +53,37 @@ class BundleFiles:
                 refuse(self.root, found)
                 self._unread = False
 
-    def _checked(self, path: Path) -> Path:
-        """`path`, once it is here and its content was found to be what the manifest says."""
+    def _checked(self, path: Path, columns: Collection[str] | None = None) -> Path:
+        """`path`, once it is here and its content was found to be what the manifest says.
+
+        Of a table that is all of it, or some `columns` for who reads no others.
+        """
         name = path.relative_to(self.root).as_posix()
-        if name in self._sure or not (self._unread or name in self._late):
+        if self._known(name, columns) or not (self._unread or name in self._late):
             return path
         self.fetch([name])
         with self._checking:
-            if name not in self._sure:
-                found = list(file_faults(self.root, self.manifest, name))
+            if not self._known(name, columns):
+                seen = self._looked.get(name)
+                found = list(file_faults(self.root, self.manifest, name, columns, seen is None))
                 if found and self._fetched_anew([name]):
-                    found = list(file_faults(self.root, self.manifest, name))
+                    found = list(file_faults(self.root, self.manifest, name, columns))
                 refuse(self.root, found)
-                self._sure.add(name)
+                if columns is None:
+                    self._sure.add(name)
+                else:
+                    self._looked[name] = (seen or frozenset()).union(columns)
         return path
+
+    def _whole(self, path: Path) -> Path:
+        """`path`, once its sha256 is the manifest's: for who looks at what they read themselves."""
+        return self._checked(path, ())
+
+    def _known(self, name: str, columns: Collection[str] | None) -> bool:
+        """Whether a file, or some columns of it, were found to be whole before."""
+        seen = self._looked.get(name)
+        some = columns is not None and seen is not None and seen.issuperset(columns)
+        return some or name in self._sure
 
     def _fetched_anew(self, names: Collection[str]) -> bool:
         """Whether files in the Hub client's cache were looked at, and fetched again if damaged."""
@@ -185,16 +203,25 @@ class BundleFiles:
                 f"{' and '.join(missing)}: pull the bundle with all its parts."
             )
 
-    def files_of(self, spec: TableSpec, model: str | None = None) -> list[Path]:
-        """The files of a table, each found to be what the manifest says; none where it has none."""
+    def files_of(
+        self,
+        spec: TableSpec,
+        model: str | None = None,
+        columns: Collection[str] | None = None,
+    ) -> list[Path]:
+        """The files of a table, each found to be what the manifest says; none where it has none.
+
+        Where some `columns` are named, no others are to be read.
+        """
         names = listed_files(self.manifest.files, spec, model)
-        return [self._checked(self.root / name) for name in names]
+        return [self._checked(self.root / name, columns) for name in names]
 
     def refresh(self) -> None:
         """Read the manifest anew: an optional table was added to the folder since."""
         with self._checking:
             self._read_manifest()
             self._sure.clear()
+            self._looked.clear()
             self.let_go()
 
     def let_go(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from blindspots_hub.artifacts.bundle.kept import kept
 from blindspots_hub.artifacts.bundle.tables import BundleTables
+from blindspots_hub.artifacts.column_checks import RULES
 from blindspots_hub.artifacts.layout import NATURAL, listed_files
 from blindspots_hub.artifacts.limits import IMAGE_BYTES, THUMBNAIL_BYTES
 from blindspots_hub.artifacts.picture_table import PictureTable
@@ -56,10 +57,11 @@ class BundlePictures(BundleTables):
 
     def caption(self, source: str, pair_id: str) -> str:
         """Caption of an image of a source; "" where it has none. No image is read."""
-        if (source, pair_id) in self._thumbnails:
-            return self._thumbnails.caption(source, pair_id)
-        paired = source == NATURAL or self.model(source).paired
-        return self._natural_captions.get(pair_id, "") if paired else ""
+        if source == NATURAL or self.model(source).paired:
+            caption = self._natural_captions.get(pair_id, "")
+            if caption:
+                return caption
+        return self._thumbnails.caption(source, pair_id)
 
     def image(self, source: str, pair_id: str) -> bytes | None:
         """An image as large as it was measured, or None where it is not redistributed.
@@ -102,14 +104,17 @@ class BundlePictures(BundleTables):
 
     @kept
     def _pictures(self, names: tuple[str, ...], keys: tuple[str, ...]) -> PictureTable:
-        paths = [self._checked(self.root / name) for name in names]
-        return PictureTable(paths, keys, IMAGE_BYTES)
+        spec = PAIRS if keys == ("pair_id",) else GENERATIONS
+        paths = [self.root / name for name in names]
+        return PictureTable(paths, keys, IMAGE_BYTES, rules=RULES[spec.path], sound=self._whole)
 
     @cached_property
     def _thumbnails(self) -> PictureTable:
         return PictureTable(
-            self.files_of(THUMBNAILS),
+            [self.root / name for name in listed_files(self.manifest.files, THUMBNAILS)],
             ("source", "pair_id"),
             THUMBNAIL_BYTES,
             captions="caption",
+            rules=RULES[THUMBNAILS.path],
+            sound=self._whole,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -68,6 +69,7 @@ class BundleTables(BundleFiles):
         for name in ("label_table", "labels", "label_givers", "_label_rows"):
             self.__dict__.pop(name, None)
         self._sure.discard(LABELS.path)
+        self._looked.pop(LABELS.path, None)
         self._read_manifest()
 
     def label_of(self, concept: int) -> Label | None:
@@ -113,6 +115,11 @@ class BundleTables(BundleFiles):
         """Table DELTAS of a model."""
         self.model(model)
         return self._read(DELTAS, model)
+
+    def some_deltas(self, model: str, columns: Sequence[str]) -> pa.Table:
+        """Some columns of the table DELTAS of a model; nothing is kept, for who asks for many."""
+        self.model(model)
+        return read_table(self.files_of(DELTAS, model, columns), columns)
 
     @kept
     def distances(self, model: str) -> pa.Table:

@@ -9,7 +9,7 @@ function unpack(text) {
   for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
   return bytes;
 }
-const ADDRESSED = ['map_points', 'map_colours'];
+const ADDRESSED = ['map_places', 'map_colours'];
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 const points = webglPoints(canvas) || flatPoints(canvas);
@@ -66,13 +66,13 @@ async function refresh() {
     const fresh = data !== loaded, other = fresh || key !== scene.key;
     const show = JSON.stringify([props.show, props.unjudged]);
     if (other) {
-      const [got, bytes] = await Promise.all([fresh ? call('map_points', data) : null, fetchColours(key)]);
+      const [got, bytes] = await Promise.all([fresh ? call('map_places', data) : null, fetchColours(key)]);
       if (mine !== asked) return;
       const count = fresh ? unpack(got.size).length : view.count;
       if (![1, 2, 3].includes(bytes.length / count)) {
         throw Error(`The colours are of ${bytes.length} concepts, the map of ${count}: reload the page.`);
       }
-      if (fresh) take(data, new Int16Array(unpack(got.xy).buffer), unpack(got.size));
+      if (fresh) take(data, new Int32Array(unpack(got.xy).buffer), unpack(got.size));
       colours = bytes.subarray(0, count);
       states = bytes.subarray(count, 2 * count);
       scene.sizes = bytes.length > 2 * count ? bytes.subarray(2 * count) : ownSizes;

@@ -107,7 +107,7 @@ def concept_map(
 
     by_key = map_answers(data, colours)
 
-    def map_points(key: str) -> dict[str, Any]:
+    def map_places(key: str) -> dict[str, Any]:
         return _told(lambda: by_key[POINTS]({"key": key}))
 
     def map_labels(key: str) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def concept_map(
         css_template=_css(),
         js_on_load=_script(),
         apply_default_css=False,
-        server_functions=[map_points, map_labels, map_colours, map_hover, map_pictures],
+        server_functions=[map_places, map_labels, map_colours, map_hover, map_pictures],
         elem_id=elem_id,
         search=search,
         link=link,

@@ -12,8 +12,11 @@ import numpy as np
 
 from blindspots_hub.explorer.page import colours as palette
 
-ROUND = 32_767
-NOWHERE = -32_768
+ROUND = 2**20 - 1
+"""Whole numbers on either side of the map's middle: a tenth of a pixel where one is nearest. In 16
+bits a quarter of 128,000 concepts lay on another one, and could not be clicked."""
+
+NOWHERE = -(2**20)
 """Both coordinates, as the scripts read them, of a concept that is not on the map."""
 
 
@@ -27,8 +30,9 @@ class Cluster:
     size: int
 
 
-POINTS, COLOURS = "map_points", "map_colours"
-"""Names of the functions that answer the map, and of their addresses."""
+POINTS, COLOURS = "map_places", "map_colours"
+"""Names of the functions that answer the map, and of their addresses. Browsers keep an answer for
+ever: whoever changes what its bytes mean gives it another name."""
 
 AS_IN_SCRIPTS = "!'()*"
 """What `encodeURIComponent` leaves as it is: both have to write the same address."""
@@ -131,10 +135,10 @@ def _points(points: MapData) -> dict[str, Any]:
 
 
 def _quantised(xy: np.ndarray) -> np.ndarray:
-    """Coordinates as little-endian int16 (N, 2), centred, one factor for both; or `NOWHERE`."""
+    """Coordinates as little-endian int32 (N, 2), centred, one factor for both; or `NOWHERE`."""
     placed = np.isfinite(xy).all(1)
     middle, factor = _frame(xy)
-    whole = np.full(xy.shape, NOWHERE, "<i2")
+    whole = np.full(xy.shape, NOWHERE, "<i4")
     whole[placed] = np.round((xy[placed] - middle) * factor)
     return whole
 

@@ -1,5 +1,5 @@
 // Two ways to draw the points, with one interface:
-//   points(xy, sizes)        Int16Array (2N), Uint8Array (N): once for a bundle
+//   points(xy, sizes)        Int32Array (2N), Uint8Array (N): once for a bundle
 //   sizes(sizes)             Uint8Array (N): others than those of the bundle
 //   colour(bytes, order)     Uint8Array (N), Uint32Array (N, first to be drawn first)
 //   theme(table)             Uint8Array (2, 256, 4): fill and outline of every byte
@@ -73,7 +73,7 @@ function webglPoints(canvas) {
       gl.enableVertexAttribArray(where);
       set(where);
     };
-    attribute('place', (where) => gl.vertexAttribPointer(where, 2, gl.SHORT, false, 0, 0));
+    attribute('place', (where) => gl.vertexAttribPointer(where, 2, gl.INT, false, 0, 0));
     attribute('size', (where) => gl.vertexAttribIPointer(where, 1, gl.UNSIGNED_BYTE, 0, 0));
     attribute('level', (where) => gl.vertexAttribIPointer(where, 1, gl.UNSIGNED_BYTE, 0, 0));
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, buffers.order);

@@ -4,7 +4,7 @@
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class View {
-  // xy: Int16Array of x, y pairs, y upwards; NOWHERE twice is a concept that is not on the map.
+  // xy: Int32Array of x, y pairs, y upwards; NOWHERE twice is a concept that is not on the map.
   constructor(xy) {
     this.xy = xy;
     this.count = xy.length / 2;

@@ -147,7 +147,7 @@ def received(page: Page) -> int:
     return int(
         page.evaluate(
             """performance.getEntriesByType("resource")
-                .filter(one => /assets\\/.*\\.js|map_points|map_colours/.test(one.name))
+                .filter(one => /assets\\/.*\\.js|map_places|map_colours/.test(one.name))
                 .reduce((sum, one) => sum + one.transferSize, 0)"""
         )
     )

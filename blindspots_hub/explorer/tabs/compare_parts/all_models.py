@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from blindspots_hub.analysis.deltas import ModelDeltas
+from blindspots_hub.analysis.deltas import CODE, is_determined, state_codes
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.analysis.stored import left_to_ask, stored_rows
@@ -123,20 +124,13 @@ def series(entry: Entry) -> str:
         return ""
     lines = []
     for name in names:
-        table = ModelDeltas.of(bundle.deltas(name), "relative")
-        counts = table.counts
-        judged = int(table.determined.sum())
+        one = _checkpoint(bundle, name)
         step = _step(bundle, names[0], name) if name != names[0] else ("–", "–", "–")
         cells = "".join(f"<td>{each}</td>" for each in step)
-        gap = (
-            np.median(np.abs(np.log2(fold(table.r[table.determined]).clip(1e-3, 1e3))))
-            if judged
-            else np.nan
-        )
         lines.append(
-            f'<tr><th scope="row">{escape(title(bundle, name))}</th><td>{count(judged)}</td>'
-            f"<td>{counts['suppressed']}</td><td>{counts['exaggerated']}</td>"
-            f"<td>{times_words(float(2**gap))}</td>{cells}</tr>"
+            f'<tr><th scope="row">{escape(title(bundle, name))}</th><td>{count(one.judged)}</td>'
+            f"<td>{one.suppressed}</td><td>{one.exaggerated}</td>"
+            f"<td>{times_words(one.change)}</td>{cells}</tr>"
         )
     head = "".join(
         f'<th scope="col">{name}</th>'
@@ -155,9 +149,42 @@ def series(entry: Entry) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Checkpoint:
+    """Concepts of a model by relative δ, and their median change, up or down."""
+
+    judged: int
+    suppressed: int
+    exaggerated: int
+    change: float
+
+
+_checkpoints: dict[tuple[str, str], _Checkpoint] = {}
+"""What was found, by bundle and model: a hundred tables are not read again for a few numbers."""
+
+
+def _checkpoint(bundle: Bundle, model: str) -> _Checkpoint:
+    key = bundle.identity, model
+    if key not in _checkpoints:
+        if len(_checkpoints) > 4096:
+            _checkpoints.clear()
+        table = bundle.some_deltas(model, ("relative_state", "relative_gap"))
+        states = state_codes(table["relative_state"])
+        judged = is_determined(states)
+        gaps = table["relative_gap"].to_numpy()[judged]
+        change = np.median(np.abs(np.log2(fold(gaps).clip(1e-3, 1e3)))) if len(gaps) else np.nan
+        _checkpoints[key] = _Checkpoint(
+            judged=len(gaps),
+            suppressed=int((states == CODE["suppressed"]).sum()),
+            exaggerated=int((states == CODE["exaggerated"]).sum()),
+            change=float(2**change),
+        )
+    return _checkpoints[key]
+
+
 def _step(bundle: Bundle, first: str, name: str) -> tuple[str, str, str]:
     one = analysis("model_comparison")
-    if one.lacks(bundle, (first, name)) or left_to_ask(bundle, one.name):
+    if left_to_ask(bundle, one.name) or one.lacks(bundle, (first, name)):
         return ("–", "–", "–")
     counts = changes(bundle, first, name).counts
     return (str(counts["fixed"]), str(counts["broken"]), str(counts["moved"]))
