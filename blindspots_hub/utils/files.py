@@ -223,7 +223,10 @@ def near_name(path: str | Path) -> Path | None:
 
 def printable(name: str) -> str:
     """A file's name as text: bytes that are no UTF-8, as old archives unpack them, become signs."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # half a sign that JSON spelt
+        return name.encode("utf-8", "replace").decode()
 
 
 def _no_constant(word: str) -> None:
