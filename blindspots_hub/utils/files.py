@@ -71,6 +71,8 @@ def told_by_the_system(error: OSError, path: Path | None = None) -> BlindspotsEr
         return BlindspotsError(
             f"{where} cannot be written ({error.strerror}): choose an output folder that you own."
         )
+    if error.errno == errno.EISDIR:
+        return BlindspotsError(f"{where} is a folder: name a file in it.")
     if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
         return BlindspotsError(f"{where} is no usable path ({error.strerror}): choose another.")
     return None
