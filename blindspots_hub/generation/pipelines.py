@@ -195,14 +195,12 @@ def _told(source: str, device: str) -> Iterator[None]:
             f"{source} does not fit into the memory of {device}: choose another device, or "
             "a smaller model."
         ) from error
-    except NotImplementedError as error:
-        if "meta tensor" not in str(error):
-            raise
-        raise BlindspotsError(
-            f"{source} lacks some weights of its own kind: it is not whole, or of another kind "
-            "than its configuration; fetch it again."
-        ) from error
     except Exception as error:  # four libraries read foreign files here
+        if "meta tensor" in str(error) or type(error).__name__ == "SingleFileComponentError":
+            raise BlindspotsError(
+                f"{source} lacks some weights of its own kind: it is not whole, or of another kind "
+                "than its configuration; fetch it again."
+            ) from error
         first = (str(error).strip().splitlines() or [""])[0][:300]
         raise BlindspotsError(
             f"{source} cannot be loaded by diffusers ({type(error).__name__}: {first}): check "

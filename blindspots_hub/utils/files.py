@@ -64,12 +64,13 @@ def told_by_the_system(error: OSError, path: Path | None = None) -> BlindspotsEr
     where = error.filename if path is None else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return BlindspotsError(
-            f"The disk is full while writing {where}: free some space and run the same command "
-            "again; everything written so far is kept."
+            f"The disk is full{f' while writing {where}' if where else ''}: free some space and "
+            "run the same command again; everything written so far is kept."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return BlindspotsError(
-            f"{where} cannot be written ({error.strerror}): choose an output folder that you own."
+            f"{where or 'The output'} cannot be written ({error.strerror}): choose an output "
+            "folder that you own."
         )
     if error.errno == errno.EISDIR:
         return BlindspotsError(f"{where} is a folder: name a file in it.")

@@ -96,7 +96,10 @@ def _unpack(path: Path, folder: Path) -> list[str]:
         raise
     except OSError as error:
         if error.errno is not None:  # the disk's; decompressors have theirs without a number
-            raise
+            raise BlindspotsError(
+                f"{path} cannot be unpacked in {tempfile.gettempdir()} ({error.strerror}): free "
+                "some space there, or set TMPDIR to a folder that has it."
+            ) from error
         raise BlindspotsError(f"{path} is not a whole zip ({error}): fetch it again.") from error
     except Exception as error:  # zipfile fed hostile bytes may raise anything at all
         raise BlindspotsError(f"{path} is not a whole zip ({error}): fetch it again.") from error

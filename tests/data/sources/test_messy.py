@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from data_fixtures import plain
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.data.matching import match_folders
 from blindspots_hub.data.pairs import PairSource, read_pairs
+from blindspots_hub.data.sources import zipped
 from blindspots_hub.data.sources.rows import SourceOptions
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.planted import BUNDLE
@@ -205,6 +207,16 @@ def test_zips_with_names_that_cannot_be(tmp_path: Path) -> None:
     found = read_pairs(path)
     assert captions(found) == ["zero"]
     assert found.skipped["unsafe_name"] == 3
+
+
+def test_a_zip_that_finds_no_room_names_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(zipped, "_copy", full)
+    assert "set TMPDIR" in sentence(zip_of(tmp_path / "a.zip", PAIR))
 
 
 def test_a_zip_of_folders_in_folders_with_a_readme_beside(tmp_path: Path) -> None:
