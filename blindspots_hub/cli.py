@@ -27,7 +27,7 @@ from blindspots_hub.commands import (
 )
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import told_by_the_system
-from blindspots_hub.utils.terminal import show_anything
+from blindspots_hub.utils.terminal import show_anything, without_controls
 
 STOPPED = "Stopped. Run the same command again; what was finished is kept."
 """After a Ctrl-C before any work had begun, or after it had ended."""
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
         told = told_by_the_system(error) if isinstance(error, OSError) else error
         if told is None:
             raise
-        print(f"blindspots_hub: {told}", file=sys.stderr)
+        print(f"blindspots_hub: {without_controls(str(told))}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, SystemExit) as end:
         stopped = _interrupt(end)

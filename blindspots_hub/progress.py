@@ -7,11 +7,14 @@ app with `gr.Progress`; both see the same events.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar
+
+from blindspots_hub.utils.terminal import without_controls
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,12 +64,13 @@ class TerminalProgress:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if self._quiet:
-            return
-        if warning := event.detail.get("warning"):
+        warning = event.detail.get("warning")
+        if warning and not (self._quiet and int(os.environ.get("RANK", "0"))):
             from tqdm import tqdm
 
-            tqdm.write(f"Warning: {warning}", file=sys.stderr)
+            tqdm.write(f"Warning: {without_controls(str(warning))}", file=sys.stderr)
+        if self._quiet:
+            return
         if event.stage != self._stage:
             from tqdm import tqdm
 

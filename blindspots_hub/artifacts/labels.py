@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields
 from datetime import date
@@ -16,9 +17,11 @@ import pyarrow as pa
 
 from blindspots_hub.artifacts.limits import NAME, SENTENCE, TITLE
 from blindspots_hub.artifacts.schema import LABELS
+from blindspots_hub.data.text_tables import SEPARATORS, decode
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic
 from blindspots_hub.utils.spreadsheet import bare, no_formula
+from blindspots_hub.utils.terminal import without_controls
 
 HUMAN = "human"
 """The method of a name that somebody gave; it is shown before any other."""
@@ -167,35 +170,49 @@ def read_csv(path: Path, n_concepts: int) -> list[Label]:
     try:
         with open(path, "rb") as handle:
             content = handle.read(MOST_BYTES + 1)
-        text = content.decode("utf-8-sig")
     except OSError as error:
         raise BlindspotsError(
             f"{path} cannot be read ({error.strerror}): give another file."
         ) from error
-    except UnicodeDecodeError as error:
-        raise BlindspotsError(f"{path} is not UTF-8 text: save it as CSV in UTF-8.") from error
     if len(content) > MOST_BYTES:
         raise BlindspotsError(
             f"{path} is larger than {MOST_BYTES // 1024**2} MiB: take names in by several files."
         )
-    return names_in(text, n_concepts, str(path))
+    return names_in(decode(content, str(path)), n_concepts, str(path))
 
 
 def names_in(text: str, n_concepts: int, path: str) -> list[Label]:
     """The names in CSV with the columns `concept`, `label` and any of the others; more are ignored.
 
-    Names without a `method` are given by hand, and those of a file without `date`s get
-    today's. Raises `BlindspotsError` with the line that is wrong; `path` names the file in it.
+    Commas, semicolons, tabs or bars separate them, as spreadsheets write them. Names without a
+    `method` are given by hand, and those of a file without `date`s get today's. Raises
+    `BlindspotsError` with the line that is wrong; `path` names the file in it.
     """
     try:
-        found = list(_parsed(csv.DictReader(io.StringIO(text, newline="")), path, n_concepts))
+        found = list(_parsed(_read(text), path, n_concepts))
     except csv.Error as error:
         raise BlindspotsError(f"{path} cannot be read as CSV ({error}): give another file.") from (
             error
         )
+    twice = Counter(one.key for one in found).most_common(1)
+    if twice and twice[0][1] > 1:
+        raise BlindspotsError(
+            f"{path} has {twice[0][1]} names of concept {twice[0][0][0]} by one method: keep one."
+        )
     if not found:
         raise BlindspotsError(f"{path} holds no name: write one a line below the columns' names.")
     return found
+
+
+def _read(text: str) -> csv.DictReader[str]:
+    """Rows by the names in the first line, whose separator is the one that finds `concept`."""
+    for separator in (*SEPARATORS, SEPARATORS[0]):
+        lines = io.StringIO(text, newline="")
+        reader = csv.DictReader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+        if {"concept", "label"} <= set(reader.fieldnames):
+            break
+    return reader
 
 
 def _parsed(reader: csv.DictReader[str], path: str, n_concepts: int) -> Iterator[Label]:
@@ -233,7 +250,7 @@ _NUMBERS = ("score", "faithfulness", "shuffled")
 
 def _text(told: str, name: str, where: str) -> str | None:
     """A text of a table as it is kept: no longer than a bundle may hold."""
-    words = bare(told).strip()
+    words = without_controls(bare(told)).strip()
     if len(words) > _TEXTS[name]:
         raise BlindspotsError(
             f"{where}: the {name} has {len(words):,} characters: {_TEXTS[name]:,} at most."

@@ -95,6 +95,12 @@ def label(
         only_estimate=estimate,
     )
     found = run(telling_estimates(naming.stream(bundle, source, how)), quiet)
+    if not found.asked:
+        typer.echo(
+            "No concept of this bundle is judged, so that none was chosen: choose some with "
+            "--concept, or measure more pairs."
+        )
+        return
     if estimate and found.expected is not None:
         typer.echo(f"It takes {found.expected.words}")
     if not estimate:

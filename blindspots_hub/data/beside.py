@@ -21,6 +21,13 @@ def file_beside(folder: Path, name: str) -> Path | None:
     return next((path for one in tried if (path := _inside(folder, one)) is not None), None)
 
 
+def as_spelt(path: Path) -> Path:
+    """`path`, or the one beside it whose name differs only in how accents are composed."""
+    if path.name.isascii() or path.exists():
+        return path
+    return _as_spelt(path.parent, (path.name,))
+
+
 def _inside(folder: Path, name: str) -> Path | None:
     root = Path(os.path.abspath(folder))
     try:

@@ -33,19 +33,23 @@ class ImageListing:
         images: its images, by name; files directly in it whose format can be read.
         other: how many other files there are, by their ending or "no_ending".
         inside: how many files that look like images lie in folders inside, by the folder's name.
+        broken: how many links that are named as images lead to no file, and pipes or devices.
     """
 
     folder: Path
     images: list[Path]
     other: dict[str, int] = field(default_factory=dict)
     inside: dict[str, int] = field(default_factory=dict)
+    broken: int = 0
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Files that are not read, by cause: `other_format_heic`, `in_subfolder`."""
+        """Files that are not read, by cause: `other_format_heic`, `in_subfolder`, `broken_link`."""
         causes = {f"other_format_{ending}": count for ending, count in self.other.items()}
         if self.inside:
             causes["in_subfolder"] = sum(self.inside.values())
+        if self.broken:
+            causes["broken_link"] = self.broken
         return causes
 
     @property
@@ -63,7 +67,7 @@ def image_listing(folder: Path) -> ImageListing:
     """
     if not folder.is_dir():
         raise BlindspotsError(f"{folder} is not a folder: give the folder that holds the images.")
-    images, other, inside = [], Counter[str](), {}
+    images, other, inside, broken = [], Counter[str](), {}, 0
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         if path.name.startswith("."):
             continue
@@ -75,7 +79,9 @@ def image_listing(folder: Path) -> ImageListing:
                 images.append(path)
             elif path.suffix.lower() not in NO_IMAGES:
                 other[path.suffix.lower().lstrip(".") or "no_ending"] += 1
-    found = ImageListing(folder, images, dict(sorted(other.items())), inside)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            broken += 1
+    found = ImageListing(folder, images, dict(sorted(other.items())), inside, broken)
     if not images:
         raise BlindspotsError(f"{folder} holds no images{_instead(found)}")
     return found
@@ -112,6 +118,8 @@ def _images_below(folder: Path) -> Iterator[str]:
 
 
 def _instead(found: ImageListing) -> str:
+    if found.broken:
+        return f" but {found.broken:,} links that lead nowhere: fetch what they lead to."
     if found.inside:
         count = sum(found.inside.values())
         return (

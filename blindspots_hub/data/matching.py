@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ def _enough(folder: Path) -> ImageListing:
 def _by_stem(images: list[Path]) -> dict[str, list[Path]]:
     stems: dict[str, list[Path]] = defaultdict(list)
     for image in images:
-        stems[image.stem].append(image)
+        stems[unicodedata.normalize("NFC", image.stem)].append(image)
     return stems
 
 

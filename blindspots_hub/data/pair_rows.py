@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from blindspots_hub.data.beside import file_beside
+from blindspots_hub.data.beside import as_spelt, file_beside
 from blindspots_hub.data.identity import HUB_ID
 from blindspots_hub.data.listing import IMAGE_SUFFIXES, ImageListing, image_listing
+from blindspots_hub.data.parquet_rows import as_text, plain_rows
 from blindspots_hub.data.sampling.about import ABOUT, sampled_files
 from blindspots_hub.data.sources.coco import coco_rows
 from blindspots_hub.data.sources.hub import hub_rows
@@ -39,6 +42,10 @@ def rows_of(source: str | Path, options: SourceOptions | None = None) -> Iterato
     """
     options = options or SourceOptions()
     path = Path(source).expanduser()
+    if path.exists() and options.images and path.suffix.lower() != ".json":
+        raise BlindspotsError(f"--images belongs to COCO's captions, which {source} is not.")
+    if path.is_file():
+        _no_splits(path, options)
     if path.is_dir():
         return _folder(path, options)
     if path.is_file():
@@ -73,14 +80,21 @@ def _file(path: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
 def _folder(folder: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
     if (folder / ABOUT).is_file():
         return (row for shard in sampled_files(folder) for row in _table(shard, SourceOptions()))
+    files = {path.name.lower(): path for path in folder.iterdir() if path.is_file()}
     for suffix in TABLE_SUFFIXES:
-        if (folder / f"metadata{suffix}").is_file():
-            return _listed(folder / f"metadata{suffix}", options)
-    has_images = any(path.suffix.lower() in IMAGE_SUFFIXES for path in folder.iterdir())
-    if not has_images and (shards := sorted(folder.rglob("*.parquet"))):
-        return (row for shard in shards for row in _table(shard, options))
-    if not has_images and (tars := sorted(path for path in folder.rglob("*") if is_tar(path))):
-        return (row for tar in tars for row in tar_rows(tar, options))
+        if (table := files.get(f"metadata{suffix}")) is not None:
+            _no_splits(folder, options)
+            return _listed(table, options)
+    loose = sorted(path for path in files.values() if path.suffix.lower() in IMAGE_SUFFIXES)
+    if not any(map(_sidecar, loose)):
+        alone = [LeftOut("image_without_caption", len(loose), loose[0].name)] if loose else []
+        if shards := sorted(folder.rglob("*.parquet")):
+            shards = chosen_shards(folder, shards, options)
+            return chain((row for shard in shards for row in _table(shard, options)), alone)
+        if tars := sorted(path for path in folder.rglob("*") if is_tar(path)):
+            tars = chosen_shards(folder, tars, options)
+            return chain((row for tar in tars for row in tar_rows(tar, options)), alone)
+    _no_splits(folder, options)
     listing = image_listing(folder)
     if not any(map(_sidecar, listing.images)):
         raise BlindspotsError(
@@ -88,6 +102,40 @@ def _folder(folder: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
             "and caption, or a .txt of the same name beside each image."
         )
     return _captioned(listing)
+
+
+def _no_splits(path: Path, options: SourceOptions) -> None:
+    for name in ("split", "config"):
+        if getattr(options, name) is not None:
+            raise BlindspotsError(
+                f"{path} has no splits or configurations to choose from: leave --{name} out."
+            )
+
+
+def chosen_shards(folder: Path, shards: list[Path], options: SourceOptions) -> list[Path]:
+    """Those of the split and configuration that `options` name, where a Hub data set was copied.
+
+    A split is a folder's name or begins a file's ("train-00000-of-00004"), a configuration is a
+    folder's.
+    """
+    for what, name in (("configuration", options.config), ("split", options.split)):
+        if name is None:
+            continue
+        begins = re.compile(rf"{re.escape(name)}([-_.]|$)")
+        found = [
+            shard
+            for shard in shards
+            if name in shard.relative_to(folder).parts[:-1]
+            or (what == "split" and begins.match(shard.name))
+        ]
+        if not found:
+            names = ", ".join(str(one.relative_to(folder)) for one in shards[:5])
+            raise BlindspotsError(
+                f"{folder} has no {what} {name} (it has {names}): name one of its own, or leave "
+                "it out."
+            )
+        shards = found
+    return shards
 
 
 def _captioned(listing: ImageListing) -> Iterator[Row | LeftOut]:
@@ -120,7 +168,7 @@ def _left_out(listing: ImageListing) -> Iterator[LeftOut]:
 
 
 def _sidecar(image: Path) -> Path | None:
-    beside = (image.with_suffix(suffix) for suffix in _SIDECARS)
+    beside = (as_spelt(image.with_suffix(suffix)) for suffix in _SIDECARS)
     return next((path for path in beside if path.is_file()), None)
 
 
@@ -153,9 +201,9 @@ def _table(path: Path, options: SourceOptions) -> Iterator[Row]:
     caption, image = columns_for(table.columns, options, str(path))
     url = column_of(table.columns, ("url",))
     for number, record in table.rows:
-        value = record.get(url) if url is not None else None
+        value = as_text(record.get(url)) if url is not None else None
         yield Row(
-            cell(record, caption),
+            as_text(cell(record, caption)),
             _local_image(cell(record, image), path.parent),
             value if isinstance(value, str) and value else None,
             f"{path.name} {unit} {number}",
@@ -172,13 +220,13 @@ def _parquet(path: Path, options: SourceOptions) -> Table:
         raise BlindspotsError(f"{path} is not a readable parquet file: fetch it again.") from error
     columns = list(file.schema_arrow.names)
     named = (*options.captions, *options.pictures, "url")
-    known = tuple(name.partition(".")[0].lower() for name in named)
+    known = {name.lower() for name in named} | {name.partition(".")[0].lower() for name in named}
     wanted = [name for name in columns if name.strip().lower() in known]
 
     def records() -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             batches = file.iter_batches(batch_size=64, columns=wanted)
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
+            yield from enumerate((row for batch in batches for row in plain_rows(batch)), start=1)
         except (pa.ArrowException, OSError) as error:
             raise BlindspotsError(f"{path} is damaged ({error}): fetch it again.") from error
 
@@ -187,6 +235,8 @@ def _parquet(path: Path, options: SourceOptions) -> Table:
 
 def _local_image(cell: object, folder: Path) -> bytes | Path | None:
     """The image of a table's cell; a path counts only where it stays inside `folder`."""
+    if isinstance(cell, list) and len(cell) == 1:  # data sets that can have several have one, too
+        cell = cell[0]
     if isinstance(cell, dict):
         cell = cell.get("bytes") or cell.get("path")
     if isinstance(cell, bytes):

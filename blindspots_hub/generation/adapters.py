@@ -29,6 +29,9 @@ _PLAIN = frozenset(
 """Settings of a LoRA that are numbers, names of layers, or of no effect on what is loaded. Others
 (megatron_core, auto_mapping, …) import modules by name or load other files: only empty."""
 
+_DOWN = (".lora_A.weight", ".lora_down.weight", ".lora.down.weight", "_lora.down.weight")
+"""Endings of one tensor of every layer that LoRA weights change, as programs name it."""
+
 _MOST = 200_000
 """Tensors of one file."""
 
@@ -68,6 +71,26 @@ def add_loras(pipe: Any, loras: Sequence[Lora], source: str) -> dict[str, str]:
         [f"lora_{number}" for number in range(len(loras))], [lora.weight for lora in loras]
     )
     return found
+
+
+def partly_fitting(pipe: Any, loras: Sequence[Lora]) -> str:
+    """Which of the LoRA weights in `pipe` found no place for some of their layers; mostly ""."""
+    told = []
+    networks = [one for one in pipe.components.values() if hasattr(one, "modules")]
+    for number, lora in enumerate(loras):
+        names = _header(_file(lora.source, _LORA, "LoRA"), lora.source).tensors
+        there = sum(name.endswith(_DOWN) for name in names)
+        found = sum(
+            f"lora_{number}" in getattr(layer, "lora_A", ())
+            for network in networks
+            for layer in network.modules()
+        )
+        if found < there:
+            told.append(
+                f"Of the LoRA {lora.source} {found:,} of {there:,} layers fit; the others are of "
+                "another architecture and were left out."
+            )
+    return " ".join(told)
 
 
 def add_inversions(pipe: Any, inversions: Sequence[str], source: str) -> dict[str, str]:

@@ -274,7 +274,10 @@ def _check_numbers(folder: Path, part: str, kind: str, source: str) -> None:
         try:
             shapes += [tensor.shape for tensor in TensorFile(weights).tensors.values()]
         except NoTensors as error:
-            raise refused(source, f"has damaged weights in its {part} ({error})") from error
+            raise BlindspotsError(
+                f"{source} has damaged weights in its {part} ({weights.name}: {error}): fetch it "
+                "again."
+            ) from error
     if fault := next(config_faults(read_json(path), shapes), None):
         raise refused(source, f"{fault} (config.json of its {part})")
 
@@ -304,5 +307,6 @@ def check_loaded(told: Mapping[str, Any], source: str) -> None:
         if names := list(told.get(kind) or ()):
             raise BlindspotsError(
                 f"{source} lacks weights of its own kind ({len(names):,}, such as "
-                f"{str(names[0])[:80]!r}): its config.json is of another model."
+                f"{str(names[0])[:80]!r}): its config.json is of another model, or its files are "
+                "not whole; fetch it again."
             )

@@ -10,6 +10,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.foreign import check_part, component_kind
 from blindspots_hub.generation.pipeline_files import local_first, revision_of, snapshot_sha
 from blindspots_hub.generation.weights import variant_in, weights_of
+from blindspots_hub.generation.whole_weights import every_weight
 from blindspots_hub.utils.files import read_json
 
 
@@ -30,13 +31,14 @@ def load_part(source: str, part: str, pipeline: type, options: dict[str, Any]) -
         raise BlindspotsError(
             f"{source} has no weights of a {part} as safetensors: give a repository that has."
         )
-    loaded = cls.from_pretrained(
-        folder,
-        use_safetensors=True,
-        local_files_only=True,
-        variant=variant_in(files),
-        **options,
-    )
+    with every_weight(source):
+        loaded = cls.from_pretrained(
+            folder,
+            use_safetensors=True,
+            local_files_only=True,
+            variant=variant_in(files),
+            **options,
+        )
     return loaded, revision_of(folder)
 
 
@@ -63,6 +65,11 @@ def _serves(cls: type, part: str) -> bool:
 def _folder(source: str, part: str) -> Path:
     """Where the component's config.json and weights lie."""
     here = Path(source).expanduser()
+    if here.is_file():
+        raise BlindspotsError(
+            f"{source} is one file, whose layout nothing tells: give the folder of a {part}, with "
+            "its config.json beside the weights, or a Hub id."
+        )
     if here.is_dir():
         for folder in (here / part, here):
             if (folder / "config.json").is_file():

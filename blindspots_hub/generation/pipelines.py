@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.adapters import add_inversions, add_loras
+from blindspots_hub.generation.adapters import add_inversions, add_loras, partly_fitting
 from blindspots_hub.generation.fitting import make_fit
 from blindspots_hub.generation.models import KnownModel
 from blindspots_hub.generation.parts import load_part
@@ -27,6 +27,7 @@ from blindspots_hub.generation.single_file import (
     load_single_file,
 )
 from blindspots_hub.generation.weights import own_dtype, run_as, variant_of
+from blindspots_hub.generation.whole_weights import every_weight
 from blindspots_hub.utils.files import sha256_file
 
 
@@ -46,7 +47,7 @@ class LoadedPipeline:
     joined: dict[str, str]
     dtype: str
     note: str = ""
-    """What is to be told of the number format; "" where it is as asked for."""
+    """What is to be told of number format and additions; "" where all is as asked for."""
 
 
 def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
@@ -75,19 +76,22 @@ def load(model: KnownModel, device: str, rests_on: str) -> LoadedPipeline:
             pipe = load_single_file(cls, at, folder, modules, _dtype(dtype))
             revision = f"sha256:{sha256_file(at)}"
         else:
-            pipe = cls.from_pretrained(
-                folder,
-                use_safetensors=True,
-                local_files_only=True,
-                variant=_variant(folder, model),
-                trust_remote_code=False,
-                **({"revision": model.prior_revision} if joined else {}),  # the folder has its own
-                **_dtype(dtype),
-                **_of_pipeline(quantized, modules),
-                **modules,
-            )
+            with every_weight(model.source):
+                pipe = cls.from_pretrained(
+                    folder,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    variant=_variant(folder, model),
+                    trust_remote_code=False,
+                    # The folder has its own.
+                    **({"revision": model.prior_revision} if joined else {}),
+                    **_dtype(dtype),
+                    **_of_pipeline(quantized, modules),
+                    **modules,
+                )
             revision = revision_of(folder)
         joined |= revisions | _add(pipe, model)
+        note = " ".join(filter(None, (note, partly_fitting(pipe, model.additions.loras))))
         make_fit(pipe, model.additions, model.memory, device, _dtype(dtype).popitem()[1])
         if rests_on == device and model.memory.offload is None:
             pipe.to(device)  # else they stay in main memory, in the number format of `device`
@@ -192,6 +196,11 @@ def _told(source: str, device: str) -> Iterator[None]:
             "a smaller model."
         ) from error
     except Exception as error:  # four libraries read foreign files here
+        if "meta tensor" in str(error) or type(error).__name__ == "SingleFileComponentError":
+            raise BlindspotsError(
+                f"{source} lacks some weights of its own kind: it is not whole, or of another kind "
+                "than its configuration; fetch it again."
+            ) from error
         first = (str(error).strip().splitlines() or [""])[0][:300]
         raise BlindspotsError(
             f"{source} cannot be loaded by diffusers ({type(error).__name__}: {first}): check "

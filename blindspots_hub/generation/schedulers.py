@@ -7,6 +7,16 @@ from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
 
+_ENDINGS = ("", "discrete", "multistep")
+"""What people leave out of a name: Euler is EulerDiscrete, UniPC is UniPCMultistep."""
+
+_FLOW = ("FlowMatchEulerDiscrete", "FlowMatchHeunDiscrete", "FlowMatchLCM")
+_KINDRED = tuple(
+    frozenset(f"{name}Scheduler" for name in names) for names in (("DDIM", "LCM", "TCD"), _FLOW)
+)
+"""Schedulers that go with each other though diffusers lists none for them: those of distilled
+weights (LCM, TCD) are put into the models that these were distilled from."""
+
 
 def set_scheduler(pipe: Any, name: str) -> None:
     """Let `pipe` sample by the scheduler `name`, with the settings that it has in common.
@@ -15,7 +25,8 @@ def set_scheduler(pipe: Any, name: str) -> None:
     with near matches, where there is none, or where it does not go with the pipeline's.
     """
     known = _schedulers()
-    cls = known.get(_plain(name))
+    meant = (f"{_plain(name)}{ending}" for ending in _ENDINGS)
+    cls = next((known[one] for one in meant if one in known), None)
     if cls is None:
         near = difflib.get_close_matches(_plain(name), known, n=3, cutoff=0.5)
         guess = " or ".join(known[one].__name__ for one in near)
@@ -28,7 +39,10 @@ def set_scheduler(pipe: Any, name: str) -> None:
         raise BlindspotsError(
             f"A {type(pipe).__name__} has no scheduler of its own to replace: leave it unset."
         )
-    goes = {one.__name__ for one in getattr(now, "compatibles", ())} | {type(now).__name__}
+    there = {one.__name__ for one in known.values()}
+    goes = {one.__name__ for one in getattr(now, "compatibles", ())} & there | {type(now).__name__}
+    for some in _KINDRED:
+        goes |= some & there if goes & some else set()
     if cls.__name__ not in goes:
         names = ", ".join(sorted(one.removesuffix("Scheduler") for one in goes))
         raise BlindspotsError(
@@ -47,7 +61,8 @@ def _schedulers() -> dict[str, Any]:
         if "Scheduler" in name and not name.startswith(("Flax", "_")):
             cls = getattr(diffusers, name, None)
             # Those that need packages which are not here are no classes of schedulers.
-            if isinstance(cls, type) and issubclass(cls, SchedulerMixin):
+            is_one = isinstance(cls, type) and issubclass(cls, SchedulerMixin)
+            if is_one and cls is not SchedulerMixin:
                 found[_plain(name)] = cls
     return found
 

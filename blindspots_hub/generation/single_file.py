@@ -18,6 +18,7 @@ _OTHER_COPIES = {
 
 _CONFIGS = ["*.json", "**/*.json", "*.txt", "**/*.txt", "**/*.model"]
 
+_DENOISER = "model.diffusion_model."
 _VAE = ("first_stage_model.", "vae.")
 _WITH_VAE = ("v1", "v2", "xl_base", "playground-v2-5")
 """Kinds whose files usually hold the VAE."""
@@ -32,6 +33,10 @@ def base_folder(path: Path, base: str | None) -> Path:
     """
     named = base or kind_of_checkpoint(path)[1]
     here = Path(named).expanduser()
+    if here.is_file():
+        raise BlindspotsError(
+            f"{named} is a file: name a diffusers folder or a Hub id with --base."
+        )
     if here.is_dir():
         folder = here
     else:
@@ -77,7 +82,18 @@ def base_folder(path: Path, base: str | None) -> Path:
 def check_checkpoint(path: Path, has_vae: bool) -> None:
     """Raise where `path` holds no tensors, or no VAE and none is put in (`has_vae`)."""
     file = _file(path)
+    if sum("lora" in name.lower() for name in file.tensors) > len(file.tensors) // 2:
+        raise BlindspotsError(
+            f"{path.name} holds LoRA weights and no model: give the model that they were made for, "
+            f"and --lora {path.name}."
+        )
     kind = kind_of_checkpoint(path)[0]
+    # diffusers takes for this kind whatever it does not know.
+    if kind == "v1" and not any(name.startswith(_DENOISER) for name in file.tensors):
+        raise BlindspotsError(
+            f"{path.name} is no whole checkpoint of a kind that is known (it has "
+            f"{next(iter(file.tensors), 'no tensor')[:60]}): give one, or a diffusers folder."
+        )
     if has_vae or kind not in _WITH_VAE or any(name.startswith(_VAE) for name in file.tensors):
         return
     raise BlindspotsError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from blindspots_hub.data.text_tables import decode
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.naming.answers import LONGEST_LABEL, plain_line
 from blindspots_hub.naming.backends.base import Similarity
@@ -21,8 +22,8 @@ def read_vocabulary(path: Path) -> list[str]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise BlindspotsError(f"{path} is larger than {MOST_BYTES // 1024**2} MB: shorten it.")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = decode(path.read_bytes(), str(path)).splitlines()
+    except OSError as error:
         raise BlindspotsError(f"The vocabulary {path} cannot be read ({error}).") from error
     words = list(dict.fromkeys(w for line in lines if (w := plain_line(line)[:LONGEST_LABEL])))
     if not words or len(words) > MOST_WORDS:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,10 +26,12 @@ from blindspots_hub.data.sampling.about import read_sample
 from blindspots_hub.data.sampling.sample import sampling
 from blindspots_hub.data.sampling.tables import table_identity
 from blindspots_hub.data.sources.rows import OnlyAddresses, SourceOptions
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Work
 from blindspots_hub.utils.cache import cache_folder
 from blindspots_hub.utils.files import atomic, fingerprint
 from blindspots_hub.utils.folder_lock import FolderInUse
+from blindspots_hub.utils.spreadsheet import no_formula
 
 
 class CaptionedImages(Protocol):
@@ -119,6 +122,7 @@ def open_pairs(
 ) -> Work[CaptionedImages]:
     """The pairs of `base` where `source` is None, else those of `own_pairs`."""
     if source is None:
+        _no_options(options)
         return BundlePairs(base)
     return (yield from own_pairs(source, seed, all_captions, options, wanted))
 
@@ -137,6 +141,7 @@ def own_pairs(
     """
     folder = Path(source).expanduser()
     if (folder / MANIFEST).is_file():
+        _no_options(options)
         return BundlePairs(load_bundle(folder))
     read = partial(reading_pairs, seed=seed, all_captions=all_captions, options=options)
     try:
@@ -145,6 +150,16 @@ def own_pairs(
         place = yield from _fetched(source, seed, options or SourceOptions(), wanted)
         pairs = yield from reading_pairs(place, wanted)
     return OwnPairs(pairs)
+
+
+def _no_options(options: SourceOptions | None) -> None:
+    """Raise where `options` say how other sources are read: the pairs of a bundle are known."""
+    given = [one.name for one in fields(options) if getattr(options, one.name)] if options else []
+    if given:
+        raise BlindspotsError(
+            f"--{given[0].replace('_', '-')} says how --pairs-from is read, and the pairs of a "
+            "bundle need nothing of the kind: leave it out, or name another source."
+        )
 
 
 def _fetched(
@@ -184,5 +199,6 @@ def write_skipped(source: CaptionedImages, path: str | Path | None) -> None:
     if path is None or int(os.environ.get("RANK", "0")):
         return
     rows = getattr(source, "skipped_rows", [])
-    with atomic(Path(path)) as partial_file, open(partial_file, "w", newline="") as handle:
-        csv.writer(handle).writerows([("cause", "where"), *rows])
+    told = [(cause, no_formula(where)) for cause, where in rows]
+    with atomic(Path(path)) as file, open(file, "w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([("cause", "where"), *told])

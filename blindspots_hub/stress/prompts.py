@@ -14,6 +14,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import STRESS_DIRECTIONS
 from blindspots_hub.data.identity import CaptionError, check_caption, choose_pairs
+from blindspots_hub.data.text_tables import decode
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import fingerprint
 
@@ -101,7 +102,7 @@ def prompt_id(text: str) -> str:
 def read_lines(path: Path) -> list[str]:
     """The lines of a file of prompts but for empty ones; also a JSON list of strings.
 
-    Raises `BlindspotsError` for a file that is missing, too large, not UTF-8 or empty.
+    Raises `BlindspotsError` for a file that is missing, too large, of no known encoding or empty.
     """
     try:
         with open(path, "rb") as handle:
@@ -111,14 +112,11 @@ def read_lines(path: Path) -> list[str]:
                 f"{path} is larger than {FILE_BYTES // 1024**2} MiB: give a file of one prompt a "
                 f"line, {MOST:,} at most."
             )
-        text = content.decode("utf-8-sig")
     except OSError as error:
         raise BlindspotsError(
             f"The prompts in {path} cannot be read ({error.strerror}): check the file's name."
         ) from error
-    except UnicodeDecodeError as error:
-        raise BlindspotsError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
-    return lines_of(text, str(path))
+    return lines_of(decode(content, str(path)), str(path))
 
 
 def lines_of(text: str, where: str) -> list[str]:

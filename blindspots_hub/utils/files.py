@@ -64,13 +64,16 @@ def told_by_the_system(error: OSError, path: Path | None = None) -> BlindspotsEr
     where = error.filename if path is None else path
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return BlindspotsError(
-            f"The disk is full while writing {where}: free some space and run the same command "
-            "again; everything written so far is kept."
+            f"The disk is full{f' while writing {where}' if where else ''}: free some space and "
+            "run the same command again; everything written so far is kept."
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
         return BlindspotsError(
-            f"{where} cannot be written ({error.strerror}): choose an output folder that you own."
+            f"{where or 'The output'} cannot be written ({error.strerror}): choose an output "
+            "folder that you own."
         )
+    if error.errno == errno.EISDIR:
+        return BlindspotsError(f"{where} is a folder: name a file in it.")
     if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
         return BlindspotsError(f"{where} is no usable path ({error.strerror}): choose another.")
     return None
@@ -223,7 +226,10 @@ def near_name(path: str | Path) -> Path | None:
 
 def printable(name: str) -> str:
     """A file's name as text: bytes that are no UTF-8, as old archives unpack them, become signs."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:  # half a sign that JSON spelt
+        return name.encode("utf-8", "replace").decode()
 
 
 def _no_constant(word: str) -> None:

@@ -36,6 +36,9 @@ _TYPES = {
     "U64": "<u8",
     "BOOL": "?",
 }
+_POINTER = b"version "
+"""How the text begins that git-lfs leaves in a file's place."""
+
 _BYTES = {kind: np.dtype(code).itemsize for kind, code in _TYPES.items()}
 _BLOCK = 4_000_000
 
@@ -72,7 +75,10 @@ class TensorFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with open(path, "rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
+            first = handle.read(8)
+            if first == _POINTER:
+                raise NoTensors("it is a pointer of git-lfs to the file; `git lfs pull` gets it")
+            length = int.from_bytes(first, "little")
             size = path.stat().st_size
             if not 2 <= length <= min(size - 8, HEADER_BYTES):
                 raise NoTensors("its header has no possible length")

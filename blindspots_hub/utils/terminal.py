@@ -15,6 +15,9 @@ _PLAIN = {
 
 _NAME = "blindspots_hub.plain"
 
+_REORDER = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Signs by which a text shows its letters in another order than they stand in."""
+
 
 def show_anything(*streams: TextIO) -> None:
     """Let `streams` write every text: in plain signs where their encoding has no better ones."""
@@ -23,6 +26,13 @@ def show_anything(*streams: TextIO) -> None:
         reconfigure = getattr(stream, "reconfigure", None)  # what tests put in their place has none
         if reconfigure is not None:
             reconfigure(errors=_NAME)
+
+
+def without_controls(text: str, instead: str = " ") -> str:
+    """`text` without signs that move a terminal's cursor, colour it or turn the text around."""
+    return "".join(
+        instead if sign in _REORDER or unicodedata.category(sign) == "Cc" else sign for sign in text
+    )
 
 
 def _plain(error: UnicodeError) -> tuple[str, int]:

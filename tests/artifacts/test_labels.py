@@ -153,11 +153,32 @@ def test_a_wrong_line_is_named_and_nothing_changes(
     assert load_bundle(root).sha256 == before
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [";", "\t", ", "])
+def test_names_as_a_spreadsheet_saves_them(
+    root: Path, tmp_path: Path, encoding: str, separator: str
+) -> None:
+    file = tmp_path / "names.csv"
+    file.write_text(f"Concept{separator}Label\n7{separator}großer Vogel\n", encoding=encoding)
+    labels(str(root), "--import", str(file))
+    assert load_bundle(root).labels[7] == "großer Vogel"
+
+
+def test_names_are_plain_text_and_one_each(root: Path, tmp_path: Path) -> None:
+    labels(str(root), "--set", "7", "a\x1b[31m red\u202e\x00one")
+    assert load_bundle(root).labels[7] == "a [31m red  one"
+    (tmp_path / "names.csv").write_text("concept,label\n7,x\n7,y\n")
+    with pytest.raises(BlindspotsError, match="2 names of concept 7 by one method"):
+        labels(str(root), "--import", str(tmp_path / "names.csv"))
+    with pytest.raises(BlindspotsError, match="is a folder: name a file in it"):
+        labels(str(root), "--export", str(tmp_path))
+
+
 def test_no_file_no_csv_no_concept(root: Path, tmp_path: Path) -> None:
     with pytest.raises(BlindspotsError, match=r"none\.csv cannot be read"):
         labels(str(root), "--import", str(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BlindspotsError, match=r"binary\.csv is not UTF-8 text"):
+    with pytest.raises(BlindspotsError, match=r"binary\.csv is not UTF-16"):
         labels(str(root), "--import", str(tmp_path / "binary.csv"))
     with pytest.raises(BlindspotsError, match="--set: '99' is no concept"):
         labels(str(root), "--set", "99", "x")

@@ -301,6 +301,65 @@ def test_another_scheduler_by_name(sd: Path) -> None:
         pixels(pipeline)
     assert "did you mean EulerDiscreteScheduler" in told(sd, scheduler="EulerDiscret")
     assert "does not go with" in told(sd, scheduler="FlowMatchEulerDiscrete")
+    for short, name in (("Euler", "EulerDiscrete"), ("unipc", "UniPCMultistep"), ("LCM", "LCM")):
+        pipeline = load_pipeline(model_of(sd, additions=Additions(scheduler=short)), "cpu")
+        assert type(pipeline._pipe.scheduler).__name__ == f"{name}Scheduler"
+        pixels(pipeline)
+    assert "SchedulerMixin" not in told(sd, scheduler="Schedul")
+    assert "DPMSolverSDE" not in told(sd, scheduler="FlowMatchEulerDiscrete")
+
+
+@pytest.mark.parametrize(
+    ("part", "weights"),
+    [
+        ("unet", "diffusion_pytorch_model"),
+        ("vae", "diffusion_pytorch_model"),
+        ("text_encoder", "model"),
+    ],
+)
+def test_a_network_without_some_of_its_weights_is_refused(
+    sd: Path, tmp_path: Path, part: str, weights: str
+) -> None:
+    folder = Path(shutil.copytree(sd, tmp_path / "lacking"))
+    path = folder / part / f"{weights}.safetensors"
+    tensors = load_file(path)
+    del tensors[sorted(tensors)[-1]]
+    save_file(tensors, path, {"format": "pt"})
+    assert "lacks weights of its own kind (1, such as" in told(folder)
+    if part != "text_encoder":
+        addition = {"vae": str(folder)} if part == "vae" else {}
+        model = model_of(sd, unet=str(folder) if part == "unet" else None)
+        assert "lacks weights" in told(replace(model, additions=Additions(**addition)))
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    assert "git lfs pull" in told(folder)
+    pixels(load_pipeline(model_of(sd), "cpu"))
+
+
+def test_one_file_that_is_no_model_is_told(sd: Path, tmp_path: Path) -> None:
+    base, vae = str(sd), sd / "vae" / "diffusion_pytorch_model.safetensors"
+    lora = save_lora(tiny_unet(), tmp_path / "lora.safetensors")
+    assert "LoRA weights and no model" in told(lora, base=base)
+    assert "no whole checkpoint of a kind" in told(vae, base=base)
+    path = save_checkpoint(sd, tmp_path / "mine.safetensors")
+    assert "is a file" in told(path, base=str(path))
+    assert "is one file" in told(sd, vae=str(vae))
+    tensors = load_file(path)
+    del tensors[next(name for name in tensors if "cond_stage_model" in name)]
+    save_file(tensors, path)
+    assert "lacks some weights" in told(path, base=base)
+
+
+def test_a_lora_of_which_some_layers_fit_says_so(sd: Path, tmp_path: Path) -> None:
+    path = save_lora(tiny_unet(), tmp_path / "lora.safetensors")
+    whole = load_pipeline(model_of(sd, additions=Additions((Lora(str(path)),))), "cpu")
+    assert whole.note == ""
+    tensors = load_file(path)
+    layers = sum(name.endswith("lora_A.weight") for name in tensors)
+    for end, shape in (("A", (2, 16)), ("B", (16, 2))):
+        tensors[f"unet.nowhere.to_q.lora_{end}.weight"] = torch.zeros(shape)
+    save_file(tensors, path)
+    partly = load_pipeline(model_of(sd, additions=Additions((Lora(str(path)),))), "cpu")
+    assert f"{layers} of {layers + 1} layers fit" in partly.note
 
 
 def test_negative_prompts_and_variants(sd: Path, tmp_path: Path) -> None:

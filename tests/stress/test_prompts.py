@@ -87,7 +87,7 @@ def test_files_of_prompts(bundle: Bundle, tmp_path: Path) -> None:
         (b"one prompt\n", "holds 1 prompt: a stress test takes at least 2"),
         (b"\n".join(b"p %d" % i for i in range(10_000)), "more than 1,000 prompts"),
         (b"a\n" + b"x" * 3000 + b"\n", "Prompt 2 has 3000 characters"),
-        (b"\xff\xfe\x00a", "is not UTF-8"),
+        ("猫が寝る\n犬".encode("shift_jis"), r"is not UTF-8 \(line 1\)"),
         (b"x" * (5 * 1024**2), "larger than 4 MiB"),
     ],
 )
@@ -100,6 +100,13 @@ def test_a_bad_file_is_one_sentence(
         PromptSource.file(path)(bundle, FEEDER, 50, 0)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_in_any_known_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_text("ein großer Vogel\na bird\n", encoding=encoding)
+    assert read_lines(path) == ["ein großer Vogel", "a bird"]
 
 
 def test_a_missing_file_and_a_name_that_is_missing(bundle: Bundle, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from blindspots_hub.data.parquet_rows import as_text
 from blindspots_hub.data.sampling.columns import Columns
 from blindspots_hub.data.sampling.tables import Tables
 
@@ -47,12 +48,20 @@ def candidates(tables: Tables, columns: Columns, seed: int, start: int = 0) -> I
                 yield Candidate(
                     place,
                     f"{tables.files[file]}#{group}:{row}",
-                    cells.get(columns.url),
-                    cells.get(columns.caption),
+                    as_text(cells.get(columns.url)),
+                    _caption(cells.get(columns.caption)),
                     columns.unsafe(cells),
                     recorded,
                 )
             place += 1
+
+
+def _caption(found: Any) -> Any:
+    """A caption; of a list of them the first that has words."""
+    told = as_text(found)
+    if isinstance(told, list):
+        return next((one for one in told if isinstance(one, str) and one.strip()), None)
+    return told
 
 
 def _visits(tables: Tables, seed: int) -> Iterator[tuple[int, int, Sequence[int]]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from blindspots_hub.data.column_names import listed, only_one
 from blindspots_hub.data.text_tables import column_of
 from blindspots_hub.errors import BlindspotsError
 
@@ -78,28 +80,28 @@ class Columns:
         caption: str | None = None,
     ) -> Columns:
         """Find them among `names`, or those that `url` and `caption` name, or raise."""
-        listed = list(names)
+        there = list(names)
         wanted: dict[str, tuple[str, ...]] = {
             "addresses": (url,) if url else URL,
             "captions": (caption,) if caption else CAPTION,
         }
         found = {}
         for what, names_of in wanted.items():
-            found[what] = column_of(listed, tuple(name.lower() for name in names_of))
+            found[what] = column_of(there, tuple(name.lower() for name in names_of))
             if found[what] is None:
                 raise BlindspotsError(
                     f"{where} has no column of {what} ({' or '.join(names_of)}; it has "
-                    f"{', '.join(listed) or 'none'}): name it with --caption-column or "
-                    "--url-column."
+                    f"{listed(there)}): name it with --caption-column or --url-column."
                 )
+            only_one(there, str(found[what]), where)
         recorded = {"width": WIDTH, "height": HEIGHT, "sha256": SHA256, "md5": MD5}
-        there = {name: column_of(listed, spelt) for name, spelt in recorded.items()}
-        bounded = {column_of(listed, (name,)): most for name, most in safety.bounds().items()}
-        worded = {column_of(listed, (name,)): some for name, some in safety.words().items()}
+        known = {name: column_of(there, spelt) for name, spelt in recorded.items()}
+        bounded = {column_of(there, (name,)): most for name, most in safety.bounds().items()}
+        worded = {column_of(there, (name,)): some for name, some in safety.words().items()}
         return cls(
             str(found["addresses"]),
             str(found["captions"]),
-            {name: spelt for name, spelt in there.items() if spelt is not None},
+            {name: spelt for name, spelt in known.items() if spelt is not None},
             {name: most for name, most in bounded.items() if name is not None},
             {name: some for name, some in worded.items() if name is not None},
         )
@@ -113,9 +115,16 @@ class Columns:
     def unsafe(self, row: Mapping[str, Any]) -> bool:
         """Whether a row is left out by what its safety columns say."""
         for name, most in self.bounded.items():
-            score = row.get(name)
-            if not isinstance(score, (int, float)) or not score <= most:  # NaN, too
+            if not _number(row.get(name)) <= most:  # NaN, too
                 return True
         return any(
             str(row.get(name) or "").lower() not in some for name, some in self.worded.items()
         )
+
+
+def _number(score: Any) -> float:
+    """A score as a number, which tables of text and decimals spell; NaN where it is none."""
+    try:
+        return math.nan if score is None else float(score)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan

@@ -11,8 +11,10 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from blindspots_hub.data.column_names import listed
 from blindspots_hub.data.identity import HUB_ID
-from blindspots_hub.data.text_tables import json_lines, separated
+from blindspots_hub.data.parquet_rows import plain_rows
+from blindspots_hub.data.text_tables import column_of, json_lines, separated
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic, fingerprint, near_name
 from blindspots_hub.utils.hub_errors import call_hub
@@ -57,15 +59,25 @@ class Tables:
     def rows(
         self, file: int, group: int, columns: Sequence[str], rows: Sequence[int]
     ) -> list[Mapping[str, Any]]:
-        """These rows of a row group, in this order."""
+        """These rows of a row group, in this order, without cells of columns that its file lacks.
 
-        def read() -> list[Mapping[str, Any]]:
-            there = [name for name in columns if name in self._open(file).schema_arrow.names]
-            table = self._open(file).read_row_group(group, columns=there)
-            found: list[Mapping[str, Any]] = table.take(pa.array(rows)).to_pylist()
-            return found
+        The first two `columns`, address and caption, are in every file, or it is told.
+        """
 
-        return self._told(read, self.files[file])
+        def cells() -> list[Mapping[str, Any]]:
+            names = self._open(file).schema_arrow.names
+            found = {name: column_of(names, (name.strip().lower(),)) for name in columns}
+            spelt = {there: name for name, there in found.items() if there is not None}
+            if lacking := [name for name in columns[:2] if name not in spelt.values()]:
+                raise BlindspotsError(
+                    f"{self.files[file]} of {self.source} has no column {lacking[0]} (it has "
+                    f"{listed(names)}): take it out, as the other files have one."
+                )
+            table = self._open(file).read_row_group(group, columns=[n for n in names if n in spelt])
+            read = plain_rows(table.take(pa.array(rows)))
+            return [{spelt[name]: row[name] for name in row} for row in read]
+
+        return self._told(cells, self.files[file])
 
     def _opened(self, file: int) -> pq.ParquetFile:
         name = self.files[file]
@@ -95,6 +107,10 @@ def open_tables(source: str | Path, made: Path) -> Tables:
             )
         return _local(str(source), path, files, _identity(path, files))
     if path.is_file():
+        if path.suffix.lower() not in (*TEXT, ".parquet"):
+            raise BlindspotsError(
+                f"{path} is no table that is read here: give a .parquet, .csv, .tsv or .jsonl file."
+            )
         if path.suffix.lower() in TEXT:
             made = _as_parquet(path, made)
             return _local(str(source), made.parent, [made], _identity(path.parent, [path]))
@@ -145,7 +161,11 @@ def _as_parquet(path: Path, made: Path) -> Path:
     schema = pa.schema([(name, pa.string()) for name in table.columns])
 
     def text(value: object) -> str | None:
-        return None if value is None else value if isinstance(value, str) else str(value)
+        told = None if value is None else value if isinstance(value, str) else _words(value)
+        try:
+            return told if told is None else told.encode().decode()
+        except UnicodeEncodeError:  # halves of signs, which JSON can spell: no text
+            return None
 
     with atomic(made) as partial, pq.ParquetWriter(partial, schema) as writer:
         rows: list[dict[str, str | None]] = []
@@ -156,6 +176,13 @@ def _as_parquet(path: Path, made: Path) -> Path:
                 rows = []
         writer.write_table(pa.Table.from_pylist(rows, schema))
     return made
+
+
+def _words(value: Any) -> str:
+    """The first text of a list, as of several captions of an image; else the value, spelt."""
+    if isinstance(value, list):
+        return next((one for one in value if isinstance(one, str) and one.strip()), "")
+    return str(value)
 
 
 def _commit(source: str) -> str:

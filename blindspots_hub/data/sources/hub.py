@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from blindspots_hub.data.images import MAX_BYTES
+from blindspots_hub.data.parquet_rows import as_text
 from blindspots_hub.data.sources.rows import Row, SourceOptions, cell, columns_for
 from blindspots_hub.data.text_tables import column_of
 from blindspots_hub.errors import BlindspotsError
@@ -37,7 +38,7 @@ def hub_rows(source: str, options: SourceOptions) -> Iterator[Row]:
         for number, record in enumerate(stream, start=1):
             found = _image(cell(record, image), name)
             where = f"{source} row {number}"
-            yield Row(cell(record, caption), found, _url(record, url), where)
+            yield Row(as_text(cell(record, caption)), found, _url(record, url), where)
     except BlindspotsError:
         raise
     except Exception as error:  # the network, and every file format that datasets reads
@@ -82,6 +83,8 @@ def _told(source: str, error: Exception) -> BlindspotsError:
 
 def _image(found: object, dataset: str) -> bytes | None:
     """The image of a Hub row: embedded, or a file of the same repository; never a local file."""
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
     if isinstance(found, dict):
         found = found.get("bytes") or found.get("path")
     if isinstance(found, bytes):

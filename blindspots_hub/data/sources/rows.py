@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blindspots_hub.data.column_names import listed, only_one
 from blindspots_hub.data.text_tables import column_of
 from blindspots_hub.errors import BlindspotsError
 
@@ -85,7 +86,8 @@ def columns_for(columns: list[str], options: SourceOptions, where: str) -> tuple
     """
     found = []
     for what, names in (("captions", options.captions), ("images", options.pictures)):
-        name = column_of(columns, tuple(one.partition(".")[0].lower() for one in names))
+        whole = column_of(columns, tuple(one.lower() for one in names))
+        name = whole or column_of(columns, tuple(one.partition(".")[0].lower() for one in names))
         addresses = what == "images" and not options.image_column
         if name is None and addresses and column_of(columns, ("url", "image_url")):
             raise OnlyAddresses(
@@ -95,10 +97,11 @@ def columns_for(columns: list[str], options: SourceOptions, where: str) -> tuple
         if name is None:
             either = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
             raise BlindspotsError(
-                f"{where} has no column {either} (it has {', '.join(columns) or 'none'}): rename "
+                f"{where} has no column {either} (it has {listed(columns)}): rename "
                 f"the column that holds the {what}, or name it with --{what.rstrip('s')}-column."
             )
-        rest = names[0].partition(".")[2] if len(names) == 1 else ""
+        only_one(columns, name, where)
+        rest = names[0].partition(".")[2] if len(names) == 1 and whole is None else ""
         found.append(f"{name}.{rest}" if rest else name)
     return found[0], found[1]
 

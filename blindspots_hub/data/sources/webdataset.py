@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tarfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,33 +30,92 @@ def tar_rows(path: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
     """Rows of a tar, read once from its beginning; nothing is unpacked to disk.
 
     Members that share their name up to the first dot, one after the other, are one row: an image,
-    and a .txt or .caption, or a .json with the caption (and perhaps the url). Anything but plain
-    files is passed over, and so are longer files than `MAX_BYTES`.
+    and a .txt or .caption, or a .json with the caption (and perhaps the url). Where several of them
+    are images, each that has a caption of its own name up to the last dot is a row; others are
+    counted. Anything but plain files is passed over, and so are longer files than `MAX_BYTES`.
     """
     other = 0
     try:
-        with tarfile.open(path, "r|*") as archive:
-            key, parts = "", dict[str, bytes]()
+        with _Tar.open(path, "r|*") as archive:
+            key, parts = "", _Parts()
             for member in archive:
                 name = PurePosixPath(member.name)
                 stem, dot, suffix = name.name.partition(".")
-                suffix = f".{suffix.lower().rpartition('.')[2]}" if dot else ""
+                middle, _, suffix = suffix.rpartition(".")
+                suffix = f".{suffix.lower()}" if dot else ""
                 if not member.isfile() or not stem:
                     continue
                 if (found := str(name.with_name(stem))) != key:
-                    yield from _row(path, key, parts, options)
-                    key, parts = found, {}
+                    yield from _rows(path, key, parts, options)
+                    key, parts = found, _Parts()
                 if suffix in IMAGE_SUFFIXES or suffix in _TEXT:
                     most = MAX_BYTES if suffix in IMAGE_SUFFIXES else _MAX_TEXT
                     handle = archive.extractfile(member)
-                    parts[suffix] = b"" if handle is None else handle.read(most + 1)
+                    content = b"" if handle is None else handle.read(most + 1)
+                    parts.setdefault(middle, []).append((suffix, content))
                 else:
                     other += 1
-            yield from _row(path, key, parts, options)
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            yield from _rows(path, key, parts, options)
+            if not archive.has_end:
+                yield LeftOut("end_of_tar", 1, f"{path.name} was cut, or never ended")
+    except BlindspotsError:
+        raise
+    except Exception as error:  # tarfile fed hostile bytes may raise anything at all
         raise BlindspotsError(f"{path} is not a whole tar ({error}): fetch it again.") from error
     if other:
         yield LeftOut("other_file", other, path.name)
+
+
+class _Parts(dict[str, list[tuple[str, bytes]]]):
+    """Endings and contents of a row's members, by what stands between first and last dot."""
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose header is damaged, or whose file ends early, is told: tarfile ends there."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Member:
+        """The next member; `ReadError` where what comes is neither one nor the end."""
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as error:
+            kind = type(error).__name__  # of classes that are tarfile's own
+            if kind in ("InvalidHeaderError", "TruncatedHeaderError"):
+                raise tarfile.ReadError(str(error)) from error
+            if kind == "EmptyHeaderError" and isinstance(tarfile_, _Tar):
+                tarfile_.has_end = False
+            raise
+
+
+class _Tar(tarfile.TarFile):
+    """A tar; `has_end` is whether it ended as tars do, once it was read."""
+
+    tarinfo = _Member
+    has_end = True
+
+
+def _rows(path: Path, key: str, parts: _Parts, options: SourceOptions) -> Iterator[Row | LeftOut]:
+    """The row of one name's members, or of several images those with captions of their own."""
+    pictured = [m for m, found in parts.items() if any(s in IMAGE_SUFFIXES for s, _ in found)]
+    images = sum(suffix in IMAGE_SUFFIXES for found in parts.values() for suffix, _ in found)
+    told = [m for m in pictured if any(suffix in _TEXT for suffix, _ in parts[m])]
+    rows = 0
+    if len(pictured) > 1 and told:
+        for middle in told:
+            name = f"{key}.{middle}" if middle else key
+            yield from _row(path, name, _first(parts[middle]), options)
+            rows += 1
+    else:
+        together = [one for found in parts.values() for one in found]
+        yield from _row(path, key, _first(together), options)
+        rows = min(images, 1)
+    if images > rows:
+        yield LeftOut("second_image", images - rows, f"{path.name} {key}")
+
+
+def _first(found: list[tuple[str, bytes]]) -> dict[str, bytes]:
+    """The first content of every ending."""
+    return dict(reversed(found))
 
 
 def _row(path: Path, key: str, parts: dict[str, bytes], options: SourceOptions) -> Iterator[Row]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from blindspots_hub.data.images import MAX_BYTES, first_bytes
+from blindspots_hub.data.listing import IMAGE_SUFFIXES
 from blindspots_hub.data.sources.rows import LeftOut, Row
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import printable
@@ -23,6 +24,7 @@ MAX_TABLE = 1 << 30
 MAX_RATIO, SPARE = 20, 1 << 30
 """Bytes that may be unpacked: so many times the zip's own, and `SPARE`. Images hardly shrink."""
 
+_SOURCES = (".csv", ".tsv", ".jsonl", ".parquet", ".tar", ".tar.gz", ".tgz")
 _TABLES = (".csv", ".tsv", ".jsonl", ".parquet", ".txt", ".caption", ".json")
 
 
@@ -31,14 +33,12 @@ def zip_rows(
 ) -> Iterator[Row | LeftOut]:
     """Rows that `read` finds in the folder that the zip holds; images come as their bytes.
 
-    Members with names that lead elsewhere, links and hidden files are left out and counted.
+    Members with names that lead elsewhere, or that another has, and links are left out and counted.
     """
     with tempfile.TemporaryDirectory(prefix="blindspots-zip-") as name:
         folder = Path(name)
         refused = _unpack(path, folder)
-        inside = list(folder.iterdir())
-        if len(inside) == 1 and inside[0].is_dir():
-            folder = inside[0]
+        folder = _only_folder(folder)
         try:
             for row in read(folder):
                 if isinstance(row, Row) and isinstance(row.image, Path):
@@ -49,6 +49,17 @@ def zip_rows(
             raise type(error)(str(error).replace(str(folder), str(path))) from error
         if refused:
             yield LeftOut("unsafe_name", len(refused), refused[0])
+
+
+def _only_folder(folder: Path) -> Path:
+    """`folder`, or the only one in it, at any depth, as long as nothing beside it is a source."""
+    while True:
+        inside = list(folder.iterdir())
+        folders = [one for one in inside if one.is_dir()]
+        sources = (*IMAGE_SUFFIXES, *_SOURCES)
+        if len(folders) != 1 or any(one.name.lower().endswith(sources) for one in inside):
+            return folder
+        folder = folders[0]
 
 
 def _unpack(path: Path, folder: Path) -> list[str]:
@@ -72,15 +83,38 @@ def _unpack(path: Path, folder: Path) -> list[str]:
                     raise BlindspotsError(f"{path} is locked by a password: unpack it first.")
                 table = target.suffix.lower() in _TABLES
                 bound = min(MAX_TABLE if table else MAX_BYTES + 1, most)
+                if not _room(folder / target):
+                    refused.append(printable(member.filename)[:200])
+                    continue
                 most -= _copy(archive, member, folder / target, bound)
                 if most <= 0:
                     raise BlindspotsError(
                         f"{path} unpacks to more than {MAX_RATIO} times its size: unpack it where "
                         "you trust it, and give the folder."
                     )
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except BlindspotsError:
+        raise
+    except OSError as error:
+        if error.errno is not None:  # the disk's; decompressors have theirs without a number
+            raise BlindspotsError(
+                f"{path} cannot be unpacked in {tempfile.gettempdir()} ({error.strerror}): free "
+                "some space there, or set TMPDIR to a folder that has it."
+            ) from error
+        raise BlindspotsError(f"{path} is not a whole zip ({error}): fetch it again.") from error
+    except Exception as error:  # zipfile fed hostile bytes may raise anything at all
         raise BlindspotsError(f"{path} is not a whole zip ({error}): fetch it again.") from error
     return refused
+
+
+def _room(target: Path) -> bool:
+    """Whether a file can be made at `target`: no other is called so, nor as a folder above it."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return not os.path.lexists(target)
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR):
+            return False
+        raise
 
 
 def _target(member: zipfile.ZipInfo) -> PurePosixPath | None:
@@ -100,7 +134,6 @@ def _target(member: zipfile.ZipInfo) -> PurePosixPath | None:
 
 def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, most: int) -> int:
     """Unpack a member, cut at `most` bytes; an image that was cut is told when it is read."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with archive.open(member) as source, open(target, "wb") as handle:
         while written < most and (block := source.read(min(1 << 20, most - written))):
