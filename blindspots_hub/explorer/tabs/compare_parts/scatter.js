@@ -57,7 +57,9 @@ async function load() {
   const key = props.asked;
   points = []; chosen = -1; tip.hidden = true;
   if (key) {
-    const answer = await server.points_of(key);
+    let answer;
+    try { answer = await server.points_of(key); }
+    catch { answer = {}; tip.textContent = "The points did not arrive: choose the models again."; tip.hidden = false; }
     if (key !== props.asked) return;
     const raw = Uint8Array.from(atob(answer.data || ""), c => c.charCodeAt(0));
     const view = new DataView(raw.buffer);
