@@ -123,8 +123,13 @@ def _shows(found: Promise | None, pairs: int) -> str:
 
 def _seconds_an_image(model: str) -> tuple[float, float]:
     name = model.strip().removeprefix("planted/")
-    folder = planted.MODEL_FOLDER / name if name in planted.TITLES else Path(model).expanduser()
-    if model.strip() and (folder / "model_index.json").is_file():
+    folder = planted.MODEL_FOLDER / name if name in planted.TITLES else Path(model)
+    try:
+        folder = folder.expanduser()
+        here = model.strip() and (folder / "model_index.json").is_file()
+    except (OSError, RuntimeError, ValueError):  # a name that no folder can have
+        here = False
+    if here:
         weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
         if weights < SMALL_BYTES:
             return SMALL
