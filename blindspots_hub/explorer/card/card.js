@@ -31,8 +31,9 @@ const copy = async button => {
 // A part of the card that comes when it is asked for; the server escapes every text in it.
 const fill = async (box, asked) => {
   box.setAttribute("aria-busy", "true");
-  try { box.innerHTML = (await asked) || ""; }
-  catch { box.innerHTML = "<p class='none'>It did not arrive: check the connection and ask again.</p>"; }
+  let html;
+  try { html = await asked; } catch {}
+  box.innerHTML = html ?? "<p class='none'>It did not arrive: check the connection and ask again.</p>";
   box.removeAttribute("aria-busy");
 };
 

@@ -19,10 +19,9 @@ window.blindspots.download = (blob, name) => {
 window.blindspots.asked = async (button, ask) => {
   const words = button.dataset.words ??= button.textContent;
   let answer;
-  try { answer = await ask(); }
-  catch { answer = { error: "It did not arrive: try again." }; }
+  try { answer = await ask(); } catch {}
   if (answer && !answer.error) return answer;
-  button.textContent = answer?.error ?? "It could not be made: try again.";
+  button.textContent = answer?.error ?? "It did not arrive: try again.";
   setTimeout(() => { button.textContent = words; }, 3000);
   return null;
 };

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 
-class Slider(gr.Slider):
-    """Gradio refuses such a number before its field has been left, by an error over the form."""
+def slider(*args: Any, **kwargs: Any) -> gr.Slider:
+    """A `gr.Slider` of these arguments.
 
-    is_template = True  # the browser has one slider
+    Gradio refuses a number out of range before its field has been left, by an error over the form.
+    No subclass: Gradio writes a file beside the module of every class of a component.
+    """
+    made = gr.Slider(*args, **kwargs)
+    read = made.preprocess
 
-    def preprocess(self, payload: float) -> float:
-        """The number as a listener gets it."""
+    def nearest(payload: float) -> float:
         if isinstance(payload, (int, float)) and payload == payload:  # not NaN
-            payload = min(max(payload, self.minimum), self.maximum)
-        return super().preprocess(payload)
+            payload = min(max(payload, made.minimum), made.maximum)
+        return read(payload)
+
+    made.preprocess = nearest
+    return made

@@ -20,7 +20,7 @@ from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
-from blindspots_hub.explorer.page.slider import Slider
+from blindspots_hub.explorer.page.slider import slider
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
@@ -79,7 +79,7 @@ class EvaluateTab(RunningTab):
                 if self._site.login:
                     log_in(self._site)
                 self.model = self._model_menu("eval-model")
-                self.pairs = Slider(
+                self.pairs = slider(
                     least,
                     most,
                     value=min(200, most),

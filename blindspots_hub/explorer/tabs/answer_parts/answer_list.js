@@ -43,8 +43,8 @@ const report = async button => {
   button.disabled = true;
   told.textContent = "Computing every figure…";
   let answer;
-  try { answer = await server.report(props.key_of_model); }
-  catch { answer = { error: "The report did not arrive: check the connection and ask again." }; }
+  try { answer = await server.report(props.key_of_model); } catch {}
+  answer ??= { error: "The report did not arrive: check the connection and ask again." };
   button.disabled = false;
   told.textContent = answer.error ?? "";
   if (!answer.error) window.blindspots.save(answer);

@@ -58,10 +58,10 @@ async function load() {
   points = []; chosen = -1; tip.hidden = true;
   if (key) {
     let answer;
-    try { answer = await server.points_of(key); }
-    catch { answer = {}; tip.textContent = "The points did not arrive: choose the models again."; tip.hidden = false; }
+    try { answer = await server.points_of(key); } catch {}
     if (key !== props.asked) return;
-    const raw = Uint8Array.from(atob(answer.data || ""), c => c.charCodeAt(0));
+    if (!answer) { tip.textContent = "The points did not arrive: choose the models again."; tip.hidden = false; }
+    const raw = Uint8Array.from(atob(answer?.data || ""), c => c.charCodeAt(0));
     const view = new DataView(raw.buffer);
     for (let at = 0; at + 8 <= raw.length; at += 8) {
       points.push([view.getUint32(at, true), view.getUint16(at + 4, true) / 65535, view.getUint16(at + 6, true) / 65535]);
@@ -84,8 +84,10 @@ async function show(point) {
   if (!point) { tip.hidden = true; chosen = -1; draw(); return; }
   if (chosen === point[0] && !tip.hidden) return;
   chosen = point[0]; draw();
-  const turn = ++asking, answer = await server.name_of([props.asked, point[0]]);
-  if (turn !== asking) return;
+  const turn = ++asking;
+  let answer;
+  try { answer = await server.name_of([props.asked, point[0]]); } catch {}
+  if (turn !== asking || !answer) return;
   const { x, y, box } = scale();
   tip.textContent = answer.said;
   tip.hidden = false;

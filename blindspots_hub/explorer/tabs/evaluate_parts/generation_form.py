@@ -9,7 +9,7 @@ from typing import TypeVar
 import gradio as gr
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.slider import Slider
+from blindspots_hub.explorer.page.slider import slider
 from blindspots_hub.generation.settings import GenerationSettings
 from blindspots_hub.utils.dtypes import DTYPES, DType
 
@@ -125,7 +125,7 @@ class GenerationForm:
 
     def __init__(self, of: str = "eval", images: gr.Slider | None = None) -> None:
         with gr.Accordion("Advanced", open=False, elem_id=f"{of}-advanced"):
-            self.num_images_per_prompt = images or Slider(
+            self.num_images_per_prompt = images or slider(
                 1,
                 MOST_SEEDS,
                 value=USUAL.num_images_per_prompt,

@@ -59,8 +59,8 @@ const ask = async () => {
   const text = input.value.trim(), turn = ++asked;
   if (!text) return close();
   let found;
-  try { found = await server.suggest([text, props.key_of_model]); }
-  catch { found = [{ failed: true, searched: "The search did not arrive: check the connection and type again." }]; }
+  try { found = await server.suggest([text, props.key_of_model]); } catch {}
+  if (!found) found = [{ failed: true, searched: "The search did not arrive: check the connection and type again." }];
   if (turn === asked && document.activeElement === input) show(found);
 };
 
