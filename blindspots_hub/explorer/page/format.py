@@ -34,6 +34,9 @@ TERMS = {
 DRAWN = "Energy of the generated over that of the natural images"
 """What a column of fold changes holds."""
 
+OVER_ALL = "What the model does with the concept over all pairs"
+"""What a column of states holds, beside numbers of some images."""
+
 
 SHOWN_BELOW, SHOWN_ABOVE = 0.001, 0.99
 """Ends of δ beyond which no digits are shown."""

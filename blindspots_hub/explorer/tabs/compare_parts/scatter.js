@@ -37,9 +37,14 @@ function draw() {
   }
   g.textAlign = "center";
   const [across = "", up = ""] = props.titles ?? [];  // they come with the first answer
-  g.fillText(across, (x(0) + x(1)) / 2, y(0) + 34, x(1) - x(0));
+  const fitted = (words, room) => {
+    let shown = words;
+    while (shown && g.measureText(shown === words ? shown : `${shown}…`).width > room) shown = shown.slice(0, -1);
+    return shown === words ? words : `${shown.trimEnd()}…`;
+  };
+  g.fillText(fitted(across, x(1) - x(0)), (x(0) + x(1)) / 2, y(0) + 34);
   g.save(); g.translate(12, (y(0) + y(1)) / 2); g.rotate(-Math.PI / 2);
-  g.fillText(up, 0, 2, y(0) - y(1)); g.restore();
+  g.fillText(fitted(up, y(0) - y(1)), 0, 2); g.restore();
   g.strokeStyle = text; g.setLineDash([4, 4]);
   g.beginPath(); g.moveTo(x(0), y(0)); g.lineTo(x(1), y(1)); g.stroke(); g.setLineDash([]);
   const size = points.length > 4000 ? 2.2 : 4.5;

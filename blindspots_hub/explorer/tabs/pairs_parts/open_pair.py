@@ -10,7 +10,7 @@ import numpy as np
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import explained, name, number, term
+from blindspots_hub.explorer.page.format import OVER_ALL, explained, name, number, term
 from blindspots_hub.explorer.page.marks import state_name
 from blindspots_hub.explorer.page.pictures import heat_switch, largest_code, pair_figure
 from blindspots_hub.explorer.page.view import View
@@ -19,8 +19,6 @@ from blindspots_hub.explorer.tabs.pairs_parts.pair_words import caption_html, ca
 
 MOST = 20
 """Concepts of the pair that are listed."""
-
-OVER_ALL = "What the model does with the concept over all pairs"
 
 UNDER = "<span>natural image</span><span>generated image</span>"
 """What stands under the two images."""
