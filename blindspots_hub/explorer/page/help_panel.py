@@ -11,6 +11,7 @@ from blindspots_hub.analysis.words import MEANING, SIGNS
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.programs.readme import readme
 
 PAPER = "https://arxiv.org/abs/2506.19708"
 WEIGHTS = "https://huggingface.co/matybohacek/RA-SAE-DINOv2-32k"
@@ -30,6 +31,8 @@ def help_panel(bundle: Bundle) -> str:
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
         for words, url in _links(bundle)
     )
+    if readme():
+        links += ' · <a href="./readme">The README</a>'
     return _PANEL.format(
         below=f"{paper.SUPPRESSED_BELOW:g}",
         above=f"{paper.EXAGGERATED_ABOVE:g}",
