@@ -45,7 +45,7 @@ Need = Literal[
     "stress tests",
 ]
 """What a bundle must have: δ tables, per-image energies, paired models, pairs that all the models
-share, per-image features, the RA-SAE's dictionary, scores of an image-text model, counts of the
+share, per-image features, the RA-SAE’s dictionary, scores of an image-text model, counts of the
 tokens that concepts fire on, codes of tokens, stress tests."""
 
 
@@ -148,10 +148,11 @@ class Analysis:
     def lacks(self, bundle: Bundle, models: Sequence[str]) -> str | None:
         """What the bundle lacks for an answer, as one sentence; None where it has everything."""
         if len(models) < self._fewest:
-            return f"{self.title} needs {self._fewest} models, and {bundle.name} has {len(models)}."
+            has = f"{bundle.name} has {len(models)}"
+            return f"“{self.title}” needs {self._fewest} models, and {has}."
         for need in self.needs:
             if missing := _MISSING[need](bundle, models):
-                return f"{self.title} needs {missing}."
+                return f"“{self.title}” needs {missing}."
         return None
 
     @property
@@ -206,7 +207,7 @@ def _no_token_codes(bundle: Bundle, models: Sequence[str]) -> str | None:
 
 def _no_atoms(bundle: Bundle, models: Sequence[str]) -> str | None:
     here = (bundle.root / SAE_WEIGHTS).is_file()
-    return None if here else f"the RA-SAE's dictionary: pull the bundle with its part {SAE}"
+    return None if here else f"the RA-SAE’s dictionary: pull the bundle with its part {SAE}"
 
 
 def _no_stress_tests(bundle: Bundle, models: Sequence[str]) -> str | None:

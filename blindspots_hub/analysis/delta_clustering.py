@@ -1,6 +1,6 @@
 """Do blindspots cluster? Spatial autocorrelation of δ over concepts (section 5.2, Fig. 7).
 
-Moran's I of δ on three graphs of concepts: neighbours on the map of atoms, neighbours on the map of
+Moran’s I of δ on three graphs of concepts: neighbours on the map of atoms, neighbours on the map of
 codes, and nearest atoms (which no map distorts). Held against δ dealt to the concepts at random.
 """
 
@@ -37,7 +37,7 @@ GRAPHS = ("map of atoms", "map of codes", "nearest atoms")
 
 @dataclass(frozen=True)
 class Autocorrelation:
-    """Moran's I over `concepts` with neighbours, its mean and 95 % range where nothing clusters.
+    """Moran’s I over `concepts` with neighbours, its mean and 95 % range where nothing clusters.
 
     `p` is one-sided: the share of random deals that reach `moran`. NaN where there is no graph.
     """
@@ -54,7 +54,7 @@ NOTHING = Autocorrelation(*(float("nan"),) * 5, 0)
 
 
 def moran(graph: scipy.sparse.csr_matrix, values: np.ndarray) -> np.ndarray:
-    """Moran's I of each column of `values` (n, m) on a graph (n, n) of non-negative weights.
+    """Moran’s I of each column of `values` (n, m) on a graph (n, n) of non-negative weights.
 
     I = n / Σw · Σ_ij w_ij z_i z_j / Σ z_i², z the values less their mean (Moran 1950).
     """
@@ -128,7 +128,7 @@ def graphs(bundle: Bundle, judged: np.ndarray) -> dict[str, scipy.sparse.csr_mat
 
 
 def find(bundle: Bundle, models: Sequence[str]) -> Finding:
-    """Moran's I of both δ on each graph, over the judged concepts."""
+    """Moran’s I of both δ on each graph, over the judged concepts."""
     (model,) = models
     table: dict[str, list[Any]] = {column.name: [] for column in COLUMNS}
     found: dict[tuple[str, str], Autocorrelation] = {}
@@ -167,7 +167,7 @@ def words(found: dict[str, Autocorrelation]) -> str:
         if sure
         else "is not shown to cluster beyond chance"
     )
-    return f"relative δ {how}; Moran's I is {', '.join(told)}."
+    return f"relative δ {how}; Moran’s I is {', '.join(told)}."
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def on_map(bundle: Bundle, model: str, judged: np.ndarray) -> OnMap:
 
 
 def figure(found: dict[str, Autocorrelation], place: OnMap) -> Figure:
-    """The map in the colours of δ, and Moran's I on each graph over the range that chance gives."""
+    """The map in the colours of δ, and Moran’s I on each graph over the range that chance gives."""
     from plotly.subplots import make_subplots
 
     from blindspots_hub.analysis.figures import (
@@ -228,7 +228,7 @@ def figure(found: dict[str, Autocorrelation], place: OnMap) -> Figure:
     made.update_layout({**plain_layout("", ""), "height": 560})
     made.update_xaxes(visible=False, row=1, col=1)
     made.update_yaxes(visible=False, scaleanchor="x", row=1, col=1)
-    said = "Moran's I of relative δ (grey: by chance)"
+    said = "Moran’s I of relative δ (grey: by chance)"
     made.update_xaxes(title=said, showgrid=False, zeroline=False, row=2, col=1)
     return made
 
@@ -237,7 +237,7 @@ COLUMNS = (
     *columns_of_models(1),
     Column("kind", pa.string(), "", "which δ: relative or absolute"),
     Column("graph", pa.string(), "", "whose neighbours: " + ", ".join(GRAPHS)),
-    Column("moran", pa.float64(), "", "Moran's I of δ over judged concepts with a neighbour"),
+    Column("moran", pa.float64(), "", "Moran’s I of δ over judged concepts with a neighbour"),
     Column("expected", pa.float64(), "", "its mean where nothing clusters, -1 / (concepts - 1)"),
     Column("null_low", pa.float64(), "", "2.5 % quantile over random deals of δ"),
     Column("null_high", pa.float64(), "", "97.5 % quantile over random deals"),

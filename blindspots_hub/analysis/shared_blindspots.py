@@ -18,6 +18,7 @@ import pyarrow as pa
 from blindspots_hub.analysis.base import Analysis, Example, Finding
 from blindspots_hub.analysis.deltas import CODE, SIDES, ModelDeltas
 from blindspots_hub.analysis.shared_pairs import compared
+from blindspots_hub.analysis.words import are
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
 from blindspots_hub.measure.significance import benjamini_hochberg
@@ -121,14 +122,15 @@ def words(bundle: Bundle, models: Sequence[str], result: Blindspots) -> str:
         names = [bundle.labels[k] or f"concept {k}" for k in first]
         return f" ({', '.join(names)})" if names else ""
 
+    shared, left = result.count(SHARED), result.count(OPEN)
     specific = [
         f"{result.count(name)} to {bundle.model(name).title}{named(name)}" for name in models
     ]
     return (
         f"Of {result.judged:,} concepts that all {len(models)} models are judged by, "
-        f"{result.count(SHARED)} are changed two-fold or more by all of them{named(SHARED)}; "
+        f"{shared} {are(shared)} changed two-fold or more by all of them{named(SHARED)}; "
         f"specific, differing from every other model with q < 0.05 over all comparisons, are "
-        f"{', '.join(specific)}; {result.count(OPEN)} more are changed by some, without a "
+        f"{', '.join(specific)}; {left} more {are(left)} changed by some, without a "
         "significant difference from all the others."
     )
 

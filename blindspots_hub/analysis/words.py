@@ -55,6 +55,11 @@ _PARTS = {
 """Fold changes that have a word; any other is a number of times."""
 
 
+def are(n: int) -> str:
+    """The verb of a number of things: "is" of one, else "are"."""
+    return "is" if n == 1 else "are"
+
+
 def fold_words(ratio: float) -> str:
     """A fold change E'/E as people say it: "about half as much", "4.2 times as much".
 

@@ -35,23 +35,32 @@ class Estimate:
     sentence: str
 
 
-def estimate(model: str, pairs: int, bundle: Bundle, num_images_per_prompt: int = 1) -> Estimate:
+def estimate(
+    model: str,
+    pairs: int,
+    bundle: Bundle,
+    num_images_per_prompt: int = 1,
+    then: Sequence[str] = (),
+) -> Estimate:
     """Rough time of `evaluate` with these arguments, without loading or asking anything.
 
     A guess by the model's size until its first images are drawn; the running page then tells the
-    time left from the measured rate.
+    time left from the measured rate. `then` are models that draw the same pairs after it.
     """
-    low, high = _seconds_an_image(model)
     images = pairs * num_images_per_prompt
-    seconds = START[0] + images * low, START[1] + images * high
+    rates = [_seconds_an_image(one) for one in (model, *then)]
+    low = sum(START[0] + images * rate for rate, _ in rates)
+    high = sum(START[1] + images * rate for _, rate in rates)
     shows = _shows(promise(bundle, pairs), pairs)
     each = (
         f"Each caption is drawn {num_images_per_prompt} times: {images:,} images. "
         if num_images_per_prompt > 1
         else ""
     )
-    guess = "The time is a guess by the model's size until the first images are drawn."
-    return Estimate(*seconds, f"{shows} {each}{guess}")
+    whose = "models’" if then else "model’s"
+    guess = f"The time is a guess by the {whose} size until the first images are drawn."
+    row = f"{len(rates)} models draw them, one after the other, into one bundle. " if then else ""
+    return Estimate(low, high, f"{shows} {each}{row}{guess}")
 
 
 SPREAD = 1.25
@@ -83,11 +92,12 @@ def stress_estimate(
             low, high = low + seconds / SPREAD, high + seconds * SPREAD
     each = "by each of two models" if against else "by the model"
     guessed = sum(one is None for one in measured) if measured else len(models)
-    by = "guessed by the models' size" if guessed else "as measured here before"
+    by = "guessed by the models’ size" if guessed else "as measured here before"
     return Estimate(
         low,
         high,
-        f"{prompts:,} prompts, {num_images_per_prompt} images each, are {images:,} images {each}: "
+        f"{prompts:,} prompts, {num_images_per_prompt} image{'s' * (num_images_per_prompt != 1)} "
+        f"each, are {images:,} images {each}: "
         f"{_duration(low)} to {_duration(high)}, {by}; images that are kept are not drawn again.",
     )
 
@@ -113,8 +123,13 @@ def _shows(found: Promise | None, pairs: int) -> str:
 
 def _seconds_an_image(model: str) -> tuple[float, float]:
     name = model.strip().removeprefix("planted/")
-    folder = planted.MODEL_FOLDER / name if name in planted.TITLES else Path(model).expanduser()
-    if model.strip() and (folder / "model_index.json").is_file():
+    folder = planted.MODEL_FOLDER / name if name in planted.TITLES else Path(model)
+    try:
+        folder = folder.expanduser()
+        here = model.strip() and (folder / "model_index.json").is_file()
+    except (OSError, RuntimeError, ValueError):  # a name that no folder can have
+        here = False
+    if here:
         weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
         if weights < SMALL_BYTES:
             return SMALL

@@ -21,6 +21,7 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationChoice
+from blindspots_hub.explorer.tabs.evaluate_parts.more_form import NO_MORE, More
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import needs_table
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import result_folder, zip_bundle
 from blindspots_hub.progress import Event, Work
@@ -97,6 +98,77 @@ def test_a_stopped_evaluation_closes_its_work(
     running.close()  # type: ignore[attr-defined]
     assert closed == ["known"]
     assert not tab.evaluations.busy.locked()
+
+
+def test_models_in_a_row_go_into_one_bundle_on_pairs_of_ones_own(
+    tab: EvaluateTab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, Path, Any]] = []
+
+    def work(model: str, out: Path, **how: Any) -> Work[Bundle]:
+        asked.append((model, out, how["pairs_from"]))
+        yield Event("draw and measure", 1, 2)
+        return load_bundle(write_another(tmp_path / model, seed=3))
+
+    engine(monkeypatch, work)
+    usual = [1, None, None, None, None, None, None]
+    pages = list(tab._run("known", 200, 3, [], *usual, ["second", "known", " "], " photos/ "))
+    assert [(model, source) for model, _, source in asked] == [
+        ("known", "photos/"), ("second", "photos/"),
+    ]  # fmt: skip
+    assert len({out for _, out, _ in asked}) == 1, "one bundle"
+    told = [page.get(tab.status, "") for page in pages]
+    assert any("second · model 2 of 2 · 200 pairs · from photos/" in one for one in told)
+    assert pages[-1][tab.run].interactive
+    too_many = [str(n) for n in range(8)]
+    refused = list(tab._run("known", 200, 3, [], *usual, too_many, ""))[-1][tab.status]
+    assert "9 models are named" in refused
+
+
+def test_a_strangers_words_name_no_pairs_of_this_machine(bundle: Bundle, tmp_path: Path) -> None:
+    page = page_on(bundle, tmp_path, site=Deployment(public=True))
+    tab = page.tabs["evaluate"]
+    assert isinstance(tab, EvaluateTab)
+    assert tab.more is None
+    usual = [1, None, None, None, None, None, None]
+    _, more = tab._asked("known", 20, [*usual, ["other"], "/etc"])
+    assert more == NO_MORE
+
+
+def test_one_model_alone_keeps_the_folder_that_it_had(bundle: Bundle, tmp_path: Path) -> None:
+    alone = result_folder(tmp_path, bundle, "known", 200, 3)
+    assert alone == result_folder(tmp_path, bundle, "known", 200, 3, more=More())
+    row = result_folder(tmp_path, bundle, "known", 200, 3, more=More(("second",)))
+    assert "and-1-more" in row.name
+    own = result_folder(tmp_path, bundle, "known", 200, 3, more=More(pairs_from="photos"))
+    assert len({alone, row, own}) == 3
+
+
+@pytest.mark.parametrize("model", ["x" * 600, "~nobody/x", "a\0b", "<b>"])
+def test_a_name_that_no_folder_can_have_is_estimated_all_the_same(
+    tab: EvaluateTab, model: str
+) -> None:
+    assert "Takes" in tab._estimate(model, 60)
+
+
+@pytest.mark.parametrize(
+    ("steps", "guidance", "size"),
+    [("-3", "", ""), ("0", "", ""), ("", "nan", ""), ("", "-1", ""), ("", "inf", ""),
+     ("", "", "0"), ("", "", "7"), ("", "", "100000")],
+)  # fmt: skip
+def test_what_no_pipeline_takes_is_told_before_the_run(
+    tab: EvaluateTab, steps: str, guidance: str, size: str
+) -> None:
+    told = tab._estimate("known", 60, 1, steps, guidance, size)
+    assert "This can’t be estimated." in told
+    assert "use" in told
+
+
+@pytest.mark.parametrize(("typed", "asked"), [(-5, 20), (1e9, 200), (60, 60), (20.5, 20)])
+def test_a_slider_takes_the_nearest_of_any_number(
+    tab: EvaluateTab, typed: float, asked: int
+) -> None:
+    assert int(tab.pairs.preprocess(typed)) == asked
 
 
 @pytest.mark.parametrize("model", ["known", "  "])

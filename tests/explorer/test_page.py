@@ -30,7 +30,9 @@ from blindspots_hub.explorer.page import format as shown
 from blindspots_hub.explorer.page.app import build_app
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_bytes, menu
 from blindspots_hub.explorer.page.concept_table import concept_table
+from blindspots_hub.explorer.page.controls import pager
 from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import as_file, csv_text
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
@@ -220,8 +222,25 @@ def test_search_finds_numbers_labels_and_captions(tmp_path: Path) -> None:
     tops = entry.bundle.deltas("plain-a")["top_natural"][hit.concept].as_py()
     captions = [entry.bundle.thumbnail(NATURAL, i).caption for i in tops]
     assert any("beside a brick wall in" in caption for caption in captions)
+    shown = entry.bundle.labels[217]
+    assert shown
+    assert find(entry, f"#217 {shown}")[0].concept == 217, "as the page names it"
+    assert find(entry, "#217 of nothing")[0].concept == 217
+    assert find(entry, "#9999 of nothing") == []
     assert find(entry, "  ") == []
     assert find(entry, "no such thing") == []
+
+
+def test_one_row_is_no_plural() -> None:
+    assert "1–50 of 1,000 concepts" in pager(1, 1000, 50, "concepts")
+    assert ">1 concept<" in pager(1, 1, 50, "concepts")
+    assert ">1 pair<" in pager(1, 1, 24, "pairs")
+    assert ">no pairs<" in pager(1, 0, 24, "pairs")
+
+
+def test_a_command_in_a_sentence_is_one_on_the_page() -> None:
+    told = notice("idle", "Lacking.", "Prompts, which `stress` draws & <b>.")
+    assert "<code>stress</code> draws &amp; &lt;b&gt;." in told
 
 
 # ---- links and sessions ------------------------------------------------------------------------

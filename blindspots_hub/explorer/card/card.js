@@ -31,8 +31,9 @@ const copy = async button => {
 // A part of the card that comes when it is asked for; the server escapes every text in it.
 const fill = async (box, asked) => {
   box.setAttribute("aria-busy", "true");
-  try { box.innerHTML = (await asked) || ""; }
-  catch { box.innerHTML = "<p class='none'>It did not arrive: check the connection and ask again.</p>"; }
+  let html;
+  try { html = await asked; } catch {}
+  box.innerHTML = html ?? "<p class='none'>It did not arrive: check the connection and ask again.</p>";
   box.removeAttribute("aria-busy");
 };
 
@@ -84,9 +85,8 @@ const images = button => {
 
 const save = async button => {
   const ids = element.querySelector("[data-ids]").dataset.ids.split(" ").map(Number);
-  const answer = await server.region([props.colour_key, ids, button.dataset.region]);
-  if (answer.error) { button.textContent = answer.error; return; }
-  window.blindspots.save(answer);
+  const answer = await window.blindspots.asked(button, () => server.region([props.colour_key, ids, button.dataset.region]));
+  if (answer) window.blindspots.save(answer);
 };
 
 // All names of the bundle, as a file; and one that is taken in, which the server checks again.
@@ -153,6 +153,7 @@ element.addEventListener("keydown", event => {
 document.addEventListener("keydown", event => {
   if (event.key !== "Escape" || event.defaultPrevented || !element.offsetParent) return;
   if (event.target.closest?.("input, textarea, select, [role=listbox]")) return;
+  if (document.querySelector("dialog[open]")) return;  // it is what closes
   if (element.querySelector("[data-close]")) trigger("close", {});
 });
 element.addEventListener("change", event => {

@@ -24,6 +24,9 @@ LAYOUTS = {"atoms": ("x", "y"), "codes": ("x_codes", "y_codes")}
 
 FIRST = next(iter(LAYOUTS))
 
+NEAR = {"atoms": "are alike", "codes": "fire together"}
+"""What concepts that lie near each other have in common, by layout, in words."""
+
 
 def layouts(catalog: Catalog) -> list[str]:
     """The layouts that the page's bundle has."""
@@ -34,10 +37,9 @@ def layouts(catalog: Catalog) -> list[str]:
 def layout_switch(catalog: Catalog) -> gr.Radio:
     """The control; hidden where the bundle has one layout only."""
     return gr.Radio(
-        list(LAYOUTS),
+        [(words, layout) for layout, words in NEAR.items()],
         value=FIRST,
-        label="Near are",
-        info="alike atoms, or concepts that fire together",
+        label="Near are those that",
         visible=len(layouts(catalog)) > 1,
         elem_id="layout",
     )

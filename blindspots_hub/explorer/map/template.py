@@ -52,7 +52,7 @@ TEMPLATE = """
         title="Drawn more than in the natural images of the same captions">exaggerated ▲</span>
     </div>
     <span class="rare" title="Dead, or seen in too few images for a judgement">
-      <i></i>too rare to tell
+      <i></i>not judged
     </span>
     <span class="files">
       <button type="button" data-file="png" title="What is in sight as a picture">PNG</button>

@@ -101,7 +101,7 @@ class Catalog:
         if bundle.concept_space != self.home.concept_space:
             raise BlindspotsError(
                 f"{root} was measured in another concept space than {self.home.name}: evaluate "
-                "the model with this page's bundle to compare them."
+                "the model with this page’s bundle to compare them."
             )
         identity = bundle_id(bundle)
         if identity not in self._own:

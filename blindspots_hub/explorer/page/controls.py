@@ -80,6 +80,8 @@ def pager(page: int, total: int, rows: int, what: str, label: str = "Pages") -> 
     told = (
         f"{count(first_row)}–{count(last_row)} of {count(total)} {what}" if total else f"no {what}"
     )
+    if total == 1:
+        told = f"1 {what.removesuffix('s')}"
     if last == 1:
         return f'<nav class="pager" aria-label="{label}"><span role="status">{told}</span></nav>'
     buttons = "".join(

@@ -29,7 +29,13 @@ TERMS = {
     "missing even then, less than half as often shown as it should be, for sure.",
     "cosine": "1 is the same direction or the same images, 0 has nothing in common.",
 }
-"""The words that need one line of explanation; `term` puts it on hover."""
+"""The words that need one line of explanation; `term` puts it on hover, on focus and on a tap."""
+
+DRAWN = "Energy of the generated over that of the natural images"
+"""What a column of fold changes holds."""
+
+OVER_ALL = "What the model does with the concept over all pairs"
+"""What a column of states holds, beside numbers of some images."""
 
 
 SHOWN_BELOW, SHOWN_ABOVE = 0.001, 0.99
@@ -37,12 +43,16 @@ SHOWN_BELOW, SHOWN_ABOVE = 0.001, 0.99
 
 
 def term(word: str, shown: str | None = None, **facts: str) -> str:
-    """`shown` (or `word`) as HTML that explains itself on hover and on focus.
+    """`shown` (or `word`) as HTML that explains itself.
 
     `facts` fill the places that an explanation leaves open, such as the confidence of an interval.
     """
-    told = TERMS[word].format(**facts) if facts else TERMS[word]
-    return f'<abbr title="{escape(told)}" tabindex="0">{escape(shown or word)}</abbr>'
+    return explained(shown or word, TERMS[word].format(**facts) if facts else TERMS[word])
+
+
+def explained(word: str, told: str) -> str:
+    """`word` as HTML that says `told` on hover, on focus and on a tap (`definitions.js`)."""
+    return f'<abbr title="{escape(told)}" tabindex="0">{escape(word)}</abbr>'
 
 
 def count(n: int) -> str:

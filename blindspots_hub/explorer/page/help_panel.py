@@ -11,6 +11,7 @@ from blindspots_hub.analysis.words import MEANING, SIGNS
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.programs.readme import readme
 
 PAPER = "https://arxiv.org/abs/2506.19708"
 WEIGHTS = "https://huggingface.co/matybohacek/RA-SAE-DINOv2-32k"
@@ -30,6 +31,8 @@ def help_panel(bundle: Bundle) -> str:
         f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{escape(words)}</a>'
         for words, url in _links(bundle)
     )
+    if readme():
+        links += ' · <a href="./readme">The README</a>'
     return _PANEL.format(
         below=f"{paper.SUPPRESSED_BELOW:g}",
         above=f"{paper.EXAGGERATED_ABOVE:g}",
@@ -53,7 +56,8 @@ count as much as common ones; absolute δ by difference.</p>
 <h3>The interval</h3><p>Other pairs would give another δ; the bracket holds the true one as often \
 as it says. A concept at the top of a ranking was picked because it is extreme, so rankings and \
 the word <b>certain</b> use a wider interval. q is the share of false alarms among the concepts \
-with a q this small; the null is what the method flags where nothing differs.</p>
+with a q this small; the null is what the method flags where nothing differs. \
+A gap is the same on a scale from −1, never drawn, over 0, as in nature, to +1, only the model.</p>
 <h3>The states</h3><dl>{states}</dl>
 <h3>Names</h3><p>Names of concepts are hints: a person’s, or a method’s that the card names with \
 its score. The images beside each claim are the proof: natural and generated for the same caption, \

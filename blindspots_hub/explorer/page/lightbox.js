@@ -15,6 +15,16 @@ window.blindspots.download = (blob, name) => {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 };
+// What the server answers to a button, or null: what went wrong is said in its place for a while.
+window.blindspots.asked = async (button, ask) => {
+  const words = button.dataset.words ??= button.textContent;
+  let answer;
+  try { answer = await ask(); } catch {}
+  if (answer && !answer.error) return answer;
+  button.textContent = answer?.error ?? "It did not arrive: try again.";
+  setTimeout(() => { button.textContent = words; }, 3000);
+  return null;
+};
 // A drawing of the page as a file of its own: colours that it takes from the page are written into it.
 window.blindspots.drawing = async (svg, name, kind) => {
   const copy = svg.cloneNode(true), [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);

@@ -17,7 +17,7 @@ from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.page.counts import verdict_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.example import example_notice
-from blindspots_hub.explorer.page.header import header
+from blindspots_hub.explorer.page.header import bundle_words, header
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.page_options import PageOptions as PageOptions
@@ -46,7 +46,7 @@ class Page:
 
     def _build(self) -> None:
         home = self.catalog.home
-        header(home, self.options.note)
+        self._top = header(home, self.options.note)
         self._address = address_bar()
         self._example = gr.HTML(example_notice(home), elem_id="example")
         self._fault = gr.HTML("", elem_id="fault")
@@ -58,7 +58,12 @@ class Page:
                 elem_id="model",
                 filterable=False,
             )
-            self._kind = gr.Radio(list(KINDS), value=self.first.kind, label="δ", elem_id="delta")
+            self._kind = gr.Radio(
+                list(KINDS),
+                value=self.first.kind,
+                label="δ: 0 never drawn, 0.5 as in nature, 1 only the model",
+                elem_id="delta",
+            )
         self.finding = gr.HTML(self._told_of(self.first), elem_id="finding")
         self._lacks: dict[str, gr.HTML] = {}
         self._bodies: dict[str, gr.Column] = {}
@@ -104,8 +109,8 @@ class Page:
     def outputs(self) -> list[Any]:
         """Everything that `go` may change: the outputs of a listener that ends with it."""
         return [
-            *self.noted, self._buttons, self._example, self._bar, self._model, self._kind,
-            self.finding,
+            *self.noted, self._top, self._buttons, self._example, self._bar, self._model,
+            self._kind, self.finding,
             *self._lacks.values(), *self._bodies.values(),
             *(component for tab in self.tabs.values() for component in tab.outputs),
         ]  # fmt: skip
@@ -211,6 +216,7 @@ class Page:
         missing = tab.lacks(bundle)
         return {
             **self._noted(view, arrived),
+            self._top: gr.HTML(shown=bundle_words(bundle)),
             self._example: example_notice(bundle),
             self._model: gr.Dropdown(
                 choices=self._menu(view, own), value=view.key if view.model else None

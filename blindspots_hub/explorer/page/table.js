@@ -39,9 +39,8 @@ const save = async button => {
   let answer;
   try {
     answer = await server.file([props.link, button.dataset.file, "every" in button.dataset, ...props.own ?? []]);
-  } catch {
-    answer = { error: "The file could not be made: try again." };
-  }
+  } catch {}
+  answer ??= { error: "The file did not arrive: try again." };
   button.textContent = words;
   tell(answer.error ?? "");
   if (answer.error) return;

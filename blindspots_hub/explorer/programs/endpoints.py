@@ -19,6 +19,7 @@ from blindspots_hub.explorer.page.page_options import PageOptions
 from blindspots_hub.explorer.programs.answer_types import EvaluateAnswer
 from blindspots_hub.explorer.programs.guide import ROUTE, programs_guide
 from blindspots_hub.explorer.programs.questions import Questions
+from blindspots_hub.explorer.programs.readme import README_ROUTE, readme, readme_page
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL
 from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
@@ -53,6 +54,9 @@ def add_endpoints(
                 _told(question, options), concurrency_limit=AT_ONCE, concurrency_id="questions"
             )
         _endpoint(evaluate, answer=EvaluateAnswer, concurrency_limit=1, concurrency_id=SLOT)
+    if readme():
+        with blocks.route("README", README_ROUTE, show_in_navbar=False):
+            gr.HTML(readme_page(), elem_id=README_ROUTE)
 
 
 def _endpoint(function: Callable[..., Any], answer: Any = None, **queueing: Any) -> None:

@@ -20,12 +20,14 @@ from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.slider import slider
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.evaluate_parts.evaluations import Evaluations
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import (
     GenerationChoice,
     GenerationForm,
 )
+from blindspots_hub.explorer.tabs.evaluate_parts.more_form import NO_MORE, More, MoreForm
 from blindspots_hub.explorer.tabs.evaluate_parts.planning_aid import PlanningAid
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel, log_in
 from blindspots_hub.explorer.tabs.evaluate_parts.result_files import zip_bundle
@@ -77,7 +79,7 @@ class EvaluateTab(RunningTab):
                 if self._site.login:
                     log_in(self._site)
                 self.model = self._model_menu("eval-model")
-                self.pairs = gr.Slider(
+                self.pairs = slider(
                     least,
                     most,
                     value=min(200, most),
@@ -90,6 +92,8 @@ class EvaluateTab(RunningTab):
                 self.seed = gr.Number(0, label="Seed", precision=0, elem_id="eval-seed")
                 self.planning = PlanningAid(self._catalog.home, least, most)
                 self.advanced = GenerationForm()
+                # A stranger's words name nothing on this machine, and one run is one model's.
+                self.more = None if self._site.public else MoreForm(self._known)
                 self.estimate = gr.HTML(elem_id="estimate")
                 with gr.Row():
                     self.run = gr.Button("Run", variant="primary", elem_id="run")
@@ -125,8 +129,9 @@ class EvaluateTab(RunningTab):
             self.status, self.run, self.cancel, self.result, self.download, self.finished,
             page.own, *self.publish.shown,
         ]  # fmt: skip
-        self._wire_run(page, [*form, page.own, *self.advanced.fields], progress)
-        asked = [self.model, self.pairs, *self.advanced.fields]
+        besides = [*self.advanced.fields, *(self.more.fields if self.more else ())]
+        self._wire_run(page, [*form, page.own, *besides], progress)
+        asked = [self.model, self.pairs, *besides]
         self.planning.wire(self.pairs)
         self._wire_estimate(
             [
@@ -135,7 +140,10 @@ class EvaluateTab(RunningTab):
                 self.pairs.change,
                 self.advanced.num_images_per_prompt.release,
                 self.advanced.num_inference_steps.blur,
+                self.advanced.guidance_scale.blur,
                 self.advanced.size.blur,
+                self.advanced.dtype.input,
+                *((self.more.models.change, self.more.pairs_from.blur) if self.more else ()),
             ],
             asked,
             self.estimate,
@@ -148,21 +156,25 @@ class EvaluateTab(RunningTab):
     def _estimate(self, model: str, pairs: float, *fields: Any) -> str:
         try:
             spec, count, _ = self._site.accepted(model, pairs, 0, self._specs)
-            choice = self._asked(spec, count, fields)
-            found = estimate(spec, count, self._catalog.home, choice.num_images_per_prompt)
+            choice, more = self._asked(spec, count, fields)
+            found = estimate(
+                spec, count, self._catalog.home, choice.num_images_per_prompt, more.models
+            )
         except (BlindspotsError, TypeError, ValueError) as error:
             return notice("error", "This can’t be estimated.", self._meant(model, error))
         low, high = duration(found.seconds_low), duration(found.seconds_high)
         time_words = f"about {low}" if low == high else f"{low} to {high}"
         return notice("idle", f"Takes {time_words}.", found.sentence)
 
-    def _asked(self, spec: str, pairs: int, fields: Sequence[Any]) -> GenerationChoice:
-        """What the fields of `GenerationForm` hold, or a `BlindspotsError`."""
-        choice = GenerationChoice.read(*fields)
+    def _asked(self, spec: str, pairs: int, fields: Sequence[Any]) -> tuple[GenerationChoice, More]:
+        """What the fields of `GenerationForm` and `MoreForm` hold, or a `BlindspotsError`."""
+        drawn = len(self.advanced.fields)
+        choice = GenerationChoice.read(*fields[:drawn])
+        more = More.read(*fields[drawn:]) if self.more else NO_MORE
         self._site.check_generations(
             spec, pairs, choice.num_images_per_prompt, choice.num_inference_steps, choice.size
         )
-        return choice
+        return choice, More(tuple(more.after(spec)[1:]), more.pairs_from)
 
     def _clear(self) -> Updates:
         return {
@@ -197,25 +209,34 @@ class EvaluateTab(RunningTab):
         token: str | None,
     ) -> Iterator[Updates]:
         spec, pairs, seed = self._site.accepted(model, pairs, seed, self._specs)
-        choice = self._asked(spec, pairs, fields)
-        work = self.evaluations.work(spec, pairs, seed, choice, token)
-        about = [self._title(spec), f"{pairs:,} pairs", f"seed {seed}", choice.words]
-        page = RunningPage(" · ".join(part for part in about if part))
+        choice, more = self._asked(spec, pairs, fields)
+        row = more.after(spec)
         seconds = PUBLIC_SECONDS if self._site.public else None
-        bundle = yield from pictures(work, page, self.status, seconds)
+        for place, one in enumerate(row, 1):
+            work = self.evaluations.work(one, pairs, seed, choice, token, more, spec)
+            about = [
+                self._title(one), f"model {place} of {len(row)}" if len(row) > 1 else "",
+                f"{pairs:,} pairs", f"from {more.pairs_from}" if more.pairs_from else "",
+                f"seed {seed}", choice.words,
+            ]  # fmt: skip
+            page = RunningPage(" · ".join(part for part in about if part))
+            bundle = yield from pictures(work, page, self.status, seconds)
         identity = self._catalog.add(bundle.root)
         own = [*own, identity] if identity not in own else own
         entry = Entry(bundle, next(iter(bundle.models)))
-        sentence = verdict(bundle, entry.model).sentence
+        sentence = " ".join(verdict(bundle, model).sentence for model in bundle.models)
+        titles = [Entry(bundle, model).title for model in bundle.models]
+        ended = (
+            f"{titles[0]} is evaluated."
+            if len(titles) == 1
+            else (f"{', '.join(titles[:-1])} and {titles[-1]} are evaluated.")
+        )
         shown = page.html("finished", counts_line(entry, KINDS[0]))
         aside = result_notice(bundle, entry.model)
         offered = self.publish.offer(bundle)
         download, lacking = self._download(bundle)
         yield {
-            self.status: notice("done", f"{entry.title} is evaluated.", sentence)
-            + lacking
-            + aside
-            + shown,
+            self.status: notice("done", ended, sentence) + lacking + aside + shown,
             self.result: gr.Row(visible=True),
             self.download: download,
             self.finished: entry.key,

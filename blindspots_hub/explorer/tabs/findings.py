@@ -28,7 +28,7 @@ class FindingsTab(Tab):
 
     def build(self, page: Page) -> None:
         """A section an analysis; all of them are empty until the tab is opened."""
-        self.answers = AnswerList(page, self.id, ANALYSES)
+        self.answers = AnswerList(page, self.id, ANALYSES, report=True)
 
     @property
     def outputs(self) -> Sequence[Any]:

@@ -194,7 +194,7 @@ class StressTab(RunningTab):
         model, against, concepts, source, lines, prompts, seed, writer, writer_model = fields[:9]
         if not self._offered(str(source)):
             raise BlindspotsError(
-                "A language model writes prompts on one's own machine only: take others here."
+                "A language model writes prompts on one’s own machine only: take others here."
             )
         if len(str(lines or "")) > WIDTH:
             raise BlindspotsError(f"The prompts have more than {WIDTH:,} characters: take fewer.")

@@ -217,4 +217,9 @@ def test_a_person_finds_what_programs_may_ask(watched: Watched) -> None:
     assert page.locator("#programs h2").count() == 5
     page.get_by_role("link", name="To the explorer").click()
     page.locator(".card").wait_for()
+    page.get_by_role("button", name="Help").click()
+    page.get_by_role("link", name="The README").click()
+    page.locator("#readme pre:has-text('python app.py')").wait_for()
+    page.get_by_role("link", name="To the explorer").click()
+    page.locator(".card").wait_for()
     assert watched.faults == []

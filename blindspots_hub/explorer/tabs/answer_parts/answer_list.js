@@ -37,7 +37,21 @@ watch("value", () => { if (arriving) reach(); });
 arrive();
 ask();
 
+// The report is computed when it is asked for: that takes a while, and says so.
+const report = async button => {
+  const told = element.querySelector("[data-told]");
+  button.disabled = true;
+  told.textContent = "Computing every figure…";
+  let answer;
+  try { answer = await server.report(props.key_of_model); } catch {}
+  answer ??= { error: "The report did not arrive: check the connection and ask again." };
+  button.disabled = false;
+  told.textContent = answer.error ?? "";
+  if (!answer.error) window.blindspots.save(answer);
+};
+
 element.addEventListener("click", event => {
+  if (event.target.closest("[data-report]")) { report(event.target.closest("[data-report]")); return; }
   const button = event.target.closest("[data-answer]");
   if (!button) return;
   clicked = true;

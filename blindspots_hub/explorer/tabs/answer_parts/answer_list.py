@@ -20,6 +20,7 @@ from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import View
+from blindspots_hub.explorer.tabs.answer_parts.report_file import report_function, report_line
 from blindspots_hub.explorer.tabs.answer_parts.table import file_table, table_html
 from blindspots_hub.explorer.tabs.answer_parts.words import (
     Group,
@@ -57,8 +58,10 @@ class AnswerList:
         analyses: Sequence[Analysis],
         meanings: Mapping[str, str] | None = None,
         at_once: bool = True,
+        report: bool = False,
     ) -> None:
         self._page, self._name, self._at_once = page, name, at_once
+        self._report = report
         self._analyses = {analysis.name: analysis for analysis in analyses}
         self._meanings = meanings or {}
         with gr.Row(elem_id=f"{name}-answers", elem_classes="answers"):
@@ -66,7 +69,9 @@ class AnswerList:
                 self.list = gr.HTML(
                     elem_id=f"{name}-list",
                     js_on_load=(HERE / "answer_list.js").read_text(encoding="utf-8"),
+                    server_functions=[report_function(page.catalog)],
                     turn=[0, "", False],
+                    key_of_model="",
                 )
             with gr.Column(
                 scale=6, min_width=320, elem_id=f"{name}-open", elem_classes=CLOSED
@@ -95,7 +100,8 @@ class AnswerList:
         """The words on the view's model; the panel says that its figure comes."""
         html, to_come = self._words(self._page.entry(view), now=False)
         opened = view.open if view.open in self._analyses else ""
-        return {self.list: gr.HTML(html, turn=[_now(), opened, to_come]), **self._coming(view)}
+        shown = gr.HTML(html, turn=[_now(), opened, to_come], key_of_model=view.key)
+        return {self.list: shown, **self._coming(view)}
 
     def wire(self, page: Page) -> None:
         """Buttons open and close; what is open is drawn, and what is to come is told."""
@@ -207,7 +213,8 @@ class AnswerList:
     def _words(self, entry: Entry, now: bool) -> tuple[str, bool]:
         """The list as HTML, and whether some sentences are to come."""
         sections = [self._section(one, entry, now) for one in self._analyses.values()]
-        return "".join(html for html, _ in sections), any(to_come for _, to_come in sections)
+        first = report_line(entry.bundle) if self._report else ""
+        return first + "".join(html for html, _ in sections), any(late for _, late in sections)
 
     def _section(self, analysis: Analysis, entry: Entry, now: bool) -> tuple[str, bool]:
         can = bool(answerable(analysis, entry))

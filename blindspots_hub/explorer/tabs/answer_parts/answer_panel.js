@@ -51,8 +51,7 @@ element.addEventListener("click", async event => {
   if (!button) return;
   if (button.dataset.figure) saveFigure(button.dataset.figure);
   if (button.dataset.save) {
-    const answer = await server.table_of([props.asked, button.dataset.save]);
-    if (answer.error) { button.textContent = answer.error; return; }
-    save(`${props.named}.${button.dataset.save}`, new Blob([bytes(answer.file)], { type: answer.type }));
+    const answer = await window.blindspots.asked(button, () => server.table_of([props.asked, button.dataset.save]));
+    if (answer) save(`${props.named}.${button.dataset.save}`, new Blob([bytes(answer.file)], { type: answer.type }));
   }
 });

@@ -17,6 +17,7 @@ from blindspots_hub.explorer.page.commands import (
     folder_of,
     spec_of,
 )
+from blindspots_hub.explorer.page.notice import with_code
 
 Group = tuple[str, ...]
 """The models that one answer is about."""
@@ -115,7 +116,7 @@ def paragraphs(analysis: Analysis, entry: Entry, now: bool) -> tuple[str, bool]:
         if missing is not None:
             cured = making(analysis, entry, group)
             cure = f" <code>{escape(cured)}</code>" if cured else ""
-            line = f'<p class="lacking">{escape(missing)}{cure}</p>'
+            line = f'<p class="lacking">{with_code(missing)}{cure}</p>'
         else:
             said = sentence(entry.bundle, analysis, group, now)
             to_come |= said is None

@@ -12,6 +12,7 @@ import numpy as np
 from blindspots_hub.analysis.deltas import CODE, is_determined, state_codes
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.analysis.registry import analysis
+from blindspots_hub.analysis.shared_blindspots import OPEN, SHARED
 from blindspots_hub.analysis.stored import left_to_ask, stored_rows
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
@@ -27,6 +28,9 @@ from blindspots_hub.explorer.tabs.compare_parts.pieces import (
 )
 from blindspots_hub.measure.delta import fold
 
+WHOSE = {SHARED: "all models", OPEN: "some, and it is open whose alone"}
+"""Whose a blindspot is that is not one model's, in words."""
+
 
 def shared_and_specific(bundle: Bundle) -> str:
     """Blindspots of all models, and of one alone, as HTML."""
@@ -37,7 +41,7 @@ def shared_and_specific(bundle: Bundle) -> str:
     lines = []
     for row in rows:
         whose = row["whose"]
-        who = title(bundle, whose) if whose in bundle.models else whose
+        who = title(bundle, whose) if whose in bundle.models else WHOSE.get(whose, whose)
         sides = "".join(
             f'<td class="is-{side}">{chips(bundle, row[side])}</td>'
             for side in ("suppressed", "exaggerated")
@@ -45,7 +49,7 @@ def shared_and_specific(bundle: Bundle) -> str:
         lines.append(f'<tr><th scope="row">{escape(who)}</th>{sides}</tr>')
     table = (
         '<div class="table-scroll"><table class="shared"><thead><tr><th scope="col">of</th>'
-        '<th scope="col">drawn too rarely</th><th scope="col">drawn too much</th></tr></thead>'
+        '<th scope="col">drawn too rarely</th><th scope="col">drawn too often</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
     return section(heading, f"<p>{escape(sentence)}</p>{table}")

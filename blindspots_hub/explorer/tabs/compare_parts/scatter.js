@@ -37,9 +37,14 @@ function draw() {
   }
   g.textAlign = "center";
   const [across = "", up = ""] = props.titles ?? [];  // they come with the first answer
-  g.fillText(across, (x(0) + x(1)) / 2, y(0) + 34, x(1) - x(0));
+  const fitted = (words, room) => {
+    let shown = words;
+    while (shown && g.measureText(shown === words ? shown : `${shown}…`).width > room) shown = shown.slice(0, -1);
+    return shown === words ? words : `${shown.trimEnd()}…`;
+  };
+  g.fillText(fitted(across, x(1) - x(0)), (x(0) + x(1)) / 2, y(0) + 34);
   g.save(); g.translate(12, (y(0) + y(1)) / 2); g.rotate(-Math.PI / 2);
-  g.fillText(up, 0, 2, y(0) - y(1)); g.restore();
+  g.fillText(fitted(up, y(0) - y(1)), 0, 2); g.restore();
   g.strokeStyle = text; g.setLineDash([4, 4]);
   g.beginPath(); g.moveTo(x(0), y(0)); g.lineTo(x(1), y(1)); g.stroke(); g.setLineDash([]);
   const size = points.length > 4000 ? 2.2 : 4.5;
@@ -57,9 +62,11 @@ async function load() {
   const key = props.asked;
   points = []; chosen = -1; tip.hidden = true;
   if (key) {
-    const answer = await server.points_of(key);
+    let answer;
+    try { answer = await server.points_of(key); } catch {}
     if (key !== props.asked) return;
-    const raw = Uint8Array.from(atob(answer.data || ""), c => c.charCodeAt(0));
+    if (!answer) { tip.textContent = "The points did not arrive: choose the models again."; tip.hidden = false; }
+    const raw = Uint8Array.from(atob(answer?.data || ""), c => c.charCodeAt(0));
     const view = new DataView(raw.buffer);
     for (let at = 0; at + 8 <= raw.length; at += 8) {
       points.push([view.getUint32(at, true), view.getUint16(at + 4, true) / 65535, view.getUint16(at + 6, true) / 65535]);
@@ -82,8 +89,10 @@ async function show(point) {
   if (!point) { tip.hidden = true; chosen = -1; draw(); return; }
   if (chosen === point[0] && !tip.hidden) return;
   chosen = point[0]; draw();
-  const turn = ++asking, answer = await server.name_of([props.asked, point[0]]);
-  if (turn !== asking) return;
+  const turn = ++asking;
+  let answer;
+  try { answer = await server.name_of([props.asked, point[0]]); } catch {}
+  if (turn !== asking || !answer) return;
   const { x, y, box } = scale();
   tip.textContent = answer.said;
   tip.hidden = false;

@@ -22,7 +22,9 @@ from blindspots_hub.explorer.page.controls import (
     select,
 )
 from blindspots_hub.explorer.page.format import (
+    DRAWN,
     count,
+    explained,
     interval,
     name,
     number,
@@ -160,10 +162,10 @@ def _heads(
         "delta": term(kind, f"{kind} δ"),
         "interval": term("selected", "interval", confidence=confidence),
         "q": term("q"),
-        "support": '<abbr title="Images of both sides, together, that the judgement rests on" '
-        'tabindex="0">support</abbr>',
-        "drawn": '<abbr title="Energy of the generated over that of the natural images" '
-        'tabindex="0">drawn</abbr>',
+        "support": explained(
+            "support", "Images of both sides, together, that the judgement rests on"
+        ),
+        "drawn": explained("drawn", DRAWN),
     }
     heads = ['<th role="columnheader" scope="col" class="images">images</th>']
     for column, words in (

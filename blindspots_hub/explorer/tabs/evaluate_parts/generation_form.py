@@ -9,6 +9,8 @@ from typing import TypeVar
 import gradio as gr
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.slider import slider
+from blindspots_hub.generation.settings import GenerationSettings
 from blindspots_hub.utils.dtypes import DTYPES, DType
 
 T = TypeVar("T", int, float)
@@ -50,12 +52,17 @@ class GenerationChoice:
         negative_prompt: str | None = None,
         scheduler: str | None = None,
     ) -> GenerationChoice:
-        """What the fields of `GenerationForm` hold; what is no number is a `BlindspotsError`."""
+        """What the fields of `GenerationForm` hold; what none is, or no pipeline takes, is
+        a `BlindspotsError`."""
+        steps = _read("Steps", num_inference_steps, int, "30")
+        guidance = _read("Guidance", guidance_scale, float, "7.5")
+        side = _read("Size", size, int, "512")
+        GenerationSettings(side, side, steps, guidance)  # refuses what no pipeline takes
         return cls(
             int(num_images_per_prompt),
-            _read("Steps", num_inference_steps, int, "30"),
-            _read("Guidance", guidance_scale, float, "7.5"),
-            _read("Size", size, int, "512"),
+            steps,
+            guidance,
+            side,
             _dtype(dtype),
             _text("Negative prompt", negative_prompt, MOST_WORDS),
             _text("Scheduler", scheduler, MOST_NAME),
@@ -118,7 +125,7 @@ class GenerationForm:
 
     def __init__(self, of: str = "eval", images: gr.Slider | None = None) -> None:
         with gr.Accordion("Advanced", open=False, elem_id=f"{of}-advanced"):
-            self.num_images_per_prompt = images or gr.Slider(
+            self.num_images_per_prompt = images or slider(
                 1,
                 MOST_SEEDS,
                 value=USUAL.num_images_per_prompt,

@@ -13,6 +13,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.format import count
 from blindspots_hub.explorer.page.listening import PRIVATE
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.slider import slider
 
 MARGIN = 0.2
 """Half-width of the relative gap's interval that the form begins with."""
@@ -31,7 +32,7 @@ class PlanningAid:
         self._bundle, self._least, self._most = bundle, least, most
         with gr.Accordion("How sure do you want to be?", open=False, elem_id="planning") as panel:
             gr.HTML(WORDS)
-            self.margin = gr.Slider(
+            self.margin = slider(
                 0.05, 0.5, value=MARGIN, step=0.01, label="Margin of the gap, ±",
                 info="a smaller one needs more pairs", elem_id="eval-margin",
             )  # fmt: skip

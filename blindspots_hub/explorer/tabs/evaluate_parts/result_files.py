@@ -12,15 +12,29 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import MANIFEST, cards
 from blindspots_hub.explorer.page.catalog import bundle_id
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import USUAL, GenerationChoice
+from blindspots_hub.explorer.tabs.evaluate_parts.more_form import NO_MORE, More
 from blindspots_hub.utils.files import atomic, fingerprint
 
 
 def result_folder(
-    root: Path, home: Bundle, model: str, pairs: int, seed: int, choice: GenerationChoice = USUAL
+    root: Path,
+    home: Bundle,
+    model: str,
+    pairs: int,
+    seed: int,
+    choice: GenerationChoice = USUAL,
+    more: More = NO_MORE,
 ) -> Path:
-    """Where an evaluation keeps its files: the same request finds them again."""
+    """Where an evaluation keeps its files: the same request finds them again.
+
+    The models of a row share one, which the first of them names.
+    """
     readable = re.sub(r"[^\w.-]+", "-", model).strip("-.")[-60:] or "model"
-    request = fingerprint([bundle_id(home), model, pairs, seed, asdict(choice)])[:8]
+    if others := len(more.after(model)) - 1:
+        readable += f"-and-{others}-more"
+    asked = [bundle_id(home), model, pairs, seed, asdict(choice)]
+    asked += [asdict(more)] if more != NO_MORE else []
+    request = fingerprint(asked)[:8]
     return root / f"{readable}-{pairs}-{seed}-{request}"
 
 

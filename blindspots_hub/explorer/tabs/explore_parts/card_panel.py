@@ -108,7 +108,7 @@ class CardPanel:
         bundle = self._page.entry(view).bundle
         if not self._may_name(bundle):
             raise BlindspotsError(
-                "Concepts are named on one's own machine, in a bundle of one's own."
+                "Concepts are named on one’s own machine, in a bundle of one's own."
             )
         return bundle
 

@@ -7,9 +7,8 @@ const open = row => {
 
 const save = async button => {
   const { side, file } = button.dataset;
-  const answer = await server.ranking([props.colour_key, side, props.show, file]);
-  if (answer.error) { button.textContent = answer.error; return; }
-  window.blindspots.save(answer);
+  const answer = await window.blindspots.asked(button, () => server.ranking([props.colour_key, side, props.show, file]));
+  if (answer) window.blindspots.save(answer);
 };
 
 element.addEventListener("click", event => {

@@ -11,7 +11,7 @@ from blindspots_hub.analysis.deltas import CODE, ModelDeltas
 from blindspots_hub.analysis.words import SIGNS, times
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import count, interval, number, term
+from blindspots_hub.explorer.page.format import DRAWN, count, explained, interval, number, term
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, bare_track, delta_words, state_name
 from blindspots_hub.explorer.page.pictures import thumbnail_url
 from blindspots_hub.explorer.page.table_files import FORMATS
@@ -69,10 +69,10 @@ def _row_choice(limit: int, there: int) -> str:
 def _table(rows: list[str]) -> str:
     return (
         '<div class="scroll" tabindex="0"><table><thead><tr>'
-        '<th title="Strongest natural image, strongest generated image">images</th>'
-        "<th>concept</th><th>drawn</th>"
+        f"<th>{explained('images', 'Strongest natural image, strongest generated image')}</th>"
+        f"<th>concept</th><th>{explained('drawn', DRAWN)}</th>"
         f"<th>{term('selected', 'interval')}</th><th>state</th>"
-        '<th title="Natural / generated images in which it fires">seen</th></tr></thead>'
+        f"<th>{explained('seen', 'Natural / generated images in which it fires')}</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 

@@ -61,6 +61,9 @@ def find(entry: Entry, text: str, limit: int = LIMIT) -> list[Hit]:
     reasons: dict[int, str] = {}
     if (digits := re.fullmatch(r"#?(\d{1,9})", text)) and int(digits[1]) < bundle.n_concepts:
         reasons[int(digits[1])] = ""
+    elif (named := re.match(r"#(\d{1,9}) ", text)) and int(named[1]) < bundle.n_concepts:
+        reasons[int(named[1])] = ""  # as the page names a concept: "#274 blank page"
+        text = text[named.end() :]
     for concept in _by_name(_names(bundle, bundle.sha256), text)[:limit]:
         reasons.setdefault(concept, "")
     if len(reasons) < limit:

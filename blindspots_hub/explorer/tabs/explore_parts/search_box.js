@@ -44,7 +44,7 @@ const show = found => {
     row.onpointerdown = event => { event.preventDefault(); choose(hit); };
     list.append(row);
   }
-  if (!hits.length) line("li", "No concept has this number or name, and no caption these words.", list);
+  if (!hits.length && !found.some(hit => hit.failed)) line("li", "No concept has this number or name, and no caption these words.", list);
   if (searched) {
     line("li", searched, list);
     list.lastElementChild.className = "searched";
@@ -58,7 +58,9 @@ const show = found => {
 const ask = async () => {
   const text = input.value.trim(), turn = ++asked;
   if (!text) return close();
-  const found = await server.suggest([text, props.key_of_model]);
+  let found;
+  try { found = await server.suggest([text, props.key_of_model]); } catch {}
+  if (!found) found = [{ failed: true, searched: "The search did not arrive: check the connection and type again." }];
   if (turn === asked && document.activeElement === input) show(found);
 };
 

@@ -10,7 +10,7 @@ import numpy as np
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import name, number, term
+from blindspots_hub.explorer.page.format import OVER_ALL, explained, name, number, term
 from blindspots_hub.explorer.page.marks import state_name
 from blindspots_hub.explorer.page.pictures import heat_switch, largest_code, pair_figure
 from blindspots_hub.explorer.page.view import View
@@ -128,8 +128,8 @@ def _differences(
         '<th scope="col">what differs most</th><th scope="col">where it fires</th>'
         '<th scope="col">energy, natural</th>'
         '<th scope="col">energy, generated</th><th scope="col">change</th>'
-        '<th scope="col"><abbr title="What the model does with the concept over all pairs" '
-        f'tabindex="0">over all pairs</abbr></th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<th scope="col">{explained("over all pairs", OVER_ALL)}</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
 
 

@@ -12,7 +12,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.heatmaps import seen_share
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import count, number, percent, q_value
+from blindspots_hub.explorer.page.format import OVER_ALL, count, explained, number, percent, q_value
 from blindspots_hub.explorer.page.marks import state_name
 from blindspots_hub.explorer.page.named import named
 from blindspots_hub.explorer.page.pictures import (
@@ -28,6 +28,12 @@ from blindspots_hub.explorer.page.verdicts import verdict_badge
 
 SHOWN = 40
 """Images a model that a page shows, strongest first; the table has all."""
+
+CHANCE = (
+    "How easily chance alone brings such a difference between the shares; raised for all concepts "
+    "that were put to the test together"
+)
+"""What p says, in one line."""
 
 NATURALS = 5
 """Natural images beside them."""
@@ -56,8 +62,10 @@ def verdict_table(entry: Entry, rows: Sequence[Mapping[str, Any]], concept: int 
         f"{state_name(reading, row['concept'])}</td></tr>"
         for row in rows
     )
-    heads = ("concept", "verdict", escape(entry.title), "second model", "natural", "p", "over all "
-             "pairs")  # fmt: skip
+    heads = (
+        "concept", "verdict", escape(entry.title), "second model", "natural",
+        explained("p", CHANCE), explained("over all pairs", OVER_ALL),
+    )  # fmt: skip
     head = "".join(f'<th scope="col">{one}</th>' for one in heads)
     return (
         '<div class="wide-table plain" tabindex="0" role="region" aria-label="Verdicts">'

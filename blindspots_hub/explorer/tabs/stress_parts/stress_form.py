@@ -9,6 +9,7 @@ import gradio as gr
 
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
+from blindspots_hub.explorer.page.slider import slider
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationForm
 from blindspots_hub.explorer.tabs.stress_parts.stress_runs import GIVEN, SOURCES, WRITTEN
 
@@ -67,11 +68,11 @@ class StressForm:
         self._prompts_of_ones_own()
         self._language_model()
         with gr.Row():
-            self.prompts = gr.Slider(
+            self.prompts = slider(
                 2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
                 elem_id="stress-prompts",
             )  # fmt: skip
-            self.images = gr.Slider(
+            self.images = slider(
                 1, MOST_IMAGES, value=IMAGES, step=1, label="Images a prompt",
                 elem_id="stress-images",
             )  # fmt: skip
