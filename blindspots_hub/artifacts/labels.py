@@ -284,6 +284,8 @@ def _number(told: str, name: str, where: str) -> float | None:
         value = math.nan
     if value is not None and not math.isfinite(value):
         raise BlindspotsError(f"{where}: {name} {told!r} is no number: leave it empty if unknown.")
+    if value is not None and name != "score" and not 0 <= value <= 1:
+        raise BlindspotsError(f"{where}: {name} {told!r} is no AUROC: it lies between 0 and 1.")
     return value
 
 
