@@ -167,7 +167,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "method": Text(TITLE),
         "model": Text(TITLE, null=True),
         "score": Number(null=True, nan=True),
-        "faithfulness": Number(null=True, nan=True),
+        "faithfulness": Number(0, 1, null=True, nan=True),
         "date": Text(NAME),
         "sentence": Text(SENTENCE, null=True),
         "prompt": Text(NAME, null=True),

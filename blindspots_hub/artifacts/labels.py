@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from blindspots_hub.artifacts.limits import NAME, SENTENCE, TITLE
 from blindspots_hub.artifacts.schema import LABELS
-from blindspots_hub.data.text_tables import SEPARATORS, decode
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic
 from blindspots_hub.utils.spreadsheet import bare, no_formula
 from blindspots_hub.utils.terminal import without_controls
+from blindspots_hub.utils.text_encoding import decode
 
 HUMAN = "human"
 """The method of a name that somebody gave; it is shown before any other."""
@@ -80,6 +80,9 @@ class Label:
 
 
 NAMES = tuple(one.name for one in fields(Label))
+
+SEPARATORS = (",", ";", "\t", "|")
+"""Of a CSV file's cells, in the order in which they are tried."""
 
 BEST = "best"
 """Column of a CSV file, beside `NAMES`: "yes" for the name that is shown of its concept."""
@@ -281,6 +284,8 @@ def _number(told: str, name: str, where: str) -> float | None:
         value = math.nan
     if value is not None and not math.isfinite(value):
         raise BlindspotsError(f"{where}: {name} {told!r} is no number: leave it empty if unknown.")
+    if value is not None and name != "score" and not 0 <= value <= 1:
+        raise BlindspotsError(f"{where}: {name} {told!r} is no AUROC: it lies between 0 and 1.")
     return value
 
 

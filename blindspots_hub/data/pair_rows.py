@@ -18,9 +18,10 @@ from blindspots_hub.data.sources.hub import hub_rows
 from blindspots_hub.data.sources.rows import LeftOut, Row, SourceOptions, cell, columns_for
 from blindspots_hub.data.sources.webdataset import is_tar, tar_rows
 from blindspots_hub.data.sources.zipped import zip_rows
-from blindspots_hub.data.text_tables import Table, column_of, decode, json_lines, separated
+from blindspots_hub.data.text_tables import Table, column_of, json_lines, separated
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import near_name
+from blindspots_hub.utils.text_encoding import decode
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from blindspots_hub.data.text_tables import decode
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.naming.answers import LONGEST_LABEL, plain_line
 from blindspots_hub.naming.backends.base import Similarity
 from blindspots_hub.naming.masking import Exhibit
+from blindspots_hub.utils.text_encoding import decode
 
 MOST_WORDS = 100_000
 MOST_BYTES = 16 * 1024**2

@@ -14,9 +14,9 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import STRESS_DIRECTIONS
 from blindspots_hub.data.identity import CaptionError, check_caption, choose_pairs
-from blindspots_hub.data.text_tables import decode
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import fingerprint
+from blindspots_hub.utils.text_encoding import decode
 
 PROMPTS, IMAGES = 50, 5
 """Prompts a concept, and images a prompt (the paper's, appendix G)."""

@@ -137,6 +137,8 @@ def test_csv_goes_out_and_comes_back(root: Path, tmp_path: Path) -> None:
         ("concept,label,method\n1,x\n", "line 2 has another number of fields"),
         ("concept,label,score\n1,x,high\n", "line 2: score 'high' is no number"),
         ("concept,label,faithfulness\n1,x,nan\n", "line 2: faithfulness 'nan' is no number"),
+        ("concept,label,faithfulness\n1,x,2\n", "line 2: faithfulness '2' is no AUROC"),
+        ("concept,label,shuffled\n1,x,-1\n", "line 2: shuffled '-1' is no AUROC"),
         ("concept,label,date\n1,x,today\n", "line 2: 'today' is no day"),
         ("", "no column concept"),
     ],

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from explorer_fixtures import PAGE, write_another
+from explorer_fixtures import PAGE, page_on, write_another
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_bundle import HOSTILE, write_synthetic
+from synthetic_bundle import HOSTILE, Synthetic, write_synthetic
 
 from blindspots_hub.analysis.deltas import CERTAIN, CODE, KINDS, SIDES
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
@@ -354,3 +354,9 @@ def test_a_broken_bundle_is_one_sentence_and_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert str(tmp_path / "none") in done.stderr
+
+
+@pytest.mark.parametrize("pairs", [3, 20])
+def test_the_page_of_a_bundle_of_few_pairs_starts(tmp_path: Path, pairs: int) -> None:
+    spec = Synthetic(n_concepts=20, pairs=pairs, models={"plain-a": "Plain A"}, side=24)
+    page_on(load_bundle(write_synthetic(tmp_path / "few", spec)))

@@ -11,8 +11,8 @@ from typing import Any
 from blindspots_hub.data.images import MAX_BYTES
 from blindspots_hub.data.listing import IMAGE_SUFFIXES
 from blindspots_hub.data.sources.rows import LeftOut, Row, SourceOptions, cell
-from blindspots_hub.data.text_tables import decode
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.utils.text_encoding import decode
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 

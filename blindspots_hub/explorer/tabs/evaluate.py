@@ -68,7 +68,8 @@ class EvaluateTab(RunningTab):
         self._begin(page)
         self.evaluations = Evaluations(page.catalog, page.options)
         most = self._site.most_pairs(len(page.catalog.home.image_ids(NATURAL)))
-        least = min(20, most)
+        least = 20 if most > 20 else 2
+        most = max(most, least + 1)  # a slider has two ends, however few pairs a bundle has
         folder = "" if self._site.public else "a diffusers folder on this machine, "
         with gr.Row(elem_id="evaluate"):
             with gr.Column(scale=2, min_width=320, elem_id="form"):
