@@ -149,10 +149,10 @@ class Analysis:
         """What the bundle lacks for an answer, as one sentence; None where it has everything."""
         if len(models) < self._fewest:
             has = f"{bundle.name} has {len(models)}"
-            return f"“{self.title}” needs {self._fewest} models, and {has}."
+            return f"{self.title}: this needs {self._fewest} models, and {has}."
         for need in self.needs:
             if missing := _MISSING[need](bundle, models):
-                return f"“{self.title}” needs {missing}."
+                return f"{self.title}: this needs {missing}."
         return None
 
     @property

@@ -47,7 +47,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     rng = np.random.default_rng(0)
     kept = [np.sort(rng.permutation(one.n_images)[:MOST]) for one in sides if one is not None]
     if min(map(len, kept)) < 2 * LEAST:
-        raise NotAnswerable(f"“{ANALYSIS.title}” needs {2 * LEAST} images of each side.")
+        raise NotAnswerable(f"{ANALYSIS.title}: this needs {2 * LEAST} images of each side.")
     tokens = [
         np.asarray(one.mean_patch_token[rows], np.float64)
         for one, rows in zip(sides, kept, strict=True)
@@ -55,7 +55,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     ]
     root, singular = stretched(bundle)
     if root.shape[0] != tokens[0].shape[1]:
-        raise NotAnswerable(f"“{ANALYSIS.title}” needs atoms of the width of the features.")
+        raise NotAnswerable(f"{ANALYSIS.title}: this needs atoms of the width of the features.")
     rows, columns = bundle.grid
     codes = [
         bundle.energies(name).take(own).matrix / (rows * columns)

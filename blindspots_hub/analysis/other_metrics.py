@@ -59,7 +59,9 @@ def scored(bundle: Bundle, model: str, known: References) -> dict[str, tuple[flo
         sides.append(np.asarray(features.class_token[rows], np.float64))
     size = min(map(len, sides))
     if size < LEAST:
-        raise NotAnswerable(f"“{ANALYSIS.title}” needs {LEAST} images of each side, not {size}.")
+        raise NotAnswerable(
+            f"{ANALYSIS.title}: this needs {LEAST} images of each side, not {size}."
+        )
     x, y = sides
     whole = all_metrics(known.setdefault((len(x), None), Reference(x)), y)
     # One order for both sides: where models are paired a pair is left out with both its images; and

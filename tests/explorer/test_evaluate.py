@@ -162,6 +162,7 @@ def test_what_no_pipeline_takes_is_told_before_the_run(
     told = tab._estimate("known", 60, 1, steps, guidance, size)
     assert "This can’t be estimated." in told
     assert "use" in told
+    assert re.search("Steps|Guidance|Size", told), "as the form calls it"
 
 
 @pytest.mark.parametrize(("typed", "asked"), [(-5, 20), (1e9, 200), (60, 60), (20.5, 20)])

@@ -85,7 +85,7 @@ def test_nobody_else_names_concepts(bundle: Bundle) -> None:
             ),
             lambda tab=tab, view=view: tab.panel.name(sent(label="kite"), view, []),
         ):
-            with pytest.raises(BlindspotsError, match="on one's own machine"):
+            with pytest.raises(BlindspotsError, match="on one’s own machine"):
                 refused()
         assert load_bundle(tab._page.entry(view).bundle.root).sha256 == before
     own = tab_of(bundle)

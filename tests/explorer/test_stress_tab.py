@@ -270,7 +270,7 @@ def test_a_language_model_writes_on_ones_own_machine_only(
     more = {"source": "written", "writer": "http://127.0.0.1:9/v1", "writer_model": "tiny"}
     public = tab_on(bundle, tmp_path / "results", site=Deployment(public=True))
     last = list(public._run([], public._page.first, "", *fields(concepts="7", **more)))[-1]
-    assert "on one&#x27;s own machine only" in last[public.status]
+    assert "on one’s own machine only" in last[public.status]
     assert "written" not in [value for _, value in public.form.source.choices]
     assert not asked
     own = tab_on(bundle, tmp_path / "results")
@@ -306,7 +306,7 @@ def test_the_advanced_settings_are_those_of_evaluate(
         for one in evaluate.advanced.fields[1:]  # type: ignore[attr-defined]
     ]
     public = tab_on(bundle, tmp_path / "r", site=Deployment(public=True))
-    told = public._estimate(public._page.first, "", *fields(steps="5000"))
+    told = public._estimate(public._page.first, "", *fields(steps="500"))
     assert "at most" in told
     assert "steps" in told
 

@@ -357,7 +357,7 @@ def test_the_page_writes_a_name_and_a_space_does_not(root: Path, tmp_path: Path)
         tab: Any = page.tabs["explore"]
         event = SimpleNamespace(label="seed house")
         if public:
-            with pytest.raises(BlindspotsError, match="on one's own machine"):
+            with pytest.raises(BlindspotsError, match="on one’s own machine"):
                 tab.panel.name(event, view, [])
             assert "data-rename" not in tab.panel.html(view, [])
         else:

@@ -18,16 +18,20 @@ const hush = () => {
   told.hidePopover();
 };
 
+const place = () => {
+  const box = explained.getBoundingClientRect(), { offsetWidth: width, offsetHeight: height } = told;
+  const below = box.bottom + 6 + height < innerHeight;
+  told.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
+  told.style.top = `${below ? box.bottom + 6 : Math.max(8, box.top - height - 6)}px`;
+};
+
 const explain = what => {
   hush();
   explained = what;
   told.textContent = what.title;
   what.setAttribute("aria-describedby", told.id);
   told.showPopover();
-  const box = what.getBoundingClientRect(), { offsetWidth: width, offsetHeight: height } = told;
-  const below = box.bottom + 6 + height < innerHeight;
-  told.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
-  told.style.top = `${below ? box.bottom + 6 : Math.max(8, box.top - height - 6)}px`;
+  place();
 };
 
 const term = event => {
@@ -42,7 +46,12 @@ document.addEventListener("click", event => {
   const what = term(event);
   if (what && what !== explained) explain(what); else hush();
 });
-addEventListener("scroll", hush, { capture: true, passive: true });
+// A word that the keyboard reaches is scrolled to after it has the focus: the bubble goes along.
+addEventListener("scroll", () => {
+  if (!explained) return;
+  const { top, bottom } = explained.getBoundingClientRect();
+  if (explained.isConnected && bottom > 0 && top < innerHeight) place(); else hush();
+}, { capture: true, passive: true });
 addEventListener("keydown", event => {
   if (event.key !== "Escape" || !explained) return;
   hush();

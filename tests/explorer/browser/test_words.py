@@ -138,3 +138,27 @@ def test_what_does_not_arrive_is_one_sentence(visit: Visit) -> None:
     page.keyboard.press("/")
     page.keyboard.type("dog")
     page.wait_for_selector("#search-hits:has-text('did not arrive')")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1400, 1920])
+def test_a_ranking_shows_its_pictures_whole_and_states_where_there_is_room(
+    visit: Visit, width: int
+) -> None:
+    page = visit(viewport={"width": width, "height": 900}, color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).colorScheme") == (
+        "dark" if page.evaluate("document.body.classList.contains('dark')") else "normal"
+    )
+    cut = page.locator(".ranking tr[data-open] td:first-child").evaluate_all(
+        "cells => cells.filter(cell => cell.scrollWidth > cell.clientWidth).length"
+    )
+    assert cut == 0
+    state = page.locator(".ranking tr[data-open] td:nth-child(5)").first.bounding_box()
+    assert state is not None
+    assert (state["width"] > 60) == (width > 600)
+
+
+def test_a_long_title_ends_before_the_arrow_of_its_menu(visit: Visit) -> None:
+    page = visit()
+    style = "getComputedStyle(document.querySelector('#model input'))"
+    assert page.evaluate(f"{style}.textOverflow") == "ellipsis"
+    assert float(page.evaluate(f"parseFloat({style}.paddingRight)")) >= 24

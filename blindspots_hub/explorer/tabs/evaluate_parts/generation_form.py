@@ -57,7 +57,7 @@ class GenerationChoice:
         steps = _read("Steps", num_inference_steps, int, "30")
         guidance = _read("Guidance", guidance_scale, float, "7.5")
         side = _read("Size", size, int, "512")
-        GenerationSettings(side, side, steps, guidance)  # refuses what no pipeline takes
+        _check(side, steps, guidance)
         return cls(
             int(num_images_per_prompt),
             steps,
@@ -95,6 +95,21 @@ def _read(field: str, text: str | None, number: Callable[[str], T], example: str
             f"{field} {text.strip()[:20]!r} is no number such as {example}: leave it empty for the "
             "model’s own."
         ) from error
+
+
+LABELS = {"height": "Size", "num_inference_steps": "Steps", "guidance_scale": "Guidance"}
+"""What the form calls settings of a pipeline."""
+
+
+def _check(side: int | None, steps: int | None, guidance: float | None) -> None:
+    """`BlindspotsError` in the form's words for what no pipeline takes."""
+    try:
+        GenerationSettings(side, side, steps, guidance)
+    except BlindspotsError as error:
+        told = str(error)
+        for name, label in LABELS.items():
+            told = told.replace(name, label)
+        raise BlindspotsError(told) from error
 
 
 def _text(field: str, text: str | None, most: int) -> str | None:
