@@ -48,9 +48,10 @@ KNOW_PLANTED = {
 
 SPACE_MAY = {
     "explorer/tabs/evaluate_parts/evaluations.py",
+    "explorer/tabs/evaluate_parts/generation_form.py",
     "explorer/tabs/stress_parts/stress_runs.py",
 }
-"""The parts of the page that run the pipeline themselves."""
+"""The parts of the page that run the pipeline themselves, and the form of its settings."""
 
 
 def _requirements(path: Path) -> dict[str, str]:
