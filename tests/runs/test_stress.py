@@ -170,7 +170,7 @@ def test_the_time_that_is_told_is_within_a_factor_of_two(
     asked["prompts"] = PromptSource.given(lines)
     told: list[tuple[float, float]] = []
     before = estimate_of(tmp_path, 45)
-    assert "guessed by the models' size" in before.sentence
+    assert "guessed by the models’ size" in before.sentence
     work = stress_test.stream(planted.BUNDLE, "planted/alder-1", work_dir=tmp_path, **asked)
     drive(
         work,
