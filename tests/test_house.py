@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
         "utils", "data", "generation", "concepts", "measure", "artifacts", "analysis", "report",
         "naming", "serving", "stress",
     },
-    "explorer": {"utils", "measure", "artifacts", "analysis", "serving"},
+    "explorer": {"utils", "measure", "artifacts", "analysis", "report", "serving"},
 }  # fmt: skip
 """Rooms that each room may import from, apart from itself and the plain files beside them."""
 
