@@ -136,10 +136,8 @@ def labels(
 ) -> None:
     """Name concepts, or write their names to a file; nothing that was measured changes."""
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.artifacts.labels import (
-        Label,
-        best,
-        changed,
+    from blindspots_hub.artifacts.labels import Label, best, changed
+    from blindspots_hub.artifacts.labels_csv import (
         concept_number,
         given_by_hand,
         read_csv,

@@ -85,7 +85,7 @@ def stress(
     (Ctrl-C) and run again with the same arguments, it goes on where it was.
     """
     from blindspots_hub.artifacts.bundle import load_bundle
-    from blindspots_hub.artifacts.labels import concept_number
+    from blindspots_hub.artifacts.labels_csv import concept_number
     from blindspots_hub.errors import BlindspotsError
     from blindspots_hub.runs.pace import measured_before
     from blindspots_hub.runs.stress import stress_test

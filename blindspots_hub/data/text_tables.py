@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.utils.spreadsheet import SEPARATORS
 from blindspots_hub.utils.text_encoding import text_encoding
 
 MAX_LINE = 16 * 1024 * 1024
@@ -23,9 +24,6 @@ MAX_LINE = 16 * 1024 * 1024
 
 LOOKED_AT = 100
 """Rows of a JSON-lines file whose keys are its columns: the first may lack one."""
-
-SEPARATORS = (",", ";", "\t", "|")
-"""Tried in this order; in a .tsv the tab first."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
-"""Text in CSV files, which spreadsheets would take for formulas and run."""
+"""CSV files as spreadsheets write and read them: separators, and what they take for formulas."""
 
 from __future__ import annotations
+
+SEPARATORS = (",", ";", "\t", "|")
+"""Of cells, in the order in which they are tried; in a .tsv the tab first."""
 
 _BEGINS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from blindspots_hub import cli
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.labels import Label, best, changed, read_csv, rows_of, table_of
+from blindspots_hub.artifacts.labels import Label, best, changed, rows_of, table_of
+from blindspots_hub.artifacts.labels_csv import read_csv
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.artifacts.writer import write_manifest

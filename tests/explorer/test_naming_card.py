@@ -16,7 +16,7 @@ from synthetic_bundle import write_synthetic
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
-from blindspots_hub.artifacts.labels import names_in
+from blindspots_hub.artifacts.labels_csv import names_in
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card import naming
 from blindspots_hub.explorer.map.layout_switch import map_key, names_key, points

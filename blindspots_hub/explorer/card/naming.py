@@ -10,14 +10,8 @@ from html import escape
 from pathlib import Path
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.labels import (
-    Label,
-    changed,
-    csv_of,
-    given_by_hand,
-    names_in,
-    rows_of,
-)
+from blindspots_hub.artifacts.labels import Label, changed, rows_of
+from blindspots_hub.artifacts.labels_csv import csv_of, given_by_hand, names_in
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.artifacts.limits import TITLE
 from blindspots_hub.artifacts.optional import add_tables

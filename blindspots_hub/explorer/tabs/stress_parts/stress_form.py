@@ -68,10 +68,11 @@ class StressForm:
         self._prompts_of_ones_own()
         self._language_model()
         with gr.Row():
-            self.prompts = slider(
-                2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
-                elem_id="stress-prompts",
-            )  # fmt: skip
+            with gr.Column() as self.prompts_place:
+                self.prompts = slider(
+                    2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
+                    elem_id="stress-prompts",
+                )  # fmt: skip
             self.images = slider(
                 1, MOST_IMAGES, value=IMAGES, step=1, label="Images a prompt",
                 elem_id="stress-images",
@@ -131,12 +132,12 @@ class StressForm:
     def wire(self) -> None:
         """What a source of prompts needs is shown while it is chosen, and no longer."""
         self.source.change(
-            self._needed, self.source, [self.lines, self.writer_row, self.prompts], **AT_ONCE
+            self._needed, self.source, [self.lines, self.writer_row, self.prompts_place], **AT_ONCE
         )  # fmt: skip
 
     def _needed(self, source: str) -> Updates:
         return {
             self.lines: gr.Textbox(visible=source == GIVEN),
             self.writer_row: gr.Row(visible=source == WRITTEN),
-            self.prompts: gr.Slider(visible=source != GIVEN),  # of one's own all are drawn
+            self.prompts_place: gr.Column(visible=source != GIVEN),  # one's own are all drawn
         }

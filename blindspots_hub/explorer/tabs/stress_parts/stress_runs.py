@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blindspots_hub.artifacts.bundle import Bundle
-from blindspots_hub.artifacts.labels import concept_number
+from blindspots_hub.artifacts.labels_csv import concept_number
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import bundle_id
 from blindspots_hub.explorer.page.example import is_example
