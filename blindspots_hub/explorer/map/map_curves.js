@@ -4,8 +4,15 @@
 const CLOSE = 40;         // concepts in sight up to which their pictures are drawn
 const PICTURE = 46;       // CSS pixels
 
+// Whether a box covers none of those that are taken.
+function free(box, taken) {
+  return !taken.some((b) => box.left < b.right && box.right > b.left && box.top < b.bottom && box.bottom > b.top);
+}
+
+const ALONG = [0.5, 0.65, 0.8, 0.35];  // where on its curve a weight may stand, the best first
+
 // Curves to the concepts that fire in the same images, as wide as the weight, which stands on them.
-function curves(pen, view, scene) {
+function curves(pen, view, scene, taken) {
   if (scene.selected < 0 || !view.placed(scene.selected)) return;
   const from = view.project(scene.selected);
   for (const [other, weight] of scene.companions) {
@@ -25,13 +32,20 @@ function curves(pen, view, scene) {
       pen.stroke();
     }
     pen.globalAlpha = 1;
-    const at = [(from[0] + 2 * middle[0] + to[0]) / 4, (from[1] + 2 * middle[1] + to[1]) / 4];
-    const words = weight.toFixed(2);
-    pen.lineWidth = 3;
-    pen.strokeStyle = scene.halo;
-    pen.strokeText(words, at[0] + 3, at[1] + 3);
-    pen.fillStyle = scene.ink;
-    pen.fillText(words, at[0] + 3, at[1] + 3);
+    const words = weight.toFixed(2), width = pen.measureText(words).width;
+    const point = (t, n) => (1 - t) ** 2 * from[n] + 2 * t * (1 - t) * middle[n] + t ** 2 * to[n];
+    for (const t of ALONG) {
+      const [x, y] = [point(t, 0) + 3, point(t, 1) + 3];
+      const box = { left: x - 2, right: x + width + 2, top: y - 11, bottom: y + 4 };
+      if (!free(box, taken)) continue;
+      taken.push(box);
+      pen.lineWidth = 3;
+      pen.strokeStyle = scene.halo;
+      pen.strokeText(words, x, y);
+      pen.fillStyle = scene.ink;
+      pen.fillText(words, x, y);
+      break;
+    }
   }
 }
 
@@ -97,7 +111,7 @@ function gallery(ask, redraw) {
       const [x, y] = view.project(i), r = view.radius(scene.sizes[i]) * 1.6 + 3;
       const left = x - PICTURE / 2, top = y - r - PICTURE;
       const box = { left, right: left + PICTURE, top, bottom: top + PICTURE };
-      if (top < 2 || taken.some((b) => box.left < b.right && box.right > b.left && box.top < b.bottom && box.bottom > b.top)) continue;
+      if (top < 2 || !free(box, taken)) continue;
       taken.push(box);
       pen.fillStyle = scene.halo;
       pen.fillRect(left - 1.5, top - 1.5, PICTURE + 3, PICTURE + 3);

@@ -66,7 +66,7 @@ function overlay(canvas, pictures) {
       const [x, y] = view.toScreen([mx, my]), width = pen.measureText(name).width + 8;
       const box = { left: x - width / 2, right: x + width / 2, top: y - 10, bottom: y + 10 };
       if (box.left < 2 || box.right > view.width - 2 || box.top < 2 || box.bottom > view.height - 2) continue;
-      if (taken.some((b) => box.left < b.right && box.right > b.left && box.top < b.bottom && box.bottom > b.top)) continue;
+      if (!free(box, taken)) continue;
       taken.push(box);
       write(name, box.left + 4, y + 5, scene.ink, scene.halo);
       written++;
@@ -81,7 +81,7 @@ function overlay(canvas, pictures) {
     for (const left of [x + 1.4 * r + 1, x - 1.4 * r - 1 - width]) {
       const box = { left, right: left + width, top: y - 9, bottom: y + 9 };
       if (box.left < 2 || box.right > view.width - 2 || box.top < 2 || box.bottom > view.height - 2) continue;
-      if (!taken.some((b) => box.left < b.right && box.right > b.left && box.top < b.bottom && box.bottom > b.top)) return box;
+      if (free(box, taken)) return box;
     }
     return null;
   }
@@ -120,7 +120,7 @@ function overlay(canvas, pictures) {
       && room(scene.labels[scene.selected], ...view.project(scene.selected), 9, view, scene.blocked);
     if (place) taken.push(place);
     circle(pen, view, scene);
-    curves(pen, view, scene);
+    curves(pen, view, scene, taken);
     pictures(pen, view, scene, taken);
     parts(view, scene, taken);
     names(view, scene, taken);
