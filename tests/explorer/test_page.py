@@ -315,7 +315,7 @@ def test_nothing_lies_outside_of_the_tabs(bundle: Bundle, tmp_path: Path) -> Non
     """An update that is made while the page is built becomes a component at its foot."""
     page = build_app(bundle, tmp_path, [])
     seen = [one for one in page.children if type(one).__name__ not in ("State", "Api")]
-    assert [one.elem_id for one in seen if one.page] == ["programs"]
+    assert [one.elem_id for one in seen if one.page] == ["programs", "readme"]
     places = [one.elem_id for one in seen if not one.page]
     assert places == ["top", "address", "example", "fault", "bar", "finding", "tabs"]
 
