@@ -263,10 +263,16 @@ def test_a_process_of_its_own_says_why_it_failed() -> None:
 
 @linux
 def test_peaks_are_those_of_the_work() -> None:
-    kept = np.ones(1 << 22)  # before: not counted
-    taken = memory.raised_by(lambda: np.ones(1 << 23).sum())
+    # In a process of its own, as it is used: here allocators give back what other tests have freed.
+    code = """
+import numpy as np
+from blindspots_hub.benchmarks import memory
+kept = np.ones(1 << 22)  # before: not counted
+print(memory.raised_by(lambda: np.ones(1 << 23).sum()), kept.sum())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    taken = int(done.stdout.split()[0])
     assert 0.9 * (1 << 26) < taken < 1.5 * (1 << 26)
-    assert kept.sum() == 1 << 22
 
 
 # Encoding 2,000 images takes a minute on one core, so all but the first batch get the codes of one
