@@ -113,7 +113,7 @@ def _verdict(entry: Entry, kind: str, concept: int) -> str:
         "generated images",
         f"{term('energy')} an image {number(float(reading.energy_natural[concept]))} → "
         f"{number(float(reading.energy_generated[concept]))}",
-        f"{term('q')} {q_value(float(reading.q[concept]))}",
+        f"{term('q')}\u00a0{q_value(float(reading.q[concept]))}",
     ]
     _, _, meaning = state_words(reading, concept, entry.paired).partition(": ")
     return (
