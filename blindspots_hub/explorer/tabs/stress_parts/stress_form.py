@@ -68,15 +68,16 @@ class StressForm:
         self._prompts_of_ones_own()
         self._language_model()
         with gr.Row():
-            with gr.Column() as self.prompts_place:
+            with gr.Column(min_width=160) as self.prompts_place:
                 self.prompts = slider(
                     2, MOST_PROMPTS, value=PROMPTS, step=1, label="Prompts a concept",
                     elem_id="stress-prompts",
                 )  # fmt: skip
-            self.images = slider(
-                1, MOST_IMAGES, value=IMAGES, step=1, label="Images a prompt",
-                elem_id="stress-images",
-            )  # fmt: skip
+            with gr.Column(min_width=160):
+                self.images = slider(
+                    1, MOST_IMAGES, value=IMAGES, step=1, label="Images a prompt",
+                    elem_id="stress-images",
+                )  # fmt: skip
         self.seed = gr.Number(0, label="Seed", precision=0, elem_id="stress-seed")
         self.advanced = GenerationForm("stress", self.images)
         self.estimate = gr.HTML(elem_id="stress-estimate")
