@@ -15,7 +15,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry, check_concept
 from blindspots_hub.explorer.page.format import duration
-from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
+from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import View
@@ -114,9 +114,9 @@ class StressTab(RunningTab):
         ]  # fmt: skip
         self._wire_run(page, [page.own, page.view, self.session, *fields], progress)
         seen = [page.view, self.session]
-        self.tests.draw(
+        self.tests.draw(  # not in the queue, whose answers can be lost where a page was left
             page.told(self._draw), seen, [self.tests, self.gallery, *page.noted],
-            **NEWEST,
+            trigger_mode="always_last", **AT_ONCE,
         )  # fmt: skip
         self.tests.open(
             page.told(self._open), seen,
