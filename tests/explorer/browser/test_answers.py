@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, browser, playwright, served, wait_until
+from explorer_fixtures import Watched, served, wait_until
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -29,12 +29,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     with served(write_synthetic(folder / "b", spec), folder / "evaluations") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with playwright() as driver, browser(driver) as opened:
-        yield opened
 
 
 @pytest.fixture

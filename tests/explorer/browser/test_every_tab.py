@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, axe_findings, browser, playwright, served
+from explorer_fixtures import Watched, axe_findings, served
 
 from blindspots_hub import planted
 from blindspots_hub.explorer.tabs.registry import TABS
@@ -35,12 +35,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     evaluations = tmp_path_factory.mktemp("evaluations")
     with served(planted.BUNDLE, evaluations, redraw=Redraw()) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with playwright() as driver, browser(driver) as opened:
-        yield opened
 
 
 @pytest.fixture

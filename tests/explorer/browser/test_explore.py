@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, browser, playwright, served, shown_concept
+from explorer_fixtures import Watched, served, shown_concept
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -24,12 +24,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = write_synthetic(tmp_path_factory.mktemp("explore") / "bundle", spec)
     with served(root, tmp_path_factory.mktemp("evaluations")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with playwright() as driver, browser(driver) as opened:
-        yield opened
 
 
 @pytest.fixture

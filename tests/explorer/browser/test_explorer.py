@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from explorer_fixtures import FLAT, Watched, browser, playwright, served, shown_concept
+from explorer_fixtures import FLAT, Watched, browser, served, shown_concept
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -51,18 +51,6 @@ def site(large: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 def hostile_site(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(hostile, tmp_path_factory.mktemp("evaluations")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Playwright]:
-    with playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def chromium(driver: Playwright) -> Iterator[Browser]:
-    with browser(driver) as opened:
-        yield opened
 
 
 @pytest.fixture

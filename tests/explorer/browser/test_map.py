@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from explorer_fixtures import FLAT, browser, playwright
+from explorer_fixtures import FLAT, browser
 from map_fixtures import NASTY, NO_MODEL, N, Visit, map_page, sample_colours
 
 from blindspots_hub.explorer.map.concept_map import REGION_LIMIT
@@ -24,12 +24,6 @@ def address() -> Iterator[str]:
     )
     yield url
     page.close()
-
-
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Any]:
-    with playwright() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

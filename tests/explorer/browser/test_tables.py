@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from explorer_fixtures import Watched, browser, playwright, served
+from explorer_fixtures import Watched, served
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -33,12 +33,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     root = write_synthetic(tmp_path_factory.mktemp("tables") / "bundle", SPEC)
     with served(root, tmp_path_factory.mktemp("evaluations")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with playwright() as driver, browser(driver) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import PAGE, Watched, browser, playwright, served, write_another
+from explorer_fixtures import PAGE, Watched, served, write_another
 from synthetic_bundle import write_synthetic
 
 if TYPE_CHECKING:
@@ -28,12 +28,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     write_another(folder / "evaluations")
     with served(root, folder / "evaluations") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with playwright() as driver, browser(driver) as opened:
-        yield opened
 
 
 @pytest.fixture
