@@ -213,6 +213,13 @@ DELTAS_1 = TableSpec(
 )
 """Table DELTAS of the first major: one interval, whole counts."""
 
+PICTURE_KEYS = {
+    PAIRS.path: ("pair_id",),
+    GENERATIONS.path: ("pair_id", "draw"),
+    THUMBNAILS.path: ("source", "pair_id"),
+}
+"""Columns by which the rows of tables with images are told apart, by the table's path."""
+
 TABLES = (PAIRS, GENERATIONS, NATURAL_IMAGES, CONCEPTS, DELTAS, PAIR_DISTANCES, THUMBNAILS)
 """Tables that every bundle has."""
 

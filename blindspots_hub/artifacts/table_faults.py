@@ -36,6 +36,7 @@ from blindspots_hub.artifacts.schema import (
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
+    PICTURE_KEYS,
     STRESS_IMAGES,
     STRESS_TESTS,
     THUMBNAILS,
@@ -50,9 +51,6 @@ _MAGIC = (b"RIFF", b"\x89PNG", b"\xff\xd8")
 
 _BY_CONCEPT = (CONCEPTS.path, DELTAS.path, TOKEN_FIRES.path)
 """Tables with a row for each concept."""
-
-_KEYS = {THUMBNAILS.path: ("source", "pair_id"), GENERATIONS.path: ("pair_id", "draw")}
-"""Columns by which a table's rows are told apart."""
 
 
 @dataclass
@@ -147,8 +145,8 @@ class Tables:
             yield from self._top_faults(name, model)
         if not pictures:
             return
-        both = _KEYS.get(spec.path)
-        if both and set(both) <= set(sound):
+        both = PICTURE_KEYS.get(spec.path, ())
+        if len(both) > 1 and set(both) <= set(sound):  # of one the column's own rule is enough
             yield from (f"{name} has {fault}" for fault in _key_faults(read, both))
         index = table.schema.get_field_index("image")
         if index >= 0 and is_image_column(table.schema.field(index).type):
@@ -264,11 +262,11 @@ def _image_faults(name: str, table: BoundedTable) -> Iterator[str]:
                 return
 
 
-def _key_faults(read: pa.Table, key: tuple[str, str]) -> Iterator[str]:
-    """Rows that are there twice by two columns."""
+def _key_faults(read: pa.Table, key: tuple[str, ...]) -> Iterator[str]:
+    """Rows that are there twice by some columns."""
     pairs = pa.table({one: plain_or_number(read[one]) for one in key})
     if pairs.group_by(list(key)).aggregate([]).num_rows != len(pairs):
-        yield f"two rows of one {key[0]} and {key[1]}"
+        yield f"two rows of one {' and '.join(key)}"
 
 
 def plain_or_number(column: pa.ChunkedArray) -> pa.Array:

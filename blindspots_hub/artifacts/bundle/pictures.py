@@ -12,7 +12,7 @@ from blindspots_hub.artifacts.column_checks import RULES
 from blindspots_hub.artifacts.layout import NATURAL, listed_files
 from blindspots_hub.artifacts.limits import IMAGE_BYTES, THUMBNAIL_BYTES
 from blindspots_hub.artifacts.picture_table import PictureTable
-from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS
+from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, PICTURE_KEYS, THUMBNAILS
 
 if TYPE_CHECKING:
     from blindspots_hub.artifacts.bundle import Bundle
@@ -92,27 +92,30 @@ class BundlePictures(BundleTables):
 
     def _large(self, source: str, pair_id: str) -> tuple[PictureTable | None, tuple[Any, ...]]:
         """The table with the images of a source as they were measured, and an image's key in it."""
-        keys: tuple[str, ...] = ("pair_id",)
+        spec, model = PAIRS, None
         key: tuple[Any, ...] = (pair_id,)
-        names = listed_files(self.manifest.files, PAIRS)
         if source != NATURAL:
             self.model(source)
-            names = listed_files(self.manifest.files, GENERATIONS, source)
-            keys, key = (*keys, "draw"), (*key, 0)
+            spec, model, key = GENERATIONS, source, (pair_id, 0)
+        names = listed_files(self.manifest.files, spec, model)
         here = bool(names) and all((self.root / name).is_file() for name in names)
-        return (self._pictures(tuple(names), keys) if here else None), key
+        return (self._pictures(spec.path, tuple(names)) if here else None), key
 
     @kept
-    def _pictures(self, names: tuple[str, ...], keys: tuple[str, ...]) -> PictureTable:
-        spec = PAIRS if keys == ("pair_id",) else GENERATIONS
-        paths = [self.root / name for name in names]
-        return PictureTable(paths, keys, IMAGE_BYTES, rules=RULES[spec.path], sound=self._whole)
+    def _pictures(self, table: str, names: tuple[str, ...]) -> PictureTable:
+        return PictureTable(
+            [self.root / name for name in names],
+            PICTURE_KEYS[table],
+            IMAGE_BYTES,
+            rules=RULES[table],
+            sound=self._whole,
+        )
 
     @cached_property
     def _thumbnails(self) -> PictureTable:
         return PictureTable(
             [self.root / name for name in listed_files(self.manifest.files, THUMBNAILS)],
-            ("source", "pair_id"),
+            PICTURE_KEYS[THUMBNAILS.path],
             THUMBNAIL_BYTES,
             captions="caption",
             rules=RULES[THUMBNAILS.path],

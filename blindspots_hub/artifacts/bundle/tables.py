@@ -25,6 +25,7 @@ from blindspots_hub.artifacts.schema import (
     OWN_NATURAL,
     PAIR_DISTANCES,
     PAIRS,
+    PICTURE_KEYS,
     STRESS_IMAGES,
     STRESS_TESTS,
     TableSpec,
@@ -101,7 +102,7 @@ class BundleTables(BundleFiles):
         A row group or two are in memory, and nothing is written.
         """
         self.require(part_of(spec.path))
-        keys = ("pair_id",) if spec == PAIRS else ("pair_id", "draw")
+        keys = PICTURE_KEYS[spec.path]
         return PictureTable(self.files_of(spec, model), keys, IMAGE_BYTES, spool=False)
 
     def generations(self, model: str) -> pa.Table:
