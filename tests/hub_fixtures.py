@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import Hub
+from local_hub import Hub
 from safetensors.numpy import save_file
 from synthetic_bundle import Synthetic, write_synthetic
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 from concepts_fixtures import TINY, save_backbone, save_preprocessing
-from conftest import torch_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from threads import torch_threads
 
 from blindspots_hub.concepts.backbone import Backbone, TokenLayout
 from blindspots_hub.errors import BlindspotsError

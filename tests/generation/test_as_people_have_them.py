@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 from checkpoint_fixtures import save_checkpoint, save_lora
-from conftest import Hub, torch_threads
 from data_fixtures import save_kandinsky, save_stable_diffusion, tiny_unet
+from local_hub import Hub
 from model_fixtures import (
     save_flux,
     save_pixart,
@@ -26,6 +26,7 @@ from model_fixtures import (
     tiny_vae,
 )
 from safetensors.torch import load_file, save_file
+from threads import torch_threads
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.access import Access

@@ -14,9 +14,9 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from conftest import torch_threads
 from data_fixtures import save_ddpm, save_kandinsky, save_stable_diffusion, tiny_unet
 from PIL import Image
+from threads import torch_threads
 
 from blindspots_hub.data.identity import pair_seed
 from blindspots_hub.errors import BlindspotsError

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Hub
+from local_hub import Hub
 
 from blindspots_hub import cli
 from blindspots_hub.artifacts.bundle import load_bundle

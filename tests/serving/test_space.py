@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import Hub
 from hub_fixtures import write_publishable
+from local_hub import Hub
 from space_fixtures import a_lock
 from typer.testing import CliRunner
 

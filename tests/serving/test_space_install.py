@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import Hub
 from explorer_fixtures import Watched, browser, free_port, playwright
+from local_hub import Hub
 from space_fixtures import clean_environment
 
 from blindspots_hub import planted

@@ -11,10 +11,10 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
-from conftest import Hub
 from explorer_fixtures import free_port, page_on
 from hub_fixtures import write_publishable
 from huggingface_hub import HfApi
+from local_hub import Hub
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle

@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Hub
 from data_fixtures import save_stable_diffusion
 from explorer_fixtures import free_port, page_on
 from huggingface_hub import HfApi
+from local_hub import Hub
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle

@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import pytest
 import torch
-from conftest import torch_threads
+from threads import torch_threads
 
 from blindspots_hub.utils import compiled
 from blindspots_hub.utils.cores import cores, on_all_cores

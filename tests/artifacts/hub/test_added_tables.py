@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Hub
 from hub_fixtures import write_publishable
+from local_hub import Hub
 from stress_fixtures import with_tests
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Hub
 from hub_fixtures import contents, no_waiting, opened_whole, shared_bundle
 from hub_server import faults as broken
+from local_hub import Hub
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub.fetch import pull

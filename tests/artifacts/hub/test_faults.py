@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Hub
 from hub_fixtures import PARTS, contents, no_waiting, opened_whole
 from hub_server import faults as broken
+from local_hub import Hub
 
 from blindspots_hub.artifacts.hub.fetch import pull
 from blindspots_hub.artifacts.hub.publish import push

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Hub
 from hub_fixtures import MODELS, PARTS, contents, restate, shared_bundle, write_publishable
+from local_hub import Hub
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub.fetch import pull

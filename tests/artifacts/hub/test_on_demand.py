@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Hub
 from explorer_fixtures import page_on
 from hub_fixtures import contents, restate, write_publishable
+from local_hub import Hub
 
 from blindspots_hub.analysis.deltas import KINDS
 from blindspots_hub.artifacts import energy_files

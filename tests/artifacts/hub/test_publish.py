@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from conftest import Hub
 from hub_fixtures import PARTS, WRITES, repo, restate, write_publishable
 from huggingface_hub import HfApi
+from local_hub import Hub
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub.lock import Lock

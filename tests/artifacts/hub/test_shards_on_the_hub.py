@@ -6,8 +6,8 @@ from pathlib import Path
 
 import datasets
 import pytest
-from conftest import Hub
 from hub_fixtures import MODELS, contents, restate, write_publishable
+from local_hub import Hub
 
 from blindspots_hub.artifacts import writer
 from blindspots_hub.artifacts.bundle import load_bundle

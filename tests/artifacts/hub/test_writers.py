@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Hub
 from hub_fixtures import MODELS, PARTS, contents, opened_whole, repo, write_publishable
 from hub_server import faults as broken
+from local_hub import Hub
 
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub.publish import Published, push

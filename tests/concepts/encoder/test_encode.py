@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from concepts_fixtures import tiny_rasae
-from conftest import torch_threads
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threads import torch_threads
 
 from blindspots_hub.benchmarks.synthetic import published_like
 from blindspots_hub.concepts.codes import SparseCodes

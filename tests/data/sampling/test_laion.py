@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Hub
+from local_hub import Hub
 from web_fixtures import LoopbackWeb, Names, Pieces, http, picture
 
 from blindspots_hub.data.fetching.causes import NotFetched

@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import Hub
 from data_fixtures import plain
+from local_hub import Hub
 
 from blindspots_hub.data.pairs import PairSource, read_pairs
 from blindspots_hub.data.sources.rows import OnlyAddresses, SourceOptions, cell
