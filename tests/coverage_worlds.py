@@ -69,7 +69,7 @@ def default_grid() -> list[Setting]:
 
 
 def full_grid() -> list[Setting]:
-    """Every fifth of 864 settings: rates 0.3 to 30 %, 100 to 10,000 pairs, 15 fires or more."""
+    """Every fifth of 864 settings: rates 0.3 to 30%, 100 to 10,000 pairs, 15 fires or more."""
     every = [
         Setting(pairs, rate, r, law, together, by_energy)
         for pairs in (100, 300, 1000, 3000, 10_000)

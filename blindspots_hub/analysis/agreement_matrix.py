@@ -82,10 +82,10 @@ COLUMNS = (
     Column("other", pa.string(), "", "name of the other"),
     Column("measure", pa.string(), "", "what is correlated: " + ", ".join(MEASURES)),
     Column("pearson", pa.float64(), "", "Pearson's r over concepts that both judge"),
-    Column("pearson_low", pa.float64(), "", "lower end of its 95 % interval (Fisher)"),
+    Column("pearson_low", pa.float64(), "", "lower end of its 95% interval (Fisher)"),
     Column("pearson_high", pa.float64(), "", "upper end of that interval"),
     Column("spearman", pa.float64(), "", "Spearman's rank correlation"),
-    Column("spearman_low", pa.float64(), "", "lower end of its 95 % interval (Bonett and Wright)"),
+    Column("spearman_low", pa.float64(), "", "lower end of its 95% interval (Bonett and Wright)"),
     Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("ceiling", pa.float64(), "", "Pearson's r that two runs differing by noise would reach"),
 )

@@ -64,7 +64,7 @@ def scored_noise(bundle: Bundle, model: str, ids: list[str]) -> np.ndarray | Non
     """bool (N,): captions that fit their natural image no better than another caption would.
 
     By the scores of an image-text model, where the bundle keeps them of all `ids`; None otherwise.
-    No better: below the 95 % quantile of natural images scored against captions of others.
+    No better: below the 95% quantile of natural images scored against captions of others.
     """
     table = bundle.optional(IMAGE_TEXT, model)
     if table is None:
@@ -82,7 +82,7 @@ def scored_noise(bundle: Bundle, model: str, ids: list[str]) -> np.ndarray | Non
 
 
 def wilson(count: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, `count` of `n`; NaN of none."""
+    """Wilson's 95% interval of a share, `count` of `n`; NaN of none."""
     if n == 0:
         return float("nan"), float("nan")
     z, share = 1.959964, count / n

@@ -37,7 +37,7 @@ GRAPHS = ("map of atoms", "map of codes", "nearest atoms")
 
 @dataclass(frozen=True)
 class Autocorrelation:
-    """Moran’s I over `concepts` with neighbours, its mean and 95 % range where nothing clusters.
+    """Moran’s I over `concepts` with neighbours, its mean and 95% range where nothing clusters.
 
     `p` is one-sided: the share of random deals that reach `moran`. NaN where there is no graph.
     """
@@ -239,8 +239,8 @@ COLUMNS = (
     Column("graph", pa.string(), "", "whose neighbours: " + ", ".join(GRAPHS)),
     Column("moran", pa.float64(), "", "Moran’s I of δ over judged concepts with a neighbour"),
     Column("expected", pa.float64(), "", "its mean where nothing clusters, -1 / (concepts - 1)"),
-    Column("null_low", pa.float64(), "", "2.5 % quantile over random deals of δ"),
-    Column("null_high", pa.float64(), "", "97.5 % quantile over random deals"),
+    Column("null_low", pa.float64(), "", "2.5% quantile over random deals of δ"),
+    Column("null_high", pa.float64(), "", "97.5% quantile over random deals"),
     Column("p", pa.float64(), "probability", "share of random deals that reach it, one-sided"),
     Column("concepts", pa.int64(), "concepts", "judged concepts with a judged neighbour"),
 )

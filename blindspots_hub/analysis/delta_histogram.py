@@ -39,7 +39,7 @@ BLOCK = 1 << 22
 class Histogram:
     """`density` (BINS,) of δ on equal bins of [0, 1], over `concepts` concepts.
 
-    `skewness` has a 95 % bootstrap interval over the concepts; it is NaN where δ does not vary.
+    `skewness` has a 95% bootstrap interval over the concepts; it is NaN where δ does not vary.
     """
 
     density: np.ndarray
@@ -188,7 +188,7 @@ COLUMNS = (
     Column("concepts", pa.int64(), "concepts", "how many were counted"),
     Column("median", pa.float64(), "probability", "median of δ"),
     Column("skewness", pa.float64(), "", "skewness of δ; below 0 the suppressed tail is longer"),
-    Column("skewness_low", pa.float64(), "", "lower end of its 95 % interval over concepts"),
+    Column("skewness_low", pa.float64(), "", "lower end of its 95% interval over concepts"),
     Column("skewness_high", pa.float64(), "", "upper end of that interval"),
     Column("density", pa.list_(pa.float64()), "1/δ", "density on 100 equal bins of [0, 1]"),
 )

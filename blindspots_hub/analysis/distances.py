@@ -29,11 +29,11 @@ def spread(distance: np.ndarray) -> tuple[float, float]:
 
 
 def median_interval(values: np.ndarray) -> tuple[float, float]:
-    """95 % interval of a median by order statistics: exact, whatever the distribution."""
+    """95% interval of a median by order statistics: exact, whatever the distribution."""
     from scipy.stats import binom
 
     n = len(values)
-    if n < 6:  # below this no two order statistics are 95 % apart
+    if n < 6:  # below this no two order statistics are 95% apart
         return float("nan"), float("nan")
     low = int(binom.ppf(0.025, n, 0.5))
     ordered = np.sort(values)
@@ -92,7 +92,7 @@ COLUMNS = (
     *columns_of_models(1),
     Column("pairs", pa.int64(), "pairs", "pairs that were measured"),
     Column("median", pa.float64(), "energy", "median of ‖ξ(x') − ξ(x)‖₂"),
-    Column("median_low", pa.float64(), "energy", "lower end of its 95 % interval"),
+    Column("median_low", pa.float64(), "energy", "lower end of its 95% interval"),
     Column("median_high", pa.float64(), "energy", "upper end of that interval"),
     Column(
         "quantiles",

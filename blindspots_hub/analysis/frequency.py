@@ -128,7 +128,7 @@ def figure(images: np.ndarray, off: np.ndarray) -> Figure:
 COLUMNS = (
     *columns_of_models(1),
     Column("spearman", pa.float64(), "", "rank correlation of frequency with |relative δ − ½|"),
-    Column("spearman_low", pa.float64(), "", "lower end of its 95 % interval (Bonett, Wright)"),
+    Column("spearman_low", pa.float64(), "", "lower end of its 95% interval (Bonett, Wright)"),
     Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("concepts", pa.int64(), "concepts", "concepts that are judged"),
     Column("null", pa.float64(), "", "mean rank correlation where the sides of pairs are swapped"),

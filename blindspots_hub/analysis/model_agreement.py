@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Agreement:
     """Correlation of one measure over `concepts` that both models judge; NaN where too few.
 
-    The 95 % intervals are over concepts: Fisher's of Pearson's r, Bonett and Wright's of
+    The 95% intervals are over concepts: Fisher's of Pearson's r, Bonett and Wright's of
     Spearman's. `ceiling` is what two runs that differ by noise alone would reach.
     """
 
@@ -131,10 +131,10 @@ COLUMNS = (
     *columns_of_models(2),
     Column("measure", pa.string(), "", "what is correlated: " + ", ".join(MEASURES)),
     Column("pearson", pa.float64(), "", "Pearson's r over concepts; null where too few"),
-    Column("pearson_low", pa.float64(), "", "lower end of its 95 % interval (Fisher)"),
+    Column("pearson_low", pa.float64(), "", "lower end of its 95% interval (Fisher)"),
     Column("pearson_high", pa.float64(), "", "upper end of that interval"),
     Column("spearman", pa.float64(), "", "Spearman's rank correlation"),
-    Column("spearman_low", pa.float64(), "", "lower end of its 95 % interval (Bonett, Wright)"),
+    Column("spearman_low", pa.float64(), "", "lower end of its 95% interval (Bonett, Wright)"),
     Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("concepts", pa.int64(), "concepts", "concepts that both models judge"),
     Column("ceiling", pa.float64(), "", "Pearson's r that two runs differing by noise would reach"),

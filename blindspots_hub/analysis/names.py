@@ -159,7 +159,7 @@ COLUMNS = (
         Column(f"{name}{end}", pa.float64(), "", what + ends)
         for name, what in _MEANS.items()
         for end, ends in zip(
-            _ENDS, ("", ", lower end of its 95 % interval", ", upper end"), strict=True
+            _ENDS, ("", ", lower end of its 95% interval", ", upper end"), strict=True
         )
     ),
     Column("other", pa.string(), "", "the labeller that named most of the same concepts, or empty"),

@@ -251,7 +251,7 @@ COLUMNS = (
     _ids("trivial", "of the nearest tenth that are not memorised"),
     _ids("incongruent", "of the tenth with the largest difference"),
     Column("noisy_share", pa.float64(), "share", "of the incongruent, captions that are noise"),
-    Column("noisy_low", pa.float64(), "share", "lower end of its 95 % interval (Wilson)"),
+    Column("noisy_low", pa.float64(), "share", "lower end of its 95% interval (Wilson)"),
     Column("noisy_high", pa.float64(), "share", "upper end of that interval"),
     Column("noisy_overall", pa.float64(), "share", "of all pairs, captions that are noise"),
     Column("judged_by", pa.string(), "", "captions alone, or scores of an image-text model"),

@@ -187,7 +187,7 @@ COLUMNS = (
     Column("metric", pa.string(), "", "its name"),
     Column("better", pa.string(), "", "lower or higher"),
     Column("value", pa.float64(), "", f"of class tokens, {MOST:,} images of a side at most"),
-    Column("low", pa.float64(), "", "lower end of its 95 % interval, leaving out fifths of images"),
+    Column("low", pa.float64(), "", "lower end of its 95% interval, leaving out fifths of images"),
     Column("high", pa.float64(), "", "upper end of that interval"),
     Column("others", pa.list_(pa.string()), "", "the metrics that `agreement` is with"),
     Column("agreement", pa.list_(pa.float64()), "", "Spearman's ρ over models, better first"),

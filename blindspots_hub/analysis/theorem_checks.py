@@ -74,7 +74,7 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     else:
         sentence = (
             f"{title}: Theorem 4 bounds the error of δ by {USEFUL:g} or less for {useful:,} of "
-            f"{len(judged):,} judged concepts; the 95 % interval is {ratio:.3g} times as tight in "
+            f"{len(judged):,} judged concepts; the 95% interval is {ratio:.3g} times as tight in "
             f"the median, and δ of two halves of the pairs stays within both bounds for "
             f"{agree:,}. Theorem 5: {wrong} concepts rank otherwise by δ or the odds ratio than by "
             f"the gap ({tied:,} neighbours are equal in δ to rounding)."

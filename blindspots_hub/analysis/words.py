@@ -75,7 +75,7 @@ def fold_words(ratio: float) -> str:
         if abs(math.log(ratio / float(part))) < 0.07:
             return f"about {words}"
     if ratio < 1:
-        return f"about {100 * ratio:.2g} % as much"
+        return f"about {100 * ratio:.2g}% as much"
     return f"about {times(ratio)} times as much"
 
 

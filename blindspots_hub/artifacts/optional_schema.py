@@ -90,7 +90,7 @@ _ENDS = (("low", "lower"), ("high", "upper"))
 
 def _share(name: str, of: str, nullable: bool = True) -> tuple[Column, ...]:
     ends = (
-        Column(f"{name}_{end}", pa.float64(), "share", f"{words} end of its 95 % interval", True)
+        Column(f"{name}_{end}", pa.float64(), "share", f"{words} end of its 95% interval", True)
         for end, words in _ENDS
     )
     return (Column(name, pa.float64(), "share", f"images that show the concept, of {of}", nullable),
@@ -125,7 +125,7 @@ STRESS_TESTS = TableSpec(
         *_share("share_natural", "these"),
         Column("fold", pa.float64(), "ratio", "share over that of the reference", True),
         *(
-            Column(f"fold_{end}", pa.float64(), "ratio", f"{words} end of its 95 % interval", True)
+            Column(f"fold_{end}", pa.float64(), "ratio", f"{words} end of its 95% interval", True)
             for end, words in _ENDS
         ),
         Column(

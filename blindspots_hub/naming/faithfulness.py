@@ -64,7 +64,7 @@ def other_names(count: int, seed: int = 0) -> np.ndarray:
 class Faithfulness:
     """Mean AUROC over concepts with its interval, of their names and of shuffled ones.
 
-    `gain` is the mean difference, concept by concept; its interval, as both others, is the 95 %
+    `gain` is the mean difference, concept by concept; its interval, as both others, is the 95%
     percentile interval over resampled concepts.
     """
 

@@ -35,6 +35,6 @@ def world_pair(index: int, seed: int = 0) -> WorldPair:
 
 
 def world_pairs(n: int, seed: int = 0) -> Iterator[WorldPair]:
-    """The first `n` pairs of world `seed`; about 3 % are templates, 12 % of the rest are noisy."""
+    """The first `n` pairs of world `seed`; about 3% are templates, 12% of the rest are noisy."""
     for index in range(n):
         yield world_pair(index, seed)

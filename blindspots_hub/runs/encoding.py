@@ -37,7 +37,7 @@ THUMBNAIL_QUALITY = 80
 """webp quality of a thumbnail."""
 
 THUMBNAIL_METHOD = 1
-"""webp's effort for a thumbnail: two thirds of the time of its default, and 11 % more bytes."""
+"""webp's effort for a thumbnail: two thirds of the time of its default, and 11% more bytes."""
 
 
 def code_store(

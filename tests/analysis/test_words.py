@@ -37,7 +37,7 @@ def test_every_state_has_one_line_of_meaning() -> None:
         (0.0, "never drawn"),
         (0.1, "about a tenth as much"),
         (0.5, "about half as much"),
-        (0.61, "about 61 % as much"),
+        (0.61, "about 61% as much"),
         (1.0, "about as much"),
         (2.0, "about twice as much"),
         (4.2, "about 4.2 times as much"),

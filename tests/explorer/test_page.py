@@ -204,7 +204,7 @@ def test_the_samplers_part_is_told_where_it_was_measured(
     measured = table.set_column(at, "sampler_share", shares)
     monkeypatch.setattr(Bundle, "deltas", lambda self, name: measured)
     html = concept_card(entry, "relative", 3, [entry])
-    assert "<b>34 %</b> of the uncertainty is" in html
+    assert "<b>34%</b> of the uncertainty is" in html
     assert "uncertainty" not in concept_card(entry, "relative", 4, [entry])
 
 

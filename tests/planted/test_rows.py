@@ -32,7 +32,7 @@ from blindspots_hub.planted.truth import Change
 
 @pytest.mark.parametrize(("hits", "of"), [(0, 10), (3, 10), (58, 60), (60, 60), (1, 1)])
 def test_bounds_are_clopper_and_pearsons(hits: int, of: int) -> None:
-    """One-sided 95 % bounds are the ends of scipy's exact two-sided 90 % interval."""
+    """One-sided 95% bounds are the ends of scipy's exact two-sided 90% interval."""
     exact = stats.binomtest(hits, of).proportion_ci(0.90, "exact")
     assert lower_bound(hits, of) == pytest.approx(exact.low)
     assert upper_bound(hits, of) == pytest.approx(exact.high)
@@ -40,7 +40,7 @@ def test_bounds_are_clopper_and_pearsons(hits: int, of: int) -> None:
 
 def test_a_share_is_judged_by_its_bound() -> None:
     assert share_at_least("x", 59, 59, 0.95).holds
-    assert not share_at_least("x", 58, 58, 0.95).holds, "58 of 58 may be 94.9 %"
+    assert not share_at_least("x", 58, 58, 0.95).holds, "58 of 58 may be 94.9%"
     assert share_at_most("x", 0, 59, 0.05).holds
     assert not share_at_most("x", 0, 58, 0.05).holds
     assert not share_at_least("x", 0, 0, 0.5).holds
@@ -201,8 +201,8 @@ def test_coverage_is_judged_by_band() -> None:
     found = {"m": Measured(columns, Selection(0, n, 0.95), True, n)}
     whole = [PairSample(1, found)]
     rows = {check.name: check for check in coverage(whole, population, [], MeasureSettings())}
-    assert rows["coverage: 95 % intervals of r"].value.startswith("340 of 400 (85.0%)")
-    assert rows["coverage: 95 % intervals of r"].holds is False
+    assert rows["coverage: 95% intervals of r"].value.startswith("340 of 400 (85.0%)")
+    assert rows["coverage: 95% intervals of r"].holds is False
     assert rows["coverage: support 20 to 50"].holds is True
     assert rows["coverage: support 200 to 1,000"].holds is False
 

@@ -116,7 +116,7 @@ def test_two_bundles_of_the_same_pairs_are_compared(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_model_with_another_seed_hardly_changes(tmp_path: Path) -> None:
-    """The same captions drawn with other seeds: nothing differs, at most 5 % are flagged."""
+    """The same captions drawn with other seeds: nothing differs, at most 5% are flagged."""
     all_pairs = load_bundle(EMBEDDED).model("alder-1").pairs
     again = tmp_path / "again"
     drive(evaluate.stream("planted/alder-1", again, pairs=all_pairs, seed=7))

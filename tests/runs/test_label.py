@@ -60,7 +60,7 @@ def named(root: Path, method: str = "image-text model") -> dict[int, Label]:
 
 
 def test_words_of_captions_name_planted_objects() -> None:
-    """Of the concepts that stand for an object at least 80 % get its name, without any model."""
+    """Of the concepts that stand for an object at least 80% get its name, without any model."""
     from blindspots_hub.naming.caption_words import caption_words
     from blindspots_hub.planted.benchmark.names import names_it
 

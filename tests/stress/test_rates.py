@@ -36,7 +36,7 @@ def test_the_interval_holds_the_truth(share: float, alike: float, prompts: int) 
     for _ in range(200):
         low, high = drawn(rng, share, alike, prompts, 5).limits()
         held += low <= share <= high
-    assert held >= 184  # 95 % less three standard errors of 200
+    assert held >= 184  # 95% less three standard errors of 200
 
 
 def test_images_of_a_prompt_are_not_counted_as_independent() -> None:
@@ -134,7 +134,7 @@ def test_a_false_verdict_is_rare_at_the_very_half(alike: float) -> None:
     for _ in range(100):
         one = Comparison(drawn(rng, 0.35, alike, 30, 4), drawn(rng, 0.7, alike, 30, 4))
         wrong += judge([one])[0].verdict != "undecided"
-    assert wrong <= 11  # 5 % and three standard errors of 100
+    assert wrong <= 11  # 5% and three standard errors of 100
 
 
 @pytest.mark.parametrize("share", [0.02, 0.15])
@@ -146,7 +146,7 @@ def test_a_false_verdict_is_rare_at_the_very_twice(share: float) -> None:
         natural = drawn(rng, share, 0.1, 800, 1)
         one = Comparison(drawn(rng, 2 * share, 0.3, 50, 5), None, natural, "exaggerated")
         wrong += judge([one])[0].verdict != "undecided"
-    assert wrong <= 11  # 5 % and three standard errors of 100
+    assert wrong <= 11  # 5% and three standard errors of 100
 
 
 def test_what_is_drawn_too_often_is_confirmed_and_what_is_not_is_not() -> None:

@@ -138,7 +138,7 @@ def _delta(entry: Entry, kind: str, concept: int) -> str:
             reading.delta, reading.low, reading.high, reading.selected_low, reading.selected_high,
         )
     )  # fmt: skip
-    confidence = f"{entry.confidence:.4g} %"
+    confidence = f"{entry.confidence:.4g}%"
     ends = term("interval", interval(low, high), confidence=confidence)
     picked = term("selected", f"picked {interval(selected_low, selected_high)}")
     shown = picked if (low, high) != (selected_low, selected_high) else ""

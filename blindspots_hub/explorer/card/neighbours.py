@@ -39,7 +39,7 @@ def neighbours_part(entry: Entry, view: View) -> str:
     buttons = "".join(
         f'<button type="button" data-around="{percent}" '
         f'aria-pressed="{str(percent == view.around).lower()}">{words}</button>'
-        for percent, words in ((0, "none"), *((p, f"{p} %") for p in RADII))
+        for percent, words in ((0, "none"), *((p, f"{p}%") for p in RADII))
     )
     choice = (
         '<div class="ask"><b>Neighbours on the map</b><span class="rows" role="group" '
@@ -52,7 +52,7 @@ def neighbours_part(entry: Entry, view: View) -> str:
     if not view.unjudged:
         found = found[reading.determined[found]]
     cards = "".join(_small_card(entry, view, int(k)) for k in found[:MOST])
-    told = f"{count(len(found))} within {view.around} % of the map’s width"
+    told = f"{count(len(found))} within {view.around}% of the map’s width"
     shown = f"; the nearest {MOST}:" if len(found) > MOST else ("." if not len(found) else ":")
     return (
         f'<section class="around">{choice}<p class="facts">{told}{shown}</p>'

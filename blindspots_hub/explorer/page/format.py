@@ -105,8 +105,8 @@ def interval(low: float, high: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage: two significant digits, 0 % only for exactly 0."""
-    return f"{number(100 * share)} %"
+    """A share as a percentage: two significant digits, 0% only for exactly 0."""
+    return f"{number(100 * share)}%"
 
 
 def duration(seconds: float) -> str:

@@ -138,7 +138,7 @@ class Questions:
             bundle: Id of a bundle as it stands in a link of the page; "" for the page's own.
 
         Returns:
-            Pearson's r of relative δ with its 95 % interval over the concepts that both judge; how
+            Pearson's r of relative δ with its 95% interval over the concepts that both judge; how
             many concepts are fixed, broken, moved and unchanged from the first to the second on the
             captions that both drew, and the changed ones with mean energies and q-value.
 

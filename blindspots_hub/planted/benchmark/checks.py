@@ -70,7 +70,7 @@ def share_told(name: str, hits: int, of: int) -> Check:
 
 
 def share(hits: int, of: int) -> str:
-    """ "41 of 44 (93.2 %)"."""
+    """ "41 of 44 (93.2%)"."""
     return f"{hits:,} of {of:,}" + (f" ({hits / of:.1%})" if of else "")
 
 

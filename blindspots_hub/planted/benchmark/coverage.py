@@ -36,7 +36,7 @@ def coverage(
     support, held, concept, widened = (
         np.concatenate(part) for part in zip(*pointwise, strict=True)
     )
-    checks = [_row("coverage: 95 % intervals of r", held, concept, OVERALL, settings.confidence)]
+    checks = [_row("coverage: 95% intervals of r", held, concept, OVERALL, settings.confidence)]
     for low, high in BANDS:
         band = (support >= low) & (support < high)
         if band.any():

@@ -32,7 +32,7 @@ def calibration_figure(points: Sequence[Point]) -> Any:
     figure.update_layout(
         title="Calibration: what the method measures against what the models do",
         xaxis_title="true relative change r of the factor",
-        yaxis_title="measured relative gap r of its concept, 95 % interval",
+        yaxis_title="measured relative gap r of its concept, 95% interval",
     )
     return figure
 

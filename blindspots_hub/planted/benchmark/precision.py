@@ -25,7 +25,7 @@ GOAL = 0.95
 class Claims:
     """Claims of one kind over all concepts and models: how many, how many are so.
 
-    `open` are those whose threshold lies within the population's own error (95 %), whichever way
+    `open` are those whose threshold lies within the population's own error (95%), whichever way
     they were counted: the strict count takes the population's value as it is.
     """
 

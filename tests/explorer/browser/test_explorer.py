@@ -255,7 +255,7 @@ def test_bundle_text_is_text(hostile_site: str, visit: Visit) -> None:
     assert page.evaluate("window.hacked") is None
     assert page.locator(".card h2 img, figcaption img, #search-hits :not(li) > img").count() == 0
     assert page.locator("img[src=x]").count() == 0
-    assert page.locator(".picture.missing").count() > 0  # 30 % of the thumbnails are not there
+    assert page.locator(".picture.missing").count() > 0  # 30% of the thumbnails are not there
 
 
 def test_unpaired_models_show_no_counterparts(hostile_site: str, visit: Visit) -> None:

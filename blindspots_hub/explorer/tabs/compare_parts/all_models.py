@@ -90,7 +90,7 @@ def matrix(entry: Entry, other: str) -> str:
         "</table></div>"
     )
     note = (
-        "<p class=meaning>Pearson’s r of relative δ with its 95 % interval; choose a cell to "
+        "<p class=meaning>Pearson’s r of relative δ with its 95% interval; choose a cell to "
         "compare its two.</p>"
     )
     return section(heading, f"<p>{escape(sentence)}</p>{table}{note}")

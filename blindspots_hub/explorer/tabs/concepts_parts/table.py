@@ -157,7 +157,7 @@ def concepts_table(
 def _heads(
     entry: Entry, kind: str, asked: ConceptsView, others: Sequence[Entry], clustered: bool
 ) -> list[str]:
-    confidence = f"{entry.confidence:.4g} %"
+    confidence = f"{entry.confidence:.4g}%"
     told = {
         "delta": term(kind, f"{kind} δ"),
         "interval": term("selected", "interval", confidence=confidence),
