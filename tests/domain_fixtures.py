@@ -14,10 +14,10 @@ from blindspots_hub.concepts.domain_fit import fitting_domain
 from blindspots_hub.concepts.rasae import RASAE
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.concepts.training.train import TrainConfig, train_on_tokens
-from blindspots_hub.planted.build import TRAINING_WORLD
 from blindspots_hub.planted.dice import derive
 from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.scene import FLATTENED, NATURAL, sample_scene
+from blindspots_hub.planted.training import TRAINING_WORLD
 from blindspots_hub.progress import drive
 
 SIDE = 224

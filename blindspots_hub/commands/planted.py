@@ -51,7 +51,7 @@ def planted_train(
     quiet: QuietOption = False,
 ) -> None:
     """Train the planted world's small DINOv2 and its small RA-SAE, from nothing."""
-    from blindspots_hub.planted.build import training, training_unlabelled
+    from blindspots_hub.planted.training import training, training_unlabelled
 
     typer.echo(run(training_unlabelled(out) if unlabelled else training(out), quiet))
 

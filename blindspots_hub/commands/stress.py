@@ -90,7 +90,7 @@ def stress(
     from blindspots_hub.runs.pace import measured_before
     from blindspots_hub.runs.stress import stress_test
     from blindspots_hub.serving.estimate import stress_estimate
-    from blindspots_hub.stress.prompts import PromptSource
+    from blindspots_hub.stress.prompt_sources import PromptSource
 
     given = [bool(prompt), prompts is not None, captions, templates, prompts_with is not None]
     if sum(given) > 1:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from blindspots_hub.planted.build import load_space
 from blindspots_hub.planted.population import (
     BLOCK,
     Population,
@@ -16,6 +15,7 @@ from blindspots_hub.planted.population import (
     merged,
     population_key,
 )
+from blindspots_hub.planted.training import load_space
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.utils.cores import cores
 

@@ -48,15 +48,9 @@ from blindspots_hub.runs.stress_request import (
 )
 from blindspots_hub.runs.stress_side import Side, SidePlan, draw_side
 from blindspots_hub.serving.disk import prune
-from blindspots_hub.stress.prompts import (
-    GIVEN,
-    IMAGES,
-    PROMPTS,
-    Prompts,
-    PromptSource,
-    naming_rows,
-    silent_rows,
-)
+from blindspots_hub.stress.naming_captions import naming_rows, silent_rows
+from blindspots_hub.stress.prompt_sources import GIVEN, PromptSource
+from blindspots_hub.stress.prompts import IMAGES, PROMPTS, Prompts
 from blindspots_hub.stress.rates import Shown
 from blindspots_hub.stress.result import ConceptTest, image_rows, test_rows
 from blindspots_hub.stress.verdict import SUPPRESSED, judge

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blindspots_hub.naming.choice import text_model_of
-from blindspots_hub.stress.prompts import ANSWER_TOKENS, PromptSource
+from blindspots_hub.stress.prompt_sources import ANSWER_TOKENS, PromptSource
 
 
 def written_by(source: str, model: str | None = None, device: str | None = None) -> PromptSource:

@@ -12,7 +12,8 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import STRESS_DIRECTIONS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.progress import Event, Work
-from blindspots_hub.stress.prompts import Prompts, PromptSource
+from blindspots_hub.stress.prompt_sources import PromptSource
+from blindspots_hub.stress.prompts import Prompts
 from blindspots_hub.stress.rates import natural_level
 from blindspots_hub.stress.verdict import EXAGGERATED, SUPPRESSED
 from blindspots_hub.utils.files import fingerprint, read_json, write_json

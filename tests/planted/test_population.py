@@ -14,11 +14,11 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.planted import models, populating, population
 from blindspots_hub.planted.batches import energy_rows
 from blindspots_hub.planted.benchmark.evidence import Through
-from blindspots_hub.planted.build import load_space
 from blindspots_hub.planted.draw import draw
 from blindspots_hub.planted.models import MODELS
 from blindspots_hub.planted.population import Population, block_population, population_key
 from blindspots_hub.planted.scene import sample_scene
+from blindspots_hub.planted.training import load_space
 from blindspots_hub.planted.world import world_pair
 from blindspots_hub.progress import drive
 

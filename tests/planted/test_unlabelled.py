@@ -110,7 +110,7 @@ def test_the_command_trains_both_networks_and_says_so(
 
     from blindspots_hub import cli
     from blindspots_hub.concepts.backbone import Backbone
-    from blindspots_hub.planted import build
+    from blindspots_hub.planted import training as networks
 
     def small(out: Path):  # type: ignore[no-untyped-def]
         return training.train_unlabelled(out, steps=2, images=8, batch=4)
@@ -120,8 +120,8 @@ def test_the_command_trains_both_networks_and_says_so(
         assert Backbone.load(out / "backbone").width == SHAPE["hidden_size"]
         return {"r2": 0.5, "l0": 2.0, "dead_share": 0.0}
 
-    monkeypatch.setattr(build, "train_unlabelled", small)
-    monkeypatch.setattr(build, "training_sae", dictionary)
+    monkeypatch.setattr(networks, "train_unlabelled", small)
+    monkeypatch.setattr(networks, "training_sae", dictionary)
     arguments = ["planted", "train", "--unlabelled", "--out", str(tmp_path), "--quiet"]
     run = CliRunner().invoke(cli.app, arguments)
     assert run.exit_code == 0, run.output

@@ -29,7 +29,7 @@ from blindspots_hub.runs.evaluate import evaluate
 from blindspots_hub.runs.pace import WORK
 from blindspots_hub.runs.stress import StressResult, stress_test
 from blindspots_hub.serving.estimate import Estimate, stress_estimate
-from blindspots_hub.stress.prompts import PromptSource
+from blindspots_hub.stress.prompt_sources import PromptSource
 
 __all__ = ["chat"]
 

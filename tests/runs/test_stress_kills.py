@@ -25,7 +25,7 @@ def _stress(place: Path) -> None:
     from blindspots_hub import planted
     from blindspots_hub.runs import encoding
     from blindspots_hub.runs.stress import stress_test
-    from blindspots_hub.stress.prompts import PromptSource
+    from blindspots_hub.stress.prompt_sources import PromptSource
 
     encoding.SHARD = SHARD
     stress_test(

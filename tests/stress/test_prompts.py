@@ -11,15 +11,10 @@ from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.stress.prompts import (
-    ASK,
-    TEMPLATES,
-    Prompts,
-    PromptSource,
-    naming_rows,
-    prompt_id,
-    read_lines,
-)
+from blindspots_hub.stress.naming_captions import naming_rows
+from blindspots_hub.stress.prompt_lines import read_lines
+from blindspots_hub.stress.prompt_sources import ASK, TEMPLATES, PromptSource
+from blindspots_hub.stress.prompts import Prompts, prompt_id
 
 FEEDER, WOOD, NAMELESS = 344, 65, 0
 

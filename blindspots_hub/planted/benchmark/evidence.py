@@ -21,13 +21,13 @@ from blindspots_hub.generation.generate import Failed, load_pipeline
 from blindspots_hub.generation.models import resolve
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.planted.batches import BATCH, energy_rows
-from blindspots_hub.planted.build import load_space
 from blindspots_hub.planted.concept_match import ConceptMatch, standing
 from blindspots_hub.planted.measured import Natural, natural_pairs
 from blindspots_hub.planted.models import RENDERED, planted_pipeline
 from blindspots_hub.planted.population import Population, population_key
 from blindspots_hub.planted.rendering import rendering_from_config
 from blindspots_hub.planted.scene import Scene
+from blindspots_hub.planted.training import load_space
 from blindspots_hub.progress import Event, Work
 
 NAMING_WORLD = 7

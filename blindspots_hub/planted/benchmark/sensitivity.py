@@ -24,9 +24,9 @@ from blindspots_hub.data.images import open_image
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
-from blindspots_hub.planted.build import load_space
 from blindspots_hub.planted.faults import Fault, faults_to_config
 from blindspots_hub.planted.measured import Natural, natural_pairs
+from blindspots_hub.planted.training import load_space
 from blindspots_hub.progress import Event, Work
 
 FAULTS = (

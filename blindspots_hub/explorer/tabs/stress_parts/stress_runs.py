@@ -81,7 +81,8 @@ class StressChoice:
             raise BlindspotsError(f"There are no prompts of the kind {source[:20]!r}.")
         given: tuple[str, ...] = ()
         if source == GIVEN:
-            from blindspots_hub.stress.prompts import LEAST, MOST, lines_of
+            from blindspots_hub.stress.prompt_lines import lines_of
+            from blindspots_hub.stress.prompts import LEAST, MOST
 
             given = tuple(lines_of(lines, "The form"))
             if len(given) < LEAST:
@@ -134,7 +135,8 @@ class StressRuns(OneAtATime):
 
     def prompts_in(self, text: str, file: str) -> list[str]:
         """The prompts of a file's text; `BlindspotsError` where there is none, or are too many."""
-        from blindspots_hub.stress.prompts import MOST, lines_of
+        from blindspots_hub.stress.prompt_lines import lines_of
+        from blindspots_hub.stress.prompts import MOST
 
         lines = lines_of(text, file or "The file")
         if len(lines) > MOST:
@@ -167,7 +169,7 @@ class StressRuns(OneAtATime):
         def tested() -> Work[StressResult]:
             from blindspots_hub.runs.stress import stress_test
             from blindspots_hub.runs.stress_prompts import written_by
-            from blindspots_hub.stress.prompts import PromptSource
+            from blindspots_hub.stress.prompt_sources import PromptSource
 
             fetched = sum(size for _, size in reached)
             self.make_room(place, evaluation_bytes(choice.images, fetched))
