@@ -146,11 +146,13 @@ _add("pickle-text", _pickle("text_encoder", "pytorch_model.bin", "model.safetens
 _add("pickle-named-safetensors", _pickle("unet", _UNET_WEIGHTS, _UNET_WEIGHTS))
 
 
-def _shards(part: str, prefix: str, shard: str, remove: str, suffix: str = "safetensors") -> Maker:
+def _shards(
+    part: str, prefix: str, shard: str, remove: str, suffix: str = "safetensors", end: str = "json"
+) -> Maker:
     def make(folder: Path) -> None:
         (folder / part / remove).unlink()
         index = {"metadata": {"total_size": 1}, "weight_map": {"a": shard, "b": shard}}
-        (folder / part / f"{prefix}.{suffix}.index.json").write_text(json.dumps(index))
+        (folder / part / f"{prefix}.{suffix}.index.{end}").write_text(json.dumps(index))
         torch.save({"a": Payload(folder.parent / RAN)}, folder / part / "evil.bin")
 
     return make
@@ -162,6 +164,8 @@ for _number, _shard in enumerate(
 ):  # fmt: skip
     _add(f"shard-unet-{_number}", _shards("unet", "diffusion_pytorch_model", _shard, _UNET_WEIGHTS))
     _add(f"shard-text-{_number}", _shards("text_encoder", "model", _shard, "model.safetensors"))
+    _variant = _shards("unet", "diffusion_pytorch_model", _shard, _UNET_WEIGHTS, end="fp16.json")
+    _add(f"shard-variant-{_number}", _variant)
 _UNET_INDEX = "unet/diffusion_pytorch_model.safetensors.index.json"
 _add("index-of-numbers", _text(_UNET_INDEX, '{"weight_map": {"a": 7}}'))
 

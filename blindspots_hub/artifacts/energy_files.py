@@ -18,6 +18,7 @@ from blindspots_hub.artifacts.layout import (
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.sampler import PAIR, GenerationEnergies
+from blindspots_hub.utils.files import partial_beside
 
 SHARD_BYTES = 500 * 1024**2
 """Bytes of a file of energies; a source with more has shards, cut between two images."""
@@ -42,7 +43,7 @@ def _write(path: Path, energies: ImageEnergies, more: Mapping[str, np.ndarray]) 
         energies.save(path, more)
         shutil.rmtree(folder, ignore_errors=True)
         return [path]
-    work = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    work = partial_beside(folder)
     names = [shard_name(number, len(spans), path.suffix) for number in range(len(spans))]
     try:
         for name, (start, stop) in zip(names, spans, strict=True):

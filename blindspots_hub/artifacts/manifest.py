@@ -97,6 +97,7 @@ _MANIFEST = record(
         "note": text,
         "licence": text,
         "skipped": map_of(count),
+        "tokens": one_of(*TOKENS),
     },
 )
 
@@ -191,6 +192,7 @@ class Manifest(_Written):
     note: str | None = None
     licence: str | None = None
     skipped: Mapping[str, int] | None = None
+    tokens: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

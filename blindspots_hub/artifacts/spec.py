@@ -86,22 +86,24 @@ a part.
 
 `schema_version`, `name`, `version`, `created_with`; `concept_space` (`backbone`, `preprocessing`,
 `layout`, `sae`, `n_concepts`: two bundles whose `concept_space` is equal can be compared concept by
-concept); `models`, each with its `name`, `title`, `design` (paired or unpaired), `pairs`, `dropped`
-by cause, `settings` of the measurement, its `method` (2; where it is missing the tables are of
-method 1, whose intervals cover less than they say), `selection` (`rejected` concepts with q < α of
-`supported` ones, and the `level` of selection intervals), `run` (pipeline, revision, seed, sampler,
-licence), `counts` of states, `null` (`kind`: swap within pairs, or relabel where unpaired;
-`repeats`; `pairs`; `flagged`, the mean share of supported concepts with a p that the table rejects,
-its least and largest, `flagged_low` and `flagged_high`; `generations`, null or `pairs` and
-`flagged` of generation 0 against generation 1), and where the RA-SAE knows its own images `domain`
-(`home`, and for `natural` and `generated` images the share `outside`, `is_outside`, `r2`, `codes`,
-`silent`, and by which `feature` they differ most), and `request`, in combined bundles: what its
-evaluation was asked for; `packages`; `files` with the sha256 and size of every other file, cards
-(`README.md`) excepted: they are for people, and nothing reads them; `licence`, where told: the
-Hub's identifier of the licence of what is the publisher's own; `results`, where there are labels,
-findings or stress tests: what names the bundle in links, the sha256 that the manifest has without
-them; `request`: what the evaluation that wrote it was asked for; `combined_from`, where several
-bundles became one: their `name`, `version` and `results`.
+concept); `tokens`, those whose codes all energies sum (`patches` or `all`; where it is missing, as
+`settings` of the models say, else `patches`); `models`, each with its `name`, `title`, `design`
+(paired or unpaired), `pairs`, `dropped` by cause, `settings` of the measurement, its `method` (2;
+where it is missing the tables are of method 1, whose intervals cover less than they say),
+`selection` (`rejected` concepts with q < α of `supported` ones, and the `level` of selection
+intervals), `run` (pipeline, revision, seed, sampler, licence), `counts` of states, `null` (`kind`:
+swap within pairs, or relabel where unpaired; `repeats`; `pairs`; `flagged`, the mean share of
+supported concepts with a p that the table rejects, its least and largest, `flagged_low` and
+`flagged_high`; `generations`, null or `pairs` and `flagged` of generation 0 against generation 1),
+and where the RA-SAE knows its own images `domain` (`home`, and for `natural` and `generated` images
+the share `outside`, `is_outside`, `r2`, `codes`, `silent`, and by which `feature` they differ
+most), and `request`, in combined bundles: what its evaluation was asked for; `packages`; `files`
+with the sha256 and size of every other file, cards (`README.md`) excepted: they are for people, and
+nothing reads them; `licence`, where told: the Hub's identifier of the licence of what is the
+publisher's own; `results`, where there are labels, findings or stress tests: what names the bundle
+in links, the sha256 that the manifest has without them; `request`: what the evaluation that wrote
+it was asked for; `combined_from`, where several bundles became one: their `name`, `version` and
+`results`.
 
 Fields, columns, tables and files that a reader does not know it ignores, and keeps what it writes
 back. A later minor version only adds; a later major is refused.

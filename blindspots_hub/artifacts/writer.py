@@ -32,7 +32,7 @@ from blindspots_hub.artifacts.layout import (
 )
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.schema import IMAGE, SCHEMA_VERSION, THUMBNAILS, TableSpec
-from blindspots_hub.utils.files import atomic, json_bytes, sha256_file, write_json
+from blindspots_hub.utils.files import atomic, json_bytes, partial_beside, sha256_file, write_json
 from blindspots_hub.utils.sink import sink
 
 PACKAGES = (
@@ -111,7 +111,7 @@ def write_pieces(
     if first is None:
         first = pa.Table.from_batches([], schema or spec.schema)
     rows = PICTURES_A_GROUP if spec == THUMBNAILS else None
-    work = path.with_name(f".{path.stem}.{os.getpid()}.partial")
+    work = partial_beside(path)
     try:
         count = 0
         piece: pa.Table | None = first

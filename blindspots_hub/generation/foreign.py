@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from blindspots_hub.utils.files import read_json
 from blindspots_hub.utils.safetensors_header import NoTensors, TensorFile
 
 INDEX = "model_index.json"
+"""The file that makes a folder a diffusers pipeline."""
+
+SHARDS = "*.safetensors.index*.json"
+"""Names of the files that name shards: `x.index.json`, and `x.index.fp16.json` of a variant."""
+
 SINGLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 """A name of one file or folder: no way out of the folder that it stands in."""
 
@@ -96,9 +102,9 @@ def _check_files(folder: Path, source: str) -> None:
             raise refused(source, f"has a file {name}, by which other models or code are loaded")
         if path.suffix == ".json":
             content = small_json(path, name, source, whole=False)
-            if path.name.endswith(".index.json"):
+            if fnmatch(path.name, SHARDS):
                 _check_shards(content, name, source)
-            else:
+            elif not path.name.endswith(".index.json"):
                 _check_settings(content, name, source)
 
 
@@ -248,8 +254,6 @@ def _settings(value: Any, deep: int = 0) -> Iterator[tuple[str, Any]]:
 
 def _check_shards(index: Mapping[str, Any], name: str, source: str) -> None:
     """An index that safetensors are read by names shards beside it; others are never read."""
-    if not name.endswith(".safetensors.index.json"):
-        return
     found = index.get("weight_map")
     if not isinstance(found, dict) or not all(isinstance(o, str) for o in found.values()):
         raise refused(source, f"has a {name} without a map of its weights")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.foreign import check_part, component_kind
+from blindspots_hub.generation.foreign import SHARDS, check_part, component_kind
 from blindspots_hub.generation.pipeline_files import local_first, revision_of, snapshot_sha
 from blindspots_hub.generation.weights import variant_in, weights_of
 from blindspots_hub.generation.whole_weights import every_weight
@@ -97,7 +97,7 @@ def _folder(source: str, part: str) -> Path:
             except EntryNotFoundError:  # of the cache, too
                 continue
             sha = snapshot_sha(config.parent)
-            kinds = [f"{below}*.safetensors", f"{below}*.safetensors.index*.json"]
+            kinds = [f"{below}*.safetensors", f"{below}{SHARDS}"]
             snapshot_download(name, revision=sha, allow_patterns=kinds, local_files_only=local)
             if weights_of(config.parent):
                 return config.parent

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.foreign import SINGLE, check_foreign, own_code
+from blindspots_hub.generation.foreign import INDEX, SHARDS, SINGLE, check_foreign, own_code
 from blindspots_hub.generation.models import PIPELINE_CLASSES
 from blindspots_hub.utils.files import fingerprint, read_json, sha256_file
 from blindspots_hub.utils.hub_probe import hub_reachable
 
 T = TypeVar("T")
-
-INDEX = "model_index.json"
-"""The file that makes a folder a diffusers pipeline."""
 
 _PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
@@ -105,7 +102,7 @@ def missing_file(folder: Path) -> str | None:
             continue  # refused elsewhere; whether there is such a place is nobody's business
         if not part.is_dir():
             return f"{name}/"
-        index = next(part.glob("*.safetensors.index*.json"), None)  # …index.fp16.json, too
+        index = next(part.glob(SHARDS), None)
         if index is not None:
             named = read_json(index).get("weight_map", {})
             shards = {one for one in named.values() if isinstance(one, str)}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.generation.foreign import check_foreign
-from blindspots_hub.generation.pipeline_files import INDEX, local_first
+from blindspots_hub.generation.foreign import INDEX, check_foreign
+from blindspots_hub.generation.pipeline_files import local_first
 from blindspots_hub.utils.safetensors_header import NoTensors, TensorFile
 
 _OTHER_COPIES = {

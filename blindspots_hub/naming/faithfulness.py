@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blindspots_hub.naming.terms import singular, terms_of
+from blindspots_hub.naming.terms import terms_of
+from blindspots_hub.utils.spelling import singular
 
 EVERY = 3
 """One image of so many is held out."""

@@ -25,8 +25,9 @@ from blindspots_hub.naming.backends.base import (
 from blindspots_hub.naming.faithfulness import LEAST, auroc, held_out
 from blindspots_hub.naming.masking import Exhibits, small
 from blindspots_hub.naming.prompts import Prompt
-from blindspots_hub.naming.terms import Terms, singular, terms_of
+from blindspots_hub.naming.terms import Terms, terms_of
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.utils.spelling import singular
 
 CAPTIONS = "captions"
 """The name of the judge that reads the images' own captions."""

@@ -20,7 +20,8 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.naming.faithfulness import held_out
-from blindspots_hub.naming.terms import singular, terms_of
+from blindspots_hub.naming.terms import terms_of
+from blindspots_hub.utils.spelling import singular
 
 SHOWN = 6
 """Masked images, and as many others."""

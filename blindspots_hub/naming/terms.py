@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from blindspots_hub.utils.spelling import singular
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 LONGEST_WORD = 40
 LONGEST_CAPTION = 2_000
@@ -76,30 +78,14 @@ class Terms:
 def terms_of(caption: str) -> Iterator[str]:
     """The terms of one caption, in order, repeated where they are."""
     before: str | None = None
-    for match in _WORD.finditer(caption[:LONGEST_CAPTION].casefold()):
+    text = caption[:LONGEST_CAPTION].casefold()  # of another length where it holds an ß
+    for match in _WORD.finditer(text):
         word = match.group()
         if len(word) > LONGEST_WORD or word in FUNCTION_WORDS or len(word) < 2:
             before = None
             continue
-        if before is not None and caption[match.start() - 1] in " \t-":
+        if before is not None and text[match.start() - 1] in " \t-":
             yield f"{before} {word}"
         before = word
         if word not in PICTURE_WORDS:
             yield word
-
-
-def singular(term: str) -> str:
-    """A term without the plural of its last word, as far as English spelling tells: a key only."""
-    if len(term) > 4 and term.endswith("ies"):
-        return term[:-3] + "y"
-    if len(term) > 4 and term.endswith(("shes", "ches", "xes", "sses", "zes")):
-        return term[:-2]
-    if len(term) > 3 and term.endswith("s") and not term.endswith(("ss", "us", "is")):
-        return term[:-1]
-    return term
-
-
-def has_term(captions: Sequence[str], name: str) -> np.ndarray:
-    """bool (N,): which captions have all words of `name` that name something."""
-    wanted = {singular(t) for t in terms_of(name) if " " not in t} or {name.casefold()}
-    return np.array([wanted <= {singular(t) for t in terms_of(c)} for c in captions], bool)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.planted.population import (
     BLOCK,
     Population,
@@ -25,12 +26,17 @@ def populating(space: Path, out: Path, scenes: int, size: int = BLOCK) -> Work[P
 
     Blocks are kept beside `out` as they come, in a folder of their key, so that a killed run goes
     on where it was. A file `out` that is there holds the first scenes and is added to; one that was
-    made with anything else is a `BlindspotsError`.
+    made with anything else, or that ends within a block, is a `BlindspotsError`.
     """
     key = population_key(load_space(space))
     before = Population.load(out, key) if out.is_file() else None
     if before is not None and before.scenes >= scenes:
         return before
+    if before is not None and before.scenes % size:
+        raise BlindspotsError(
+            f"{out} holds {before.scenes:,} scenes, which are no whole blocks of {size:,}: add to "
+            "it in blocks of the size that it was made with."
+        )
     folder = out.parent / f"{out.stem}-blocks" / f"{key[:16]}-{size}"
     first, blocks = (before.scenes // size if before else 0), -(-scenes // size)
     missing = [b for b in range(first, blocks) if not _path(folder, b).is_file()]

@@ -143,7 +143,7 @@ def assemble(
             if side.generation_energies is not None:
                 write_generation_energies(root, source, side.generation_energies)
     write_table(root, THUMBNAILS, _thumbnails(sides, shown))
-    write_manifest(root, {**identity, "models": entries})
+    write_manifest(root, {**identity, "tokens": settings.tokens, "models": entries})
     yield Event("compute tables", len(models), len(models))
 
 

@@ -190,11 +190,7 @@ def _check(bundles: Sequence[Bundle]) -> None:
                 "today's first (python -m blindspots_hub remeasure "
                 f"{shlex.quote(str(bundle.root))} --out DIR)."
             )
-    tokens = {
-        entry.measured_with.tokens: bundle.root
-        for bundle in bundles
-        for entry in bundle.models.values()
-    }
+    tokens = {bundle.tokens: bundle.root for bundle in bundles}
     if len(tokens) > 1:
         told = " and ".join(f"of {kind} tokens in {root}" for kind, root in sorted(tokens.items()))
         raise BlindspotsError(
@@ -226,6 +222,7 @@ def _fields(bundles: Sequence[Bundle], members: Sequence[Member], name: str) -> 
         "name": name,
         "version": "1.0.0",
         "concept_space": bundles[0].concept_space,
+        "tokens": bundles[0].tokens,
         "models": [member.entry.to_json() for member in members],
         "combined_from": origins,
         **({"licence": licences.pop()} if len(licences) == 1 and None not in licences else {}),

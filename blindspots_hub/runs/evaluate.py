@@ -150,6 +150,12 @@ def evaluate(
     else:
         raise BlindspotsError("No model is named: name one, or the folder of its generated images.")
     settings = settings or MeasureSettings()
+    if not source.images_at_hand and settings.tokens != base.tokens:
+        raise BlindspotsError(
+            f"{base.name} keeps the energies of its natural images, summed over {base.tokens} "
+            f"tokens, and not the images: evaluate with --tokens {base.tokens}, or give the pairs "
+            "with their images."
+        )
     space = base.concept_space
     request = Request(asked.name, asked.plan, asked.pair_ids, space, settings, embed_images)
     workers = Workers.join(device)

@@ -53,13 +53,16 @@ def score_captions(
         columns: dict[str, list[np.ndarray]] = {"natural": [], "mismatched": [], "generated": []}
         for start in range(0, len(ids), BATCH):
             yield Event(f"score {name}", start, len(ids))
-            some = ids[start : start + BATCH]
-            texts = ready.texts(captions[start : start + BATCH])
+            end = min(start + BATCH, len(ids))
+            some = ids[start:end]
+            # One more than there are pairs, for the last one's mismatched caption: the next pair's.
+            texts = ready.texts([captions[i % len(ids)] for i in range(start, end + 1)])
+            own, others = texts[:-1], texts[1:]
             seen = ready.images([natural.image(one) for one in some])
             drawn = ready.images([generated.image(one, first.get(one)) for one in some])
-            columns["natural"].append(clip_score(seen, texts))
-            columns["mismatched"].append(clip_score(seen, np.roll(texts, 1, axis=0)))
-            columns["generated"].append(clip_score(drawn, texts))
+            columns["natural"].append(clip_score(seen, own))
+            columns["mismatched"].append(clip_score(seen, others))
+            columns["generated"].append(clip_score(drawn, own))
         stacked = {column: np.concatenate(parts) for column, parts in columns.items()}
         _keep(bundle, name, ids, stacked, ready.name)
         known = stacked["generated"][np.isfinite(stacked["generated"])]

@@ -207,10 +207,9 @@ class _Run:
 
     def _test(self, concept: int, sides: Sequence[Mapping[str, Side]]) -> ConceptTest:
         prompts, level = self.asked[concept], self.levels[concept]
-        tokens = next(
-            (one.measured_with.tokens for one in self.bundle.models.values()), "patches"
-        )  # fmt: skip
-        drawn = [side[fingerprint(prompts.texts)].drawn(concept, tokens) for side in sides]
+        drawn = [
+            side[fingerprint(prompts.texts)].drawn(concept, self.bundle.tokens) for side in sides
+        ]
         return ConceptTest(
             concept,
             self.bundle.labels[concept],

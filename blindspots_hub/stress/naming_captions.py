@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from blindspots_hub.utils.spelling import numbers_of
+
 _IDLE = "a an and at by for from in is of on or the this that to under with"
 """Words of a name that a caption need not have."""
 
@@ -25,7 +27,7 @@ def naming_rows(captions: Sequence[str], label: str) -> np.ndarray:
     words = words_of(label)
     if not words:
         return np.zeros(0, np.int64)
-    patterns = [re.compile(rf"(?<!\w){re.escape(w)}(?:e?s)?(?!\w)", re.IGNORECASE) for w in words]
+    patterns = [re.compile(rf"(?<!\w)(?:{numbers_of(w)})(?!\w)", re.IGNORECASE) for w in words]
     rows = [i for i, text in enumerate(captions) if all(p.search(text) for p in patterns)]
     return np.array(rows, np.int64)
 

@@ -64,8 +64,7 @@ def caption_prompts(bundle: Bundle, concept: int, count: int, seed: int) -> Prom
     Where too few name it they are those of the natural images in which it fires strongest.
     """
     captions = _natural_captions(bundle)
-    named = naming_rows(captions, bundle.labels[concept])
-    texts = sorted({captions[row].strip() for row in named if _usable(captions[row])})
+    texts = sorted(_naming(captions, bundle.labels[concept]))
     if len(texts) >= LEAST_NAMED:
         by_id = {prompt_id(text): text for text in texts}
         chosen = choose_pairs(by_id, min(count, len(by_id)), seed)
@@ -78,6 +77,12 @@ def caption_prompts(bundle: Bundle, concept: int, count: int, seed: int) -> Prom
         "captions of images in which it fires",
         f"Of the captions of images in which concept {concept} fires, the bundle",
     )
+
+
+def _naming(captions: Sequence[str], label: str) -> set[str]:
+    """The captions that name a concept and can be prompts."""
+    named = naming_rows(captions, label)
+    return {captions[row].strip() for row in named if _usable(captions[row])}
 
 
 def _usable(caption: str) -> bool:
@@ -95,8 +100,7 @@ def usual_prompts(bundle: Bundle, concept: int, count: int, seed: int) -> Prompt
     """
     label = bundle.labels[concept]
     captions = _natural_captions(bundle)
-    texts = {captions[row].strip() for row in naming_rows(captions, label)}
-    if label and len(texts) < LEAST_NAMED:
+    if label and len(_naming(captions, label)) < LEAST_NAMED:
         return template_prompts(bundle, concept, count)
     return caption_prompts(bundle, concept, count, seed)
 

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import stat
 import time
@@ -28,7 +29,7 @@ def atomic(path: Path) -> Iterator[Path]:
     The file is complete or absent, never half there. A full disk or a folder that cannot be
     written raises `BlindspotsError`; what stood at `path` before is untouched.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
+    partial = partial_beside(path)
     try:
         _make_folder(path.parent)
         yield partial
@@ -49,6 +50,14 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         if os.path.exists(partial):  # False where no path can have this name
             partial.unlink()
+
+
+def partial_beside(path: Path) -> Path:
+    """A hidden name beside `path` for what is being written, which `sweep` knows.
+
+    No second writer of `path` gets the same, be it another thread of this process.
+    """
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
 
 
 def _says_full(error: Exception) -> bool:

@@ -124,6 +124,8 @@ def test_a_killed_run_goes_on(
     assert whole.scenes == 12
     assert whole.total == pytest.approx(blocks[0].total + blocks[1].total)
     assert drive(populating.populating(planted.BUNDLE, out, scenes=6, size=6)).scenes == 12
+    with pytest.raises(BlindspotsError, match="12 scenes, which are no whole blocks of 5"):
+        drive(populating.populating(planted.BUNDLE, out, scenes=15, size=5))
     replace(blocks[0], key="of another world").save(out)
     with pytest.raises(BlindspotsError, match="made with another world"):
         drive(populating.populating(planted.BUNDLE, out, scenes=12, size=6))

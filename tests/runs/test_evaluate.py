@@ -200,6 +200,14 @@ def test_without_natural_images_the_kept_energies_serve(evaluated: Bundle, tmp_p
     before, after = evaluated.deltas("alder-1"), bundle.deltas("alder-1")
     for name in ("energy_natural", "gap", "relative_delta"):
         assert after[name].to_numpy() == pytest.approx(before[name].to_numpy(), abs=0.05)
+    with pytest.raises(BlindspotsError, match=r"over patches tokens.*--tokens patches"):
+        evaluate(
+            MODEL,
+            tmp_path / "all",
+            pairs=PAIRS,
+            bundle=load_bundle(base),
+            settings=MeasureSettings(tokens="all"),
+        )
     shown = {i for row in after["top_natural"].to_pylist() for i in row}
     assert any(bundle.thumbnail(NATURAL, pair_id) for pair_id in shown)
 

@@ -17,13 +17,14 @@ from blindspots_hub import planted
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.layout import table_path
-from blindspots_hub.artifacts.schema import IMAGE_TEXT, PAIRS
+from blindspots_hub.artifacts.schema import IMAGE_TEXT, NATURAL_IMAGES, PAIRS
 from blindspots_hub.artifacts.writer import image_cell, write_table
 from blindspots_hub.concepts.preprocess import Preprocessing
 from blindspots_hub.data.images import encode_png
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.naming.backends.similarity import Scorer
 from blindspots_hub.progress import drive
+from blindspots_hub.runs import score_captions as scoring
 from blindspots_hub.runs.score_captions import _keep, clip_score, score_captions
 
 
@@ -88,6 +89,26 @@ def test_every_pair_is_scored_and_analyses_use_it(clip: Path, tmp_path: Path) ->
     assert table["generated"].null_count == 40  # the synthetic bundle holds no generated images
     found = analysis("notable_pairs").answer(bundle, ("plain-a",))
     assert found.table["judged_by"] == ["scores"]
+
+
+def test_a_mismatched_caption_is_another_pair_s_whatever_the_batch(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 40 pairs in batches of 39 the last one is alone in its batch."""
+    found = []
+    for batch in (39, 7):
+        monkeypatch.setattr(scoring, "BATCH", batch)
+        root = write_synthetic(tmp_path / str(batch), Synthetic(n_concepts=40, pairs=40))
+        words = ("bird", "pan", "disc", "tree", "grass", "photo", "bird tree")
+        names = pq.read_table(table_path(root, NATURAL_IMAGES))
+        captions = [f"a photo of {words[i % 7]} in the {words[i // 7]}" for i in range(40)]
+        write_table(root, NATURAL_IMAGES, {"pair_id": names["pair_id"], "caption": captions})
+        drive(score_captions.stream(with_images(root), clip, "cpu"))
+        table = load_bundle(root).optional(IMAGE_TEXT, "plain-a")
+        assert table is not None
+        found.append(table["mismatched"].to_numpy())
+        assert found[-1][-1] != pytest.approx(table["natural"].to_numpy()[-1], abs=1e-6)
+    assert found[0] == pytest.approx(found[1], abs=1e-5)
 
 
 def test_a_caption_s_embedding_does_not_depend_on_its_neighbours(clip: Path) -> None:

@@ -34,6 +34,12 @@ def test_captions_name_a_concept_by_whole_words_in_either_number() -> None:
     ]
     assert naming_rows(captions, "bird feeder").tolist() == [0, 2, 3]
     assert naming_rows(["a dish", "dishes", "dished"], "the dish").tolist() == [0, 1]
+    of_a_plural = ["a palm tree by the sea", "palm trees", "a palm", "palmtree"]
+    assert naming_rows(of_a_plural, "palm trees").tolist() == [0, 1]
+    assert naming_rows(["a berry", "berries", "berried"], "berry").tolist() == [0, 1]
+    assert naming_rows(["a berry", "berries", "buried"], "berries").tolist() == [0, 1]
+    assert naming_rows(["a bus", "buses", "busy"], "buses").tolist() == [0, 1]
+    assert naming_rows(["a plan", "planes", "a plane"], "planes").tolist() == [1, 2]
     assert naming_rows(captions, "").tolist() == naming_rows(captions, "of the").tolist() == []
 
 

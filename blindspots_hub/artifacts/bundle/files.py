@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import TableSpec, with_optional
 from blindspots_hub.artifacts.validate import faults, file_faults
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.progress import drive
 from blindspots_hub.utils.files import sha256_file
 
@@ -167,6 +168,15 @@ class BundleFiles:
         """Patches of an image as (rows, columns)."""
         rows, columns = self.concept_space["layout"]["grid"]
         return int(rows), int(columns)
+
+    @property
+    def tokens(self) -> str:
+        """Which tokens all energies sum, of `TOKENS`.
+
+        Bundles of before this was told have it with their models; without one it was `patches`.
+        """
+        told = (model.measured_with.tokens for model in self.models.values())
+        return self.manifest.tokens or next(told, MeasureSettings().tokens)
 
     @cached_property
     def models(self) -> dict[str, ModelEntry]:

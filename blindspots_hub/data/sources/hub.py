@@ -25,16 +25,16 @@ def hub_rows(source: str, options: SourceOptions) -> Iterator[Row]:
             f"{source} is neither a file nor a folder here, and the Hugging Face Hub cannot be "
             "reached: connect, or give a folder of images with captions, or a .parquet file."
         )
-    import datasets
-
     name = source.partition("@")[0]
     try:
         stream = _stream(source, options)
+        if stream.features:  # a column of pictures may name any file or address: none is opened
+            stream = stream.decode(False)
         columns = list(stream.features or next(iter(stream), {}))
         caption, image = columns_for(columns, options, source)
-        if stream.features and isinstance(stream.features.get(image), datasets.Image):
-            stream = stream.cast_column(image, datasets.Image(decode=False))
         url = column_of(columns, ("url",))
+        asked = [_whole(column, columns) for column in (caption, image)]
+        stream = stream.select_columns(list(dict.fromkeys([*asked, *filter(None, [url])])))
         for number, record in enumerate(stream, start=1):
             found = _image(cell(record, image), name)
             where = f"{source} row {number}"
@@ -43,6 +43,11 @@ def hub_rows(source: str, options: SourceOptions) -> Iterator[Row]:
         raise
     except Exception as error:  # the network, and every file format that datasets reads
         raise _told(source, error) from error
+
+
+def _whole(column: str, columns: list[str]) -> str:
+    """The column of a data set that "a.b" is a field of, or the column itself."""
+    return column if column in columns else column.partition(".")[0]
 
 
 def _stream(source: str, options: SourceOptions) -> Any:

@@ -18,7 +18,7 @@ SUFFIXES = (".tar", ".tar.gz", ".tgz")
 
 _TEXT = (".txt", ".caption", ".json")
 _MAX_TEXT = 1 << 20
-"""Bytes of a caption's file that are read; a longer one is no caption."""
+"""Bytes of a caption's file, or of a member's name, that are read; a longer one is none."""
 
 
 def is_tar(path: Path) -> bool:
@@ -32,7 +32,8 @@ def tar_rows(path: Path, options: SourceOptions) -> Iterator[Row | LeftOut]:
     Members that share their name up to the first dot, one after the other, are one row: an image,
     and a .txt or .caption, or a .json with the caption (and perhaps the url). Where several of them
     are images, each that has a caption of its own name up to the last dot is a row; others are
-    counted. Anything but plain files is passed over, and so are longer files than `MAX_BYTES`.
+    counted. Anything but plain files is passed over; of a file longer than `MAX_BYTES` no more is
+    read, and it counts as unreadable.
     """
     other = 0
     try:
@@ -70,8 +71,23 @@ class _Parts(dict[str, list[tuple[str, bytes]]]):
     """Endings and contents of a row's members, by what stands between first and last dot."""
 
 
+_TOLD_APART = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)  # fmt: skip
+"""Headers whose own content, such as a long name, tarfile reads whole before the next member."""
+
+
 class _Member(tarfile.TarInfo):
     """A member whose header is damaged, or whose file ends early, is told: tarfile ends there."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Member:
+        """A header of 512 bytes; `ReadError` where it claims a name that no archiver writes."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _TOLD_APART and found.size > _MAX_TEXT:
+            raise tarfile.ReadError(f"a name in it claims {found.size / 1e6:,.0f} MB")
+        return found
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Member:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from blindspots_hub.artifacts.labels import CAPTION_WORDS
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.naming.caption_words import caption_words
-from blindspots_hub.naming.terms import singular
 from blindspots_hub.planted.benchmark.checks import Check, share, told
 from blindspots_hub.planted.concept_match import ConceptMatch, plain
+from blindspots_hub.utils.spelling import singular
 
 GOAL = 0.8
 """Share of the concepts that stand for an object whose name is to name it."""

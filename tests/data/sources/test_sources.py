@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -87,6 +88,12 @@ def test_tars_that_mean_harm(tmp_path: Path) -> None:
             archive.addfile(about)
     with pytest.raises(BlindspotsError, match="no usable pair"):
         read_pairs(tmp_path / "links.tar")
+    for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE):
+        about = tarfile.TarInfo("long")
+        about.type, about.size = kind, 300_000_000
+        (tmp_path / "long.tar").write_bytes(about.tobuf() + bytes(10240))
+        with pytest.raises(BlindspotsError, match=r"not a whole tar.*a name in it claims 300 MB"):
+            read_pairs(tmp_path / "long.tar")
     (tmp_path / "not.tar").write_bytes(b"nothing")
     with pytest.raises(BlindspotsError, match="not a whole tar"):
         read_pairs(tmp_path / "not.tar")
@@ -246,3 +253,42 @@ def test_hub_data_sets_by_split_configuration_and_column(hub: Hub) -> None:
         read_pairs(name, options=SourceOptions(split="nope", config="small", **columns))
     with pytest.raises(BlindspotsError, match=r"no column caption.*it has label, jpg"):
         read_pairs(name, options=SourceOptions(config="small"))
+
+
+def test_of_a_hub_data_set_only_the_columns_asked_for_are_read(hub: Hub, tmp_path: Path) -> None:
+    """A picture in another column may name a file of this machine, or be none at all."""
+    import datasets
+    from huggingface_hub import HfApi
+
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(COLOURS[0])
+    picture = {"bytes": COLOURS[1], "path": None}
+    columns = {
+        "caption": ["whole", "listed"],
+        "image": [[picture], [picture]],
+        "other": [{"bytes": None, "path": str(secret)}, {"bytes": b"broken", "path": None}],
+    }
+    features = datasets.Features(
+        {
+            "caption": datasets.Value("string"),
+            "image": datasets.List(datasets.Image()),
+            "other": datasets.Image(),
+        }
+    )
+    name = f"{hub.owner}/other-pictures"
+    HfApi().create_repo(name, repo_type="dataset")
+    buffer = io.BytesIO()
+    table = pa.table(columns, schema=features.arrow_schema)
+    pq.write_table(table, buffer)
+    HfApi().upload_file(
+        path_or_fileobj=buffer.getvalue(),
+        path_in_repo="train.parquet",
+        repo_id=name,
+        repo_type="dataset",
+    )
+    opened: list[str] = []
+    sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
+    pairs = read_pairs(name)
+    assert captions_of(pairs) == ["whole", "listed"]
+    assert [pair.image for pair in pairs] == [COLOURS[1]] * 2
+    assert str(secret) not in opened
