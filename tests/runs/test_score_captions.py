@@ -101,9 +101,9 @@ def test_a_mismatched_caption_is_another_pair_s_whatever_the_batch(
     for batch in (39, 7):
         monkeypatch.setattr(scoring, "BATCH", batch)
         root = write_synthetic(tmp_path / str(batch), Synthetic(n_concepts=40, pairs=40))
-        words = ("bird", "pan", "disc", "tree", "grass", "photo", "bird tree")
+        words = ("bird", "pan", "disc", "tree", "grass", "photo", "the")  # by its first it is told
         names = pq.read_table(table_path(root, NATURAL_IMAGES))
-        captions = [f"a photo of {words[i % 7]} in the {words[i // 7]}" for i in range(40)]
+        captions = [f"{words[i % 7]} in the grass" for i in range(40)]
         write_table(root, NATURAL_IMAGES, {"pair_id": names["pair_id"], "caption": captions})
         drive(score_captions.stream(with_images(root), clip, "cpu"))
         table = load_bundle(root).optional(IMAGE_TEXT, "plain-a")
