@@ -21,6 +21,7 @@ from blindspots_hub.artifacts.schema import TableSpec, has_columns, with_optiona
 from blindspots_hub.artifacts.writer import PARQUET, in_groups
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.utils.files import atomic, sha256_file, write_json
+from blindspots_hub.utils.folder_lock import in_turn
 from blindspots_hub.utils.sink import sink
 
 
@@ -28,8 +29,14 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     """Write optional tables into the bundle at `root`, and its manifest anew.
 
     The manifest keeps all else that it says: what was measured with which program, and the files
-    that are not here. Raises `BlindspotsError` where the folder cannot be written.
+    that are not here. Whoever adds to what a table holds reads it `in_turn`, too. Raises
+    `BlindspotsError` where the folder cannot be written.
     """
+    with in_turn(root):
+        _add(root, tables)
+
+
+def _add(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     manifest = Manifest.read(root)
     results = manifest.results or sha256_file(root / MANIFEST)
     files = dict(manifest.files)

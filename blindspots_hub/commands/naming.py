@@ -146,6 +146,7 @@ def labels(
     from blindspots_hub.artifacts.merging import labels_of_same_space
     from blindspots_hub.artifacts.optional import add_tables
     from blindspots_hub.artifacts.schema import LABELS
+    from blindspots_hub.utils.folder_lock import in_turn
 
     opened = load_bundle(Path(bundle))  # a folder, as what lies on the Hub is not changed here
     new = read_csv(read, opened.n_concepts) if read else []
@@ -153,12 +154,14 @@ def labels(
         concept = concept_number(given[0], opened.n_concepts, "--set")
         name = given_by_hand(given[1])
         new.append(Label(concept, name, date=date.today().isoformat()))
-    table = opened.label_table
-    if other is not None:
-        table = labels_of_same_space(opened, load_bundle(other))
-    if new or other is not None:
-        table = changed(table, new)
-        add_tables(opened.root, {LABELS: table})
+    with in_turn(opened.root):
+        opened.name_again()
+        table = opened.label_table
+        if other is not None:
+            table = labels_of_same_space(opened, load_bundle(other))
+        if new or other is not None:
+            table = changed(table, new)
+            add_tables(opened.root, {LABELS: table})
     if export:
         write_csv(export, table)
     has_name = sum(map(bool, best(table, opened.n_concepts)))

@@ -35,6 +35,7 @@ from blindspots_hub.naming.terms import Terms
 from blindspots_hub.naming.vocabulary import Vocabulary, read_vocabulary
 from blindspots_hub.progress import Event, Work
 from blindspots_hub.runs.label_request import Naming
+from blindspots_hub.utils.folder_lock import in_turn
 
 SAVED_EVERY = 20
 """Names after which the table is written."""
@@ -74,8 +75,9 @@ class LabelRun:
     def save(self) -> None:
         """Write what is new into the bundle's labels, as they are there now."""
         if self._new:
-            there = load_bundle(self.bundle.root).label_table
-            add_tables(self.bundle.root, {LABELS: changed(there, self._new.values())})
+            with in_turn(self.bundle.root):
+                there = load_bundle(self.bundle.root).label_table
+                add_tables(self.bundle.root, {LABELS: changed(there, self._new.values())})
             self._new = {}
 
     def naming(self, concepts: Sequence[int], asked: Prompt, unnamed: Counter[str]) -> Work[None]:

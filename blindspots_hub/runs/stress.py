@@ -56,6 +56,7 @@ from blindspots_hub.stress.result import ConceptTest, image_rows, test_rows
 from blindspots_hub.stress.verdict import SUPPRESSED, judge
 from blindspots_hub.utils.dtypes import DType
 from blindspots_hub.utils.files import fingerprint
+from blindspots_hub.utils.folder_lock import in_turn
 
 KEPT = 2 * 1024**3
 """Bytes of images and codes that stay in `WORK` beside a run's own: the oldest go first. Tables
@@ -250,9 +251,10 @@ class _Run:
         """Add the run's rows to those of earlier ones."""
         yield Event("keep the verdicts", 0, 1)
         if self.root == self.bundle.root:
-            bundle = load_bundle(self.root)
-            before = {spec: bundle.optional(spec) for spec in SPECS}
-            add_tables(self.root, joined([*_whole(before), own]))
+            with in_turn(self.root):
+                bundle = load_bundle(self.root)
+                before = {spec: bundle.optional(spec) for spec in SPECS}
+                add_tables(self.root, joined([*_whole(before), own]))
             return
         paths = {spec: table_path(self.root, spec) for spec in SPECS}
         there = {spec: read_table(path) if path.is_file() else None for spec, path in paths.items()}

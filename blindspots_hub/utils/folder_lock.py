@@ -1,4 +1,4 @@
-"""One run at a time in an output folder: a lock that a process loses when it dies."""
+"""One run, or one change, at a time in a folder: locks that a process loses when it dies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +62,33 @@ def only_one_run(folder: Path, what: str) -> Iterator[None]:
         if made:
             with suppress(OSError):  # something was written beside
                 path.parent.rmdir()
+
+
+_CHANGED = threading.local()
+"""`folders`: those that this thread is changing."""
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Wait until no other thread or process changes `folder`, and let none while the block lasts.
+
+    For short changes of what is there, such as a table read, added to and written. Within the block
+    the same thread may ask again. Where the system knows no locks of folders, nobody waits.
+    """
+    mine: set[str] = _CHANGED.__dict__.setdefault("folders", set())
+    key = os.path.realpath(folder)
+    handle = None if key in mine or sys.platform == "win32" else os.open(folder, os.O_RDONLY)
+    if handle is None:
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        mine.add(key)
+        yield
+    finally:
+        mine.discard(key)
+        os.close(handle)
 
 
 def _path(folder: Path) -> Path:

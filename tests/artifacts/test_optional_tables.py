@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ from findings_fixtures import write_rich
 from synthetic_bundle import Synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.artifacts.labels import Label, changed
 from blindspots_hub.artifacts.layout import SAE_WEIGHTS, token_codes_path
 from blindspots_hub.artifacts.manifest import Manifest
 from blindspots_hub.artifacts.optional import add_tables
-from blindspots_hub.artifacts.schema import IMAGE_TEXT, TOKEN_FIRES, TableSpec
+from blindspots_hub.artifacts.schema import IMAGE_TEXT, LABELS, TOKEN_FIRES, TableSpec
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.artifacts.writer import write_manifest
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.token_codes import TokenCodes
+from blindspots_hub.utils.folder_lock import in_turn
 
 MODEL = "plain-a"
 SPEC = Synthetic(n_concepts=40, pairs=30)
@@ -100,3 +103,16 @@ def test_what_is_read_as_one_looks_is_checked_first(root: Path) -> None:
         opened.token_codes(MODEL)
     with pytest.raises(BlindspotsError, match=r"sae/model.safetensors was altered"):
         opened.atoms()
+
+
+def test_two_programs_that_add_tables_at_once_both_keep_theirs(root: Path) -> None:
+    names = [Label(k, f"name {k}", date="2026-01-01") for k in range(12)]
+
+    def name(one: Label) -> None:
+        with in_turn(root):
+            add_tables(root, {LABELS: changed(load_bundle(root).label_table, [one])})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(name, names))
+    assert load_bundle(root).labels[:12] == [one.label for one in names]
+    assert faults(root) == []

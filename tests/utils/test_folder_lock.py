@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,30 @@ def test_names_that_no_lock_can_have(tmp_path: Path) -> None:
     with pytest.raises(BlindspotsError, match="no usable path"):
         with only_one_run(tmp_path / ("a" * 300) / "b", "too long"):
             pass
+
+
+def test_changes_wait_for_each_other(tmp_path: Path) -> None:
+    """What is read and written in turn loses nothing, over threads and processes."""
+    path = tmp_path / "count"
+    path.write_text("0")
+    add = f"""
+import time
+from pathlib import Path
+from blindspots_hub.utils.folder_lock import in_turn
+
+path = Path({str(path)!r})
+for _ in range(20):
+    with in_turn(path.parent), in_turn(path.parent / "."):
+        before = int(path.read_text())
+        time.sleep(0.001)
+        path.write_text(str(before + 1))
+"""
+    other = subprocess.Popen([sys.executable, "-c", add])
+    threads = [threading.Thread(target=exec, args=(add, {})) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert other.wait(60) == 0
+    assert path.read_text() == "80"
+    assert [one.name for one in tmp_path.iterdir()] == ["count"]

@@ -19,6 +19,7 @@ from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, number, term
+from blindspots_hub.utils.folder_lock import in_turn
 
 PROGRAM = Path(__file__).resolve().parents[2]
 """The package's own folder."""
@@ -127,8 +128,9 @@ def _keep(bundle: Bundle, names: Sequence[Label]) -> None:
             f"{bundle.name} is a copy of what lies on the Hub, or the embedded example: "
             "pull or copy it to a folder of your own to name its concepts."
         )
-    bundle.name_again()  # as they are there now: a command may have named some meanwhile
-    add_tables(bundle.root, {LABELS: changed(bundle.label_table, names)})
+    with in_turn(bundle.root):
+        bundle.name_again()  # as they are there now: a command may have named some meanwhile
+        add_tables(bundle.root, {LABELS: changed(bundle.label_table, names)})
     bundle.name_again()
 
 
