@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 from jinja2 import UndefinedError
+from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -43,6 +44,16 @@ def test_the_bundles_card_says_what_its_manifest_says(tmp_path: Path) -> None:
         counts = model.counts["relative"]
         row = f"| {model.title} | 1,000 | {counts.get('suppressed', 0)} |"
         assert row in written
+
+
+def test_the_card_of_two_sets_speaks_of_no_pairs(tmp_path: Path) -> None:
+    spec = Synthetic(n_concepts=40, pairs=24, models={"own": "Own"}, unpaired=("own",))
+    bundle = load_bundle(write_synthetic(tmp_path / "b", spec))
+    write_bundle_card(bundle.root, bundle.manifest)
+    written = (bundle.root / "README.md").read_text(encoding="utf-8")
+    assert "same captions" not in written
+    assert "pairs" not in written
+    assert f"q < {bundle.model('own').measured_with.alpha:g}" in written
 
 
 def test_the_stand_ins_say_that_they_are() -> None:

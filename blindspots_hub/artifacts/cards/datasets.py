@@ -19,7 +19,7 @@ from blindspots_hub.artifacts.cards.facts import (
 from blindspots_hub.artifacts.cards.front_matter import configs, dataset_front, optional_configs
 from blindspots_hub.artifacts.cards.version import Card, PublishedVersion
 from blindspots_hub.artifacts.hub.repos import Repo
-from blindspots_hub.artifacts.layout import listed_files
+from blindspots_hub.artifacts.layout import energies_files, listed_files
 from blindspots_hub.artifacts.licences import UNKNOWN, joint
 from blindspots_hub.artifacts.schema import GENERATIONS, LABELS, PAIRS
 
@@ -66,9 +66,14 @@ def generations_card(of: PublishedVersion, repo: Repo) -> Card:
         sum(model["facts"].rows for model in models),
     )
     with_images = [model["name"] for model in models if model["facts"].images]
+    shown = (with_images or of.models)[0]
+    files = {m: listed_files(of.manifest.files, GENERATIONS, m) for m in of.models}
     fields = {
         "models": models,
-        "shown_model": (with_images or of.models)[0],
+        "shown_model": shown,
+        "file": files[shown][0].removeprefix(f"{repo.part}/"),
+        "parts": any(len(of_model) > 1 for of_model in files.values()),
+        "several": any(e.run.get("num_images_per_prompt", 1) > 1 for e in of.manifest.models),
         "any_images": bool(with_images),
         "columns": columns_table(GENERATIONS),
     }
@@ -98,7 +103,12 @@ def deltas_card(of: PublishedVersion, repo: Repo) -> Card:
                 "columns": columns_table(spec),
             }
         )
+    energies = energies_files(files, of.models[0])
     fields = {
+        "energies": {
+            "file": energies[0].removeprefix(f"{repo.part}/"),
+            "parts": len(energies),
+        },
         "models": [measured(entry) for entry in of.manifest.models],
         "facts": DeltaFacts.of(of.root, sum(map(bool, Bundle(of.root).labels))),
         "tables": tables,

@@ -189,6 +189,10 @@ def write_bundle_card(root: Path, manifest: Manifest) -> None:
         "created_with": manifest.created_with,
         "note": manifest.note or "",
         "models": models,
+        "paired": all(entry.paired for entry in manifest.models),
+        "alpha": " or ".join(sorted({f"{e.measured_with.alpha:g}" for e in manifest.models})),
+        "suppressed_below": paper.SUPPRESSED_BELOW,
+        "exaggerated_above": paper.EXAGGERATED_ABOVE,
         "first_table": first.relative_to(root).as_posix(),
     }
     write_bytes(root / CARD, render("dataset_card/bundle.md", front, fields))

@@ -1,7 +1,7 @@
 """Cards of a published bundle: whole, true to its files, right for the Hub's own readers.
 
 The cards of the embedded bundle are kept in tests/golden/cards. Where a change to them is meant:
-RENEW_GOLDEN=1 python -m pytest tests/test_hub_cards.py
+RENEW_GOLDEN=1 python -m pytest tests/artifacts/hub/test_cards.py
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import datasets
@@ -9,10 +10,13 @@ import pytest
 from hub_fixtures import MODELS, contents, restate, write_publishable
 from local_hub import Hub
 
-from blindspots_hub.artifacts import writer
+from blindspots_hub.artifacts import energy_files, writer
 from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.artifacts.cards.bundle_cards import repo_cards
+from blindspots_hub.artifacts.energy_files import write_energies
 from blindspots_hub.artifacts.hub.fetch import pull
 from blindspots_hub.artifacts.hub.publish import push
+from blindspots_hub.artifacts.hub.repos import KINDS, Reference
 from blindspots_hub.artifacts.layout import NATURAL, table_files
 from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import GENERATIONS, PAIRS, THUMBNAILS
@@ -66,6 +70,24 @@ def test_datasets_finds_every_shard_by_the_card(hub: Hub, sharded: Path, tmp_pat
         )
         assert len(found) == rows
         assert isinstance(found.features["image"], datasets.Image)
+
+
+def test_cards_name_files_that_are_there(sharded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a table or energies in shards the code of a card fetches the first."""
+    monkeypatch.setattr(energy_files, "SHARD_BYTES", 200)
+    for source in (NATURAL, *MODELS):
+        write_energies(sharded, source, load_bundle(sharded).energies(source))
+        restate(sharded)
+    reference = Reference.parse("ana/shards@1.0.0")
+    assert reference.version is not None
+    repos = [repo for repo in reference.repos(KINDS) if repo.kind == "dataset"]
+    cards = repo_cards(sharded, repos, reference.version, {})
+    assert "first of" in cards[repos[-1]].decode()
+    for repo, card in cards.items():
+        named = re.findall(r'"([\w/.-]+\.(?:parquet|safetensors))"', card.decode())
+        assert named, repo
+        for name in named:
+            assert (sharded / repo.part / name).is_file(), (repo, name)
 
 
 def test_a_push_without_web_images_writes_its_shards_anew(
