@@ -56,7 +56,7 @@ _FLOOR = 1e-3
 class Home:
     """The space's own images: how many they were, what was seen of them, and where they come from.
 
-    r2: share of their tokens' variance that is reconstructed; codes, silent: means over the images;
+    r2: share of their tokens' variance that is reconstructed; codes, silent: means over the images.
     """
 
     images: int

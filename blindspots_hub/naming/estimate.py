@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from blindspots_hub.naming.masking import SHOWN
+from blindspots_hub.utils.durations import duration
 
 CHARACTERS = 4.0
 """Characters of English that one token has, about."""
@@ -54,11 +55,9 @@ class Estimate:
     def words(self) -> str:
         """A sentence."""
         money = "" if self.cost is None else f", costs about {self.cost:,.2f}"
-        minutes = self.seconds / 60
-        time = f"{minutes:,.0f} minutes" if minutes >= 1.5 else f"{self.seconds:,.0f} seconds"
         return (
             f"{self.questions:,} questions, about {self.prompt_tokens:,} tokens to read and "
-            f"{self.answer_tokens:,} to write{money}, in about {time}."
+            f"{self.answer_tokens:,} to write{money}, in about {duration(self.seconds)}."
         )
 
 

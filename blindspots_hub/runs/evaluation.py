@@ -85,14 +85,14 @@ class Run:
         session: Session,
         generations: Generations,
         base: Bundle,
-        manner: RunOptions,
+        options: RunOptions,
         natural_at: Path | None = None,
     ) -> None:
         """`natural_at` keeps codes of natural images beyond this run, for models that follow.
 
         Where that is a folder for any evaluation, what the images are counts, too.
         """
-        self.out, self.request, self.source, self.manner = out, request, source, manner
+        self.out, self.request, self.source, self.options = out, request, source, options
         self.session, self.base = session, base
         self.space = space = session.space
         self.ids = list(request.pair_ids)
@@ -106,7 +106,7 @@ class Run:
         self._generated: CodedImages
         self._natural_coded: CodedImages | None = None
         work = work_folder(out, request.fingerprint)
-        shared = manner.natural_codes is not None and self.has_natural_images
+        shared = options.natural_codes is not None and self.has_natural_images
         contents = self._contents() if shared else None
         self.natural_store = code_store(natural_at or work, self.ids, space, contents=contents)
         plan = request.plan  # images that are made in another way have other codes
@@ -168,7 +168,7 @@ class Run:
                         yield Event(DRAW, done, total, told)
                 names = self.generated_store.shards[shard]
                 encoded = self.generated_store.has(shard)
-                for name in self.generations.generate(names, self.manner.batch_size):
+                for name in self.generations.generate(names, self.options.batch_size):
                     done += 1
                     if not encoded:
                         yield Event(DRAW, done, total, self._preview(name))
@@ -202,7 +202,7 @@ class Run:
             self._natural_coded = load_shared(self.natural_store, processes, tokens)
 
     def _preview(self, name: str) -> dict[str, Any]:
-        if not self.manner.previews:
+        if not self.options.previews:
             return {}
         generation = self.generations.get(name)
         pair_id = self.generations.pair_of[name]

@@ -15,7 +15,7 @@ class FirstImages:
     What a safety checker blacked out is about the caption, and counts as that.
     """
 
-    def __init__(self, pipeline: TextToImage | None, expected: int, some_are_kept: bool) -> None:
+    def __init__(self, pipeline: TextToImage, expected: int, some_are_kept: bool) -> None:
         """`expected`: images that are yet to be drawn, of which fewer than `FIRST` are enough."""
         self._pipeline, self._enough = pipeline, min(FIRST, expected)
         self._held: list[tuple[str, Outcome]] = []
@@ -45,14 +45,14 @@ class FirstImages:
     def _sentence(self) -> str:
         count = len(self._held)
         reasons = [one.reason for _, one in self._held if isinstance(one, Failed)]
-        title = self._pipeline.model.title if self._pipeline else "the model"
+        title = self._pipeline.model.title
         if reasons:
             return (
                 f"None of the first {count} captions could be drawn by {title} (the first: "
                 f"{reasons[0]}): mend the cause and run the same command again; nothing of this is "
                 "kept."
             )
-        dtype = self._pipeline.dtype if self._pipeline else "float32"
+        dtype = self._pipeline.dtype
         told = f"The first {count} images of {title} are blank, each all one colour: "
         if dtype == "float32":
             return (

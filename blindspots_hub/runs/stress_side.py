@@ -37,6 +37,7 @@ from blindspots_hub.runs.pace import Meter
 from blindspots_hub.runs.request import how_generated
 from blindspots_hub.runs.session import Session
 from blindspots_hub.stress.result import DrawnImages
+from blindspots_hub.utils.durations import duration
 
 TRUNCATED = "caption_truncated"
 """Flag of an image whose prompt the model did not read to its end."""
@@ -211,9 +212,10 @@ def _drawing(
 
 def _expected(seconds: float) -> dict[str, Any]:
     """Detail of an event: how long the run takes in all, in words and as a number."""
-    minutes = seconds / 60
-    words = f"{minutes:,.0f} minutes" if minutes >= 1.5 else f"{seconds:,.0f} seconds"
-    return {"estimate": f"about {words} in all, by the images so far.", "seconds": seconds}
+    return {
+        "estimate": f"about {duration(seconds)} in all, by the images so far.",
+        "seconds": seconds,
+    }
 
 
 def _finish(finish: Callable[[], None]) -> Work[None]:

@@ -65,7 +65,7 @@ def train_sae(
     config: TrainConfig,
     seed: int,
     backbone: str | None = None,
-    place: TrainerOptions | None = None,
+    options: TrainerOptions | None = None,
 ) -> Work[dict[str, float] | None]:
     """Train a RA-SAE by `config` on a token store, or on all tokens of the images in a folder.
 
@@ -78,14 +78,14 @@ def train_sae(
     several processes only the first does, the others None. Raises `BlindspotsError` for images or
     settings that cannot be used, and where `output_dir` holds the work of another training.
     """
-    place = place or TrainerOptions()
-    device = pick_device(place.device)
+    options = options or TrainerOptions()
+    device = pick_device(options.device)
     processes = Processes.launched(device)
     try:
         if processes.count > 1:
             device = processes.device
         work = _training(
-            source, output_dir, replace(config, device=device), seed, backbone, place, processes
+            source, output_dir, replace(config, device=device), seed, backbone, options, processes
         )
         with only_one_run(output_dir, "train-sae") if processes.is_first else nullcontext():
             return (yield from work)
@@ -99,7 +99,7 @@ def _training(
     config: TrainConfig,
     seed: int,
     backbone: str | None,
-    place: TrainerOptions,
+    options: TrainerOptions,
     processes: Processes,
 ) -> Work[dict[str, float] | None]:
     network, images = None, []
@@ -114,11 +114,11 @@ def _training(
         return done if processes.is_first else None
     log = None
     if processes.is_first:
-        log = TrainingLog(out, place.log_with, config.to_json())
+        log = TrainingLog(out, options.log_with, config.to_json())
     if network is None:
         store = TokenStore.open(source)
     else:
-        folder = place.keep_tokens or out / WORK / "tokens"
+        folder = options.keep_tokens or out / WORK / "tokens"
         store = yield from writing_store(folder, images, open_image, network, "float32", processes)
     _enough(source, store.n_images)
     held_out: NDArray[np.bool_] = np.arange(store.n_images) % HELD_OUT == 0
@@ -132,7 +132,7 @@ def _training(
         token_layout=store.layout,
         origin=f"trained on {used.n_images} images with blindspots_hub",
     )
-    checkpoints = Checkpoints(out / WORK, place.checkpoint_seconds)
+    checkpoints = Checkpoints(out / WORK, options.checkpoint_seconds)
     work = train_on_tokens(used, config, seed, checkpoints=checkpoints, processes=processes)
     sae = yield from _logged(work, log)
     if not processes.is_first:

@@ -160,7 +160,7 @@ class Contrast:
     def fold(self, alpha: float = ALPHA) -> tuple[float, float, float]:
         """Share over reference share, with both ends of its interval.
 
-        NaN and (0, ∞) where the reference shows nothing; the upper end is ∞ where that may be.
+        The first is NaN where the reference shows nothing; the upper end is ∞ where that may be.
         """
         share = self.reference.share
         value = self.tested.share / share if share else float("nan")

@@ -109,13 +109,13 @@ class Processes:
             distributed.barrier()
 
     def leave(self) -> None:
-        """Say good-bye to the others; the last call."""
+        """End the group of processes; the last call."""
         if self.count > 1 and distributed.is_initialized():
             distributed.destroy_process_group()
 
 
 ALONE = Processes()
-"""A process that trains by itself."""
+"""The only process of its run."""
 
 
 def barrier(processes: Processes) -> None:

@@ -38,6 +38,7 @@ from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, col
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
 from blindspots_hub.serving.opening import open_beside
+from blindspots_hub.utils.durations import duration
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,7 +81,7 @@ def test_q_counts_and_times_are_readable() -> None:
     assert shown.q_value(0.034) == "0.034"
     assert shown.q_value(float("nan")) == "–"
     assert shown.count(32_000) == "32,000"
-    assert [shown.duration(s) for s in (0.2, 40, 300, 7200)] == ["1 s", "40 s", "5 min", "2.0 h"]
+    assert [duration(s) for s in (0.2, 40, 300, 7200)] == ["1 s", "40 s", "5 min", "2.0 h"]
 
 
 # ---- rankings and counts -----------------------------------------------------------------------

@@ -195,8 +195,10 @@ def test_metrics_reach_a_tracker(store, tmp_path, monkeypatch):
 
     monkeypatch.setattr("accelerate.tracking._available_trackers", [LoggerType.TENSORBOARD])
     monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "tensorboard", Recording)
-    place = TrainerOptions(device="cpu", log_with=["tensorboard"])
-    drive(train_sae.stream(store, tmp_path, small(steps=11, kmeans_steps=1), seed=0, place=place))
+    options = TrainerOptions(device="cpu", log_with=["tensorboard"])
+    drive(
+        train_sae.stream(store, tmp_path, small(steps=11, kmeans_steps=1), seed=0, options=options)
+    )
     assert noted[0] == ("blindspots_hub", str(tmp_path))
     assert noted[1]["n_concepts"] == 48
     assert [step for step, _ in noted[2:-1]] == [1, 11]

@@ -109,15 +109,6 @@ def percent(share: float) -> str:
     return f"{number(100 * share)}%"
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the unit that a person would use."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    return f"{number(seconds / 3600)} h"
-
-
 def name(concept: int, label: str) -> str:
     """#id and label, escaped: how the page names a concept everywhere."""
     return f"#{concept} {escape(label)}".strip()

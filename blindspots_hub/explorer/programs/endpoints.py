@@ -14,7 +14,6 @@ from blindspots_hub.analysis.summary import verdict
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.arrival import view_of
 from blindspots_hub.explorer.page.catalog import Catalog, Entry
-from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.page_options import PageOptions
 from blindspots_hub.explorer.programs.answer_types import EvaluateAnswer
 from blindspots_hub.explorer.programs.guide import ROUTE, programs_guide
@@ -26,6 +25,7 @@ from blindspots_hub.explorer.tabs.evaluate_parts.one_at_a_time import SLOT
 from blindspots_hub.serving.deployment import PUBLIC_SECONDS
 from blindspots_hub.serving.listeners import LISTENERS
 from blindspots_hub.serving.zerogpu import GpuRefused
+from blindspots_hub.utils.durations import duration
 from blindspots_hub.utils.files import told_by_the_system
 
 AT_ONCE = 4

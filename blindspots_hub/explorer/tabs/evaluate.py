@@ -17,7 +17,6 @@ from blindspots_hub.explorer.page.arrival import view_of
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
-from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.slider import slider
@@ -38,6 +37,7 @@ from blindspots_hub.explorer.tabs.evaluate_parts.running import (
 from blindspots_hub.explorer.tabs.running_tab import RunningTab
 from blindspots_hub.serving.deployment import PUBLIC_SECONDS
 from blindspots_hub.serving.estimate import estimate
+from blindspots_hub.utils.durations import duration
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page

@@ -14,7 +14,6 @@ import gradio as gr
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry, check_concept
-from blindspots_hub.explorer.page.format import duration
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import HEAT_JS
@@ -36,6 +35,7 @@ from blindspots_hub.explorer.tabs.stress_parts.stress_runs import (
 )
 from blindspots_hub.serving.deployment import PUBLIC_SECONDS
 from blindspots_hub.serving.estimate import stress_estimate
+from blindspots_hub.utils.durations import duration
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page

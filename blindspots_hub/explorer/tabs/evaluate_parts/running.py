@@ -13,9 +13,10 @@ import gradio as gr
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.counts import bar, words
 from blindspots_hub.explorer.page.domain_notice import domain_notice
-from blindspots_hub.explorer.page.format import count, duration
+from blindspots_hub.explorer.page.format import count
 from blindspots_hub.explorer.page.pictures import data_uri, media_type
 from blindspots_hub.progress import Event, Work
+from blindspots_hub.utils.durations import duration
 
 T = TypeVar("T")
 
