@@ -26,6 +26,7 @@ from blindspots_hub.data.listing import list_images
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.generation.generate import pick_device
 from blindspots_hub.progress import Call, Event, Work
+from blindspots_hub.runs.request import WORK
 from blindspots_hub.runs.training_log import TrainingLog
 from blindspots_hub.utils.distributed import Processes
 from blindspots_hub.utils.files import fingerprint, read_json, write_json
@@ -33,9 +34,6 @@ from blindspots_hub.utils.folder_lock import only_one_run
 
 HELD_OUT = 20
 """One image in this many is kept from training and measures the quality."""
-
-WORK = ".work"
-"""Folder below the output folder with what is in progress: checkpoint and tokens."""
 
 ORIGIN = "of those it was trained on"
 """Which images the domain of a trained RA-SAE is made of."""

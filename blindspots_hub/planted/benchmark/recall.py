@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from blindspots_hub.measure.delta import TWO_FOLD
 from blindspots_hub.planted.benchmark.checks import (
     Check,
     share,
@@ -26,7 +27,7 @@ SMALL = "measured as less than two-fold"
 REASONS = (NO_CONCEPT, SHARED, FEW, SMALL)
 """Why a change is missed; the first that holds."""
 
-SIZES = ((0.0, CHANGED), (CHANGED, 1 / 3), (1 / 3, 0.5), (0.5, 0.8), (0.8, 1.01))
+SIZES = ((0.0, CHANGED), (CHANGED, TWO_FOLD), (TWO_FOLD, 0.5), (0.5, 0.8), (0.8, 1.01))
 """|true r| of the changes that are counted together; 1/3 is two-fold, 0.5 three, 0.8 nine."""
 
 PLAIN = 0.5
