@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub.measure.between import Between, between
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.delta import differs
+from blindspots_hub.measure.energies import ImageEnergies, columns
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 
@@ -57,7 +58,7 @@ class Changes:
             else known
             for one, known in zip((first, second), off, strict=True)
         ]
-        mean = np.asarray(natural.matrix.sum(axis=0), np.float64).ravel() / natural.n_images
+        mean = columns(natural.matrix) / natural.n_images
         far = [np.abs(energy - mean) for energy in (found.first, found.second)]
         change = np.where(found.judged, "unchanged", "").astype(object)
         change[found.differs] = "moved"
@@ -124,5 +125,4 @@ class Changes:
 
 def off_natural(table: Mapping[str, np.ndarray], settings: MeasureSettings) -> np.ndarray:
     """Concepts of a model's table that surely differ from the natural images, bool (n,)."""
-    low, high = table["gap_low"], table["gap_high"]
-    return np.asarray((table["q"] < settings.alpha) & ((low > 0) | (high < 0)))
+    return differs(table["q"], (table["gap_low"], table["gap_high"]), settings.alpha)

@@ -20,6 +20,7 @@ from blindspots_hub.analysis.shared_pairs import shared_energies, shared_ids
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.utils.numerals import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -86,7 +87,8 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     (a, wide_a), (b, wide_b) = medians[:2]
     sentence = (
         f"From {titles[0]} to {titles[1]}, on {len(ids):,} captions: {found.words(bundle.labels)}; "
-        f"median distance of pairs {a:.3g} ± {wide_a:.3g} (spread) against {b:.3g} ± {wide_b:.3g}."
+        f"median distance of pairs {digits(a, 3)} ± {digits(wide_a, 3)} (spread) against "
+        f"{digits(b, 3)} ± {digits(wide_b, 3)}."
     )
     return Finding(table, sentence, partial(figure, bundle, first, second))
 

@@ -9,7 +9,7 @@ import pytest
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.frequency import null_correlations
+from blindspots_hub.analysis.frequency import REPEATS, null_correlations
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.artifacts.bundle import load_bundle
 
@@ -17,7 +17,7 @@ from blindspots_hub.artifacts.bundle import load_bundle
 def test_chance_alone_makes_rare_concepts_look_worse(tmp_path: Path) -> None:
     bundle = load_bundle(write_synthetic(tmp_path / "b", Synthetic(n_concepts=150, pairs=150)))
     null = null_correlations(bundle, "plain-a")
-    assert len(null) == 20
+    assert len(null) == REPEATS
     assert (null < -0.2).all()
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from blindspots_hub import cli, planted
 from blindspots_hub.analysis.parity import authors_delta, parity
-from blindspots_hub.analysis.planning import pairs_needed, resolvable_gap
+from blindspots_hub.analysis.planning import pairs_needed, promise
 from blindspots_hub.analysis.stability import model_stability, stability
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.concepts.codes import SparseCodes
@@ -92,9 +92,10 @@ def test_pairs_needed_grow_with_the_square(bundle: Bundle) -> None:
     # Rarer concepts need more.
     assert np.all(np.diff([b.pairs for _, b in judged]) > 0)
     # The estimate of the form and the plan speak of the same widths.
-    typical = resolvable_gap(bundle, 1000)
+    typical = promise(bundle, 1000)
     assert typical is not None
-    needed = [need.pairs for need in pairs_needed(bundle, typical) if need.pairs is not None]
+    assert typical.gap is not None
+    needed = [need.pairs for need in pairs_needed(bundle, typical.gap) if need.pairs is not None]
     assert min(needed) < 1000 < max(needed)
     with pytest.raises(BlindspotsError, match="between 0 and 1"):
         pairs_needed(bundle, 1.5)
