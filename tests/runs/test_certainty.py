@@ -23,8 +23,9 @@ from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.confounds import REPORT, Alteration, confounds
+from blindspots_hub.runs.confounds import REPORT, Alteration, _confound, confounds
 from blindspots_hub.runs.remeasure import remeasure
 from blindspots_hub.utils.files import read_json
 
@@ -200,6 +201,15 @@ def test_confounds_measure_what_altering_alone_flags(tmp_path: Path, bundle: Bun
     assert report["confounds"][0]["alteration"] == "JPEG 95"
     again = drive(confounds.stream(bundle, tmp_path, kinds, pairs=90, settings=settings))
     assert again == [fine, coarse, small]
+
+
+def test_confounds_count_what_differs_as_tables_do() -> None:
+    """A small q whose interval holds 0 is no difference."""
+    rng = np.random.default_rng(0)
+    dense = rng.gamma(2.0, 1.0, (60, 3)) * (rng.random((60, 3)) < 0.6)
+    table = measure(from_dense(dense), from_dense(dense * [0.2, 1, 1]), MeasureSettings(), True)
+    table["q"] = np.full(3, 1e-6)
+    assert _confound("JPEG 1", table, 60, MeasureSettings()).differ == 1
 
 
 def test_confounds_need_images_and_alterations(tmp_path: Path, bundle: Bundle) -> None:
