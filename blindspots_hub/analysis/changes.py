@@ -13,6 +13,7 @@ from blindspots_hub.measure.delta import differs
 from blindspots_hub.measure.energies import ImageEnergies, columns
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
+from blindspots_hub.utils.numerals import percent
 
 CHANGES = ("fixed", "broken", "moved", "unchanged")
 """What a judged concept can have become.
@@ -94,7 +95,7 @@ class Changes:
         return (
             f"of {self.judged:,} judged concepts {', '.join(told)} and "
             f"{self.counts['unchanged']:,} unchanged; of those called changed at most "
-            f"{alpha:.0%} are expected to be chance (q < {alpha:g})"
+            f"{percent(alpha)} are expected to be chance (q < {alpha:g})"
         )
 
     def columns(self, labels: Sequence[str]) -> dict[str, Any]:

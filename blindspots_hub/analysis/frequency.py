@@ -134,14 +134,14 @@ COLUMNS = (
     Column("spearman_low", pa.float64(), "", "lower end of its 95% interval (Bonett, Wright)"),
     Column("spearman_high", pa.float64(), "", "upper end of that interval"),
     Column("concepts", pa.int64(), "concepts", "concepts that are judged"),
-    Column("null", pa.float64(), "", "mean rank correlation where the sides of pairs are swapped"),
+    Column("null", pa.float64(), "", "mean rank correlation where sides are exchanged by chance"),
     Column(
         "null_low",
         pa.float64(),
         "",
-        f"least over {REPEATS} swaps; with null_high a range of 95%",
+        f"least over {REPEATS} splits; with null_high a range of 95%",
     ),
-    Column("null_high", pa.float64(), "", f"the largest over {REPEATS} swaps"),
+    Column("null_high", pa.float64(), "", f"the largest over {REPEATS} splits"),
 )
 
 ANALYSIS = Analysis(

@@ -150,7 +150,7 @@ COLUMNS = (
     Column("fixed", pa.list_(pa.int64()), "", "concepts that differ and are nearer to natural"),
     Column("broken", pa.list_(pa.int64()), "", "concepts that differ and are farther"),
     Column("moved", pa.list_(pa.int64()), "", "concepts that differ, off natural in neither"),
-    Column("unchanged", pa.int64(), "concepts", "judged concepts that do not differ, by q"),
+    Column("unchanged", pa.int64(), "concepts", "judged concepts that do not differ"),
 )
 
 ANALYSIS = Analysis(

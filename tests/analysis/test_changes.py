@@ -47,6 +47,12 @@ def test_each_concept_becomes_what_was_done_to_it() -> None:
     assert rows["relative_gap"][0] == pytest.approx(9 / 11, abs=0.02)
 
 
+def test_a_small_alpha_is_told_in_all_its_digits() -> None:
+    natural = from_dense(np.random.default_rng(0).gamma(2.0, 1.0, (60, 2)))
+    found = Changes.of(natural, natural, natural, MeasureSettings(alpha=0.004))
+    assert "at most 0.4% are expected to be chance (q < 0.004)" in found.words(["a", "b"])
+
+
 def test_the_tuned_variant_fixes_more_than_it_breaks(embedded: Bundle) -> None:
     one = analysis("model_comparison")
     found = one.answer(embedded, ("alder-1", "alder-1-tuned"))

@@ -110,7 +110,8 @@ def _check(one: Analysis, found: Finding) -> None:
     assert table.num_rows >= 1
     assert len(found.to_pandas()) == table.num_rows
     assert found.sentence.endswith(".")
-    assert not re.search(r"\bnan\b|\dE[+-]\d", found.sentence, re.IGNORECASE)
+    unknown = r"\bnan\b|\dE[+-]\d|\[–|–\]"  # also ends that are not known, and powers of ten
+    assert not re.search(unknown, found.sentence, re.IGNORECASE)
     assert found.figure().to_json()
 
 
