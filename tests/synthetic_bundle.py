@@ -49,12 +49,14 @@ HOSTILE = '<img src=x onerror="window.hacked=1"> & {{value}} ${window.hacked=2} 
 class Synthetic:
     """What to write. `models` maps names to titles; those in `unpaired` have images of their own.
 
+    Only the first `live` concepts ever fire, all of them where it is None.
     `missing` is the share of thumbnails left out; `hostile` puts `HOSTILE` into one caption and
     the label of concept 0.
     """
 
     n_concepts: int = 300
     pairs: int = 200
+    live: int | None = None
     models: dict[str, str] = field(
         default_factory=lambda: {"plain-a": "Plain A", "plain-b": "Plain B", "plain-c": "Plain C"}
     )
@@ -74,6 +76,8 @@ def write_synthetic(root: Path, spec: Synthetic = Synthetic()) -> Path:
     space = np.random.default_rng(spec.concept_seed)
     popularity = np.sort(space.lognormal(0, 1.4, spec.n_concepts))[::-1]
     popularity = space.permutation(popularity)
+    if spec.live is not None:
+        popularity[spec.live :] = 0
     captions = _captions(spec, rng)
     ids = [f"{i:016x}" for i in np.sort(rng.choice(2**40, spec.pairs, replace=False))]
     natural = _energies(rng, popularity, spec)
@@ -141,7 +145,7 @@ def heat(energies: ImageEnergies, rng: np.random.Generator) -> Heatmaps:
 
 
 def _energies(rng: np.random.Generator, popularity: np.ndarray, spec: Synthetic) -> ImageEnergies:
-    chance = np.minimum(popularity / popularity.sum() * spec.fires_per_image, 0.95)
+    chance = np.minimum(popularity / max(popularity.sum(), 1e-9) * spec.fires_per_image, 0.95)
     rows = []
     for _ in range(spec.pairs):
         concepts = np.flatnonzero(rng.random(spec.n_concepts) < chance)

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from blindspots_hub.measure.between import Between, between
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.delta import differs
+from blindspots_hub.measure.energies import ImageEnergies, columns
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
+from blindspots_hub.utils.numerals import percent
 
 CHANGES = ("fixed", "broken", "moved", "unchanged")
 """What a judged concept can have become.
@@ -57,7 +59,7 @@ class Changes:
             else known
             for one, known in zip((first, second), off, strict=True)
         ]
-        mean = np.asarray(natural.matrix.sum(axis=0), np.float64).ravel() / natural.n_images
+        mean = columns(natural.matrix) / natural.n_images
         far = [np.abs(energy - mean) for energy in (found.first, found.second)]
         change = np.where(found.judged, "unchanged", "").astype(object)
         change[found.differs] = "moved"
@@ -93,7 +95,7 @@ class Changes:
         return (
             f"of {self.judged:,} judged concepts {', '.join(told)} and "
             f"{self.counts['unchanged']:,} unchanged; of those called changed at most "
-            f"{alpha:.0%} are expected to be chance (q < {alpha:g})"
+            f"{percent(alpha)} are expected to be chance (q < {alpha:g})"
         )
 
     def columns(self, labels: Sequence[str]) -> dict[str, Any]:
@@ -124,5 +126,4 @@ class Changes:
 
 def off_natural(table: Mapping[str, np.ndarray], settings: MeasureSettings) -> np.ndarray:
     """Concepts of a model's table that surely differ from the natural images, bool (n,)."""
-    low, high = table["gap_low"], table["gap_high"]
-    return np.asarray((table["q"] < settings.alpha) & ((low > 0) | (high < 0)))
+    return differs(table["q"], (table["gap_low"], table["gap_high"]), settings.alpha)

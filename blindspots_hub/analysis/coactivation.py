@@ -21,7 +21,9 @@ import pyarrow as pa
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.coactivation_shared import THRESHOLDS, Shared, shared_entries
 from blindspots_hub.analysis.coactivation_spectrum import TOP, PowerLaw, Spectrum
+from blindspots_hub.analysis.shared_pairs import taken
 from blindspots_hub.artifacts.bundle import Bundle
+from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import Column
 from blindspots_hub.measure.energies import ImageEnergies
 
@@ -46,17 +48,10 @@ class Halves:
 @lru_cache(maxsize=4)
 def _natural(bundle: Bundle, ids: tuple[str, ...]) -> tuple[Spectrum, Spectrum, Shared]:
     """Spectra of both halves of the natural images, and what the halves share."""
-    natural = _taken(bundle, ids)
+    natural = taken(bundle.energies(NATURAL), bundle.image_ids(NATURAL), list(ids))
     halves = Halves.of(natural.n_images)
     one, other = natural.take(halves.first), natural.take(halves.second)
     return Spectrum.of(one.matrix), Spectrum.of(other.matrix), shared_entries(one, other)
-
-
-def _taken(bundle: Bundle, ids: tuple[str, ...]) -> ImageEnergies:
-    row = {pair_id: i for i, pair_id in enumerate(bundle.image_ids("natural"))}
-    rows = np.array([row[pair_id] for pair_id in ids], np.int64)
-    natural = bundle.energies("natural")
-    return natural if len(rows) == natural.n_images else natural.take(rows)
 
 
 @dataclass(frozen=True)
@@ -159,12 +154,15 @@ def words(bundle: Bundle, model: str, found: Coactivation, where: str) -> str:
     if not np.isfinite([unshared, null, found.overlap, law.r2]).all():
         return f"{title}: too few concepts fire together to compare co-activation over {where}."
     low, high = (unshared + side * 1.96 * found.entries.error for side in (-1, 1))
+    # The rows that are counted are the same for both; as if they were others, the error is no less.
+    error = float(np.hypot(found.entries.error, found.null.error))
     fits = "fits better than" if law.r2 > law.exponential_r2 else "fits no better than"
-    chance = "more" if unshared > null else "no more"
+    more, less = unshared - null > 1.96 * error, null - unshared > 1.96 * error
+    chance = "more than" if more else "less than" if less else "no more than can be"
     return (
         f"{title}: {unshared:.1%} [{max(low, 0):.1%}, {min(high, 1):.1%}] of the pairs of "
         f"concepts that fire together in its {where} never do in as many natural {where} of other "
-        f"captions, against {null:.1%} between two natural halves ({chance} than chance); its "
+        f"captions, against {null:.1%} between two natural halves ({chance} chance); its "
         f"{len(found.generated.values)} leading eigenvectors span {found.overlap:.0%} of the "
         f"natural subspace, natural halves {found.null_overlap:.0%} of each other's; eigenvalues "
         f"fall as rank^-{law.exponent:.2f} (R² = {law.r2:.2f}; natural {natural.exponent:.2f}), "

@@ -11,7 +11,7 @@ LEAST = 4
 
 
 class Correlation(NamedTuple):
-    """A coefficient and its 95% interval over `concepts` concepts."""
+    """A coefficient and its 95% interval over concepts."""
 
     value: float
     low: float

@@ -37,6 +37,9 @@ SIDES = {
 }
 """Both sides of a ranking, and the states of surely sized changes that belong to each."""
 
+CHANGED_STATES = tuple(state for states in SIDES.values() for state in states)
+"""The states of both sides: what is said to have changed two-fold or more."""
+
 
 def state_codes(states: pa.ChunkedArray) -> np.ndarray:
     """A column of states as their codes, uint8 (n,)."""
@@ -92,7 +95,7 @@ class ModelDeltas:
         """Read the bundle's table DELTAS; `kind` is one of `KINDS`."""
         prefix = {"absolute": "", "relative": "relative_"}[kind]
 
-        method = 2 if f"{prefix}delta_selected_low" in deltas.column_names else 1
+        method = METHOD if f"{prefix}delta_selected_low" in deltas.column_names else 1
 
         def column(name: str) -> np.ndarray:
             return deltas[name].to_numpy()
@@ -161,8 +164,10 @@ class ModelDeltas:
     def ranking(self, side: str, certain_only: bool = False) -> np.ndarray:
         """Concepts that differ on one `side` ("suppressed", "exaggerated"), surest first.
 
-        Sorted by the end of δ's selection interval that is nearest to no change, then q, then
-        support. Dead, undetermined and aligned concepts are never in a ranking.
+        Sorted by the end of the gap's selection interval that is nearest to no change, then q, then
+        support. δ's interval has the same order but for rounding: from gaps of about 29.4 on
+        absolute δ is 1.0 to the last bit, and the strongest changes would all tie. Dead,
+        undetermined and aligned concepts are never in a ranking.
         """
         ranked: np.ndarray = self._ranked(side, certain_only)
         return ranked
@@ -174,7 +179,7 @@ class ModelDeltas:
         leaning = (self.state == CODE["leaning"]) & ((self.delta < 0.5) == low_side)
         certain = self.certain & (self.state == CODE[side])
         kept = np.flatnonzero(certain if certain_only else sized | leaning)
-        nearest = self.selected_high if low_side else -self.selected_low
+        nearest = self.gap_selected_high if low_side else -self.gap_selected_low
         keys = (kept, -self.support[kept], self.q[kept], nearest[kept])
         ranked = kept[np.lexsort(keys)]
         ranked.flags.writeable = False  # it is kept, and everybody's

@@ -12,6 +12,7 @@ import pyarrow as pa
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.utils.numerals import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -51,11 +52,15 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     copies = int((table["duplicates"].to_numpy() > 0).sum())
     title = bundle.model(model).title
     median, width = spread(distance)
-    sentence = (
-        f"{title}: the median distance of its {len(distance):,} pairs is {median:.3g} "
-        f"[{low:.3g}, {high:.3g}], half of them within a spread of {width:.3g}; {copies:,} "
-        f"generated images are drawn more than once."
-    )
+    if len(distance):
+        known = f" [{digits(low, 3)}, {digits(high, 3)}]" if np.isfinite([low, high]).all() else ""
+        sentence = (
+            f"{title}: the median distance of its {len(distance):,} pairs is {digits(median, 3)}"
+            f"{known}, half of them within a spread of {digits(width, 3)}; {copies:,} generated "
+            "images are drawn more than once."
+        )
+    else:
+        sentence = f"{title}: it has no pair whose distance could be told."
     rows = {
         "model": [model],
         "pairs": [len(distance)],

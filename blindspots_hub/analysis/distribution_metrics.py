@@ -35,12 +35,8 @@ class Reference:
         return _within(self.rows)
 
 
-def kernel_distance(x: np.ndarray, y: np.ndarray) -> float:
+def kernel_distance(x: Reference, y: np.ndarray) -> float:
     """Unbiased squared MMD of the kernel (x·y / d + 1)³ (Bińkowski et al. 2018, KID)."""
-    return _apart(Reference(x), y)
-
-
-def _apart(x: Reference, y: np.ndarray) -> float:
     return float(x.kernel + _within(y) - 2 * _kernel(x.rows, y).mean(dtype=np.float64))
 
 
@@ -107,7 +103,7 @@ def all_metrics(x: np.ndarray | Reference, y: np.ndarray) -> dict[str, float]:
     natural = x if isinstance(x, Reference) else Reference(np.asarray(x, np.float64))
     x, y = natural.rows, np.asarray(y, np.float64)
     wide = x.shape[1] > min(len(x), len(y))
-    apart = (frechet(x, y, None if wide else natural.root), _apart(natural, y), mind(x, y))
+    apart = (frechet(x, y, None if wide else natural.root), kernel_distance(natural, y), mind(x, y))
     return {
         **dict(zip(LOWER_IS_BETTER, apart, strict=True)),
         **prdc(x, y),

@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable, columns_of_models
+from blindspots_hub.analysis.chosen_images import Chosen
 from blindspots_hub.analysis.frechet import frechet, frechet_wide, leave_out_error
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.utils.numerals import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -44,8 +46,8 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     """Distances of one model to the natural images in each space, beside two natural halves."""
     (model,) = models
     sides = [bundle.features(name) for name in (NATURAL, model)]
-    rng = np.random.default_rng(0)
-    kept = [np.sort(rng.permutation(one.n_images)[:MOST]) for one in sides if one is not None]
+    chosen = Chosen.of(bundle, model, MOST)
+    kept = [chosen.natural, chosen.generated]
     if min(map(len, kept)) < 2 * LEAST:
         raise NotAnswerable(f"{ANALYSIS.title}: this needs {2 * LEAST} images of each side.")
     tokens = [
@@ -63,7 +65,12 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     ]
     token = frechet(*tokens)
     size = min(map(len, tokens))
-    error = leave_out_error(lambda own: frechet(tokens[0][own], tokens[1][own]), size)
+
+    def without(left: np.ndarray) -> float:
+        # A pair is left out with both images; sides of unlike length have no pairs.
+        return frechet(*(side[left[left < len(side)]] for side in tokens))
+
+    error = leave_out_error(without, max(map(len, tokens)))
     linear = frechet(*(one @ root for one in tokens))
     code = frechet_wide(*codes)
     half = len(kept[0]) // 2
@@ -86,10 +93,11 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         "code_inside": [bool(low <= code <= high)],
     }
     sentence = (
-        f"{bundle.model(model).title}: the Fréchet distance of mean patch tokens is {token:.3g} ± "
-        f"{1.96 * error:.2g} on {size:,} images (natural halves: {null:.3g}); of mean codes "
-        f"{code:.3g} ({null_code:.3g}). Theorem 6 puts codes that are linear in the tokens between "
-        f"{low:.3g} and {high:.3g}: theirs is {linear:.3g}, {'inside' if inside else 'OUTSIDE'}; "
+        f"{bundle.model(model).title}: the Fréchet distance of mean patch tokens is "
+        f"{digits(token, 3)} ± {digits(1.96 * error)} on {size:,} images (natural halves: "
+        f"{digits(null, 3)}); of mean codes {digits(code, 3)} ({digits(null_code, 3)}). Theorem 6 "
+        f"puts codes that are linear in the tokens between {digits(low, 3)} and "
+        f"{digits(high, 3)}: theirs is {digits(linear, 3)}, {'inside' if inside else 'OUTSIDE'}; "
         f"the true codes, which are not linear, lie "
         f"{'inside too' if low <= code <= high else 'outside'}."
     )
@@ -119,7 +127,9 @@ COLUMNS = (
     *columns_of_models(1),
     Column("images", pa.int64(), "images", "of each side, in every distance but the null's"),
     Column("token", pa.float64(), "token²", "Fréchet distance of mean patch tokens"),
-    Column("token_error", pa.float64(), "token²", "its standard error, leaving out tenths"),
+    Column(
+        "token_error", pa.float64(), "token²", "its standard error, leaving out tenths of pairs"
+    ),
     Column("token_null", pa.float64(), "token²", "the same of two natural halves"),
     Column("code", pa.float64(), "code²", "Fréchet distance of mean codes over patches"),
     Column("code_null", pa.float64(), "code²", "the same of two natural halves"),

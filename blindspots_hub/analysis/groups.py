@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from blindspots_hub.analysis.deltas import SIDES
+from blindspots_hub.analysis.deltas import CHANGED_STATES
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.sampler import GenerationEnergies
 from blindspots_hub.measure.table import measure
 
 
@@ -29,6 +30,20 @@ def merged(energies: ImageEnergies, group: np.ndarray) -> ImageEnergies:
     )
 
 
+def merged_sides(
+    bundle: Bundle, model: str, group: np.ndarray
+) -> tuple[ImageEnergies, ImageEnergies, GenerationEnergies | None]:
+    """What the model's table is measured from, with concepts added by their `group`.
+
+    Natural and generated energies, and those of single generations where there are several.
+    """
+    natural, generated = (merged(side, group) for side in bundle.compared(model))
+    single = bundle.generation_energies(model)
+    if single is not None:
+        single = GenerationEnergies(merged(single.energies, group), single.pair)
+    return natural, generated, single
+
+
 @dataclass(frozen=True)
 class Blind:
     """Of one grouping: what is judged, and surely changed two-fold or more, by relative δ."""
@@ -40,9 +55,8 @@ class Blind:
     @classmethod
     def of(cls, state: np.ndarray) -> Blind:
         """From states (groups,)."""
-        sized = [name for names in SIDES.values() for name in names]
         judged = ~np.isin(state, ("dead", "undetermined"))
-        return cls(int(judged.sum()), int(np.isin(state, sized).sum()), state)
+        return cls(int(judged.sum()), int(np.isin(state, CHANGED_STATES).sum()), state)
 
 
 def blind(bundle: Bundle, model: str, group: np.ndarray | None = None) -> Blind:
@@ -50,8 +64,8 @@ def blind(bundle: Bundle, model: str, group: np.ndarray | None = None) -> Blind:
     if group is None:
         return Blind.of(bundle.deltas(model)["relative_state"].to_numpy(zero_copy_only=False))
     entry = bundle.model(model)
-    natural, generated = (merged(side, group) for side in bundle.compared(model))
-    table = measure(natural, generated, entry.measured_with, entry.paired)
+    natural, generated, single = merged_sides(bundle, model, group)
+    table = measure(natural, generated, entry.measured_with, entry.paired, single)
     return Blind.of(table["relative_state"].astype(str))
 
 

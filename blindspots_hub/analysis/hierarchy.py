@@ -16,12 +16,13 @@ import numpy as np
 import pyarrow as pa
 import scipy
 
-from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
+from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable, columns_of_models
 from blindspots_hub.analysis.correlation import pearson
-from blindspots_hub.analysis.groups import blind, live_atoms, merged, nearest_pairs
+from blindspots_hub.analysis.groups import blind, live_atoms, merged_sides, nearest_pairs
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
-from blindspots_hub.measure.delta import relative_gap
+from blindspots_hub.measure.comparison import paired_support
+from blindspots_hub.measure.delta import judged, relative_gap
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -31,6 +32,9 @@ LEVELS = (1, 4, 16)
 
 MOST = 8_000
 """Live concepts that are grouped, those that fire in most natural images."""
+
+LEAST = 2
+"""Live concepts below which there is nothing to group."""
 
 WIDTH = 48
 """Numbers that an atom is projected to before atoms are joined."""
@@ -47,10 +51,18 @@ def grouped(bundle: Bundle) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def tree(bundle: Bundle) -> tuple[np.ndarray, np.ndarray]:
-    """(live concepts (m,), Ward's merges (m - 1, 2)) of their atoms, of length 1."""
+    """(live concepts (m,), Ward's merges (m - 1, 2)) of their atoms, of length 1.
+
+    `NotAnswerable` below two live concepts.
+    """
     from sklearn.cluster import ward_tree
 
     live = grouped(bundle)
+    if len(live) < LEAST:
+        raise NotAnswerable(
+            f"{ANALYSIS.title}: this needs {LEAST} concepts that fire in the natural images, and "
+            f"{len(live)} {'does' if len(live) == 1 else 'do'}."
+        )
     atoms = bundle.atoms()[live]
     atoms = atoms / np.maximum(np.linalg.norm(atoms, axis=1, keepdims=True), 1e-9)
     if atoms.shape[1] > WIDTH:
@@ -87,19 +99,19 @@ def groups(bundle: Bundle, level: int) -> np.ndarray:
 
 def repeats(bundle: Bundle, model: str, group: np.ndarray) -> float:
     """Correlation of r of groups between halves of the pairs, mean over splits; NaN of too few."""
-    natural, generated = (merged(side, group) for side in bundle.compared(model))
-    support = np.maximum(natural.fires, generated.fires)
-    judged = support >= bundle.model(model).measured_with.min_support
+    natural, generated, single = merged_sides(bundle, model, group)
+    support = paired_support(natural, generated.firing if single is None else single.firing)
+    known = judged(support, bundle.model(model).measured_with)
     rng = np.random.default_rng(0)
-    n = min(natural.n_images, generated.n_images)
+    n = natural.n_images
     found = []
     for _ in range(SPLITS):
         half = np.zeros(n)
         half[rng.permutation(n)[: n // 2]] = 1
-        x, y = natural.matrix[:n], generated.matrix[:n]
+        x, y = natural.matrix, generated.matrix
         first = relative_gap(half @ x, half @ y)
         second = relative_gap((1 - half) @ x, (1 - half) @ y)
-        found.append(pearson(first[judged], second[judged]).value)
+        found.append(pearson(first[known], second[known]).value)
     return float(np.mean(found))
 
 

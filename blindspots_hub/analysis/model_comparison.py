@@ -14,12 +14,12 @@ import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
 from blindspots_hub.analysis.changes import Changes, off_natural
-from blindspots_hub.analysis.deltas import measured_table
 from blindspots_hub.analysis.distances import spread
 from blindspots_hub.analysis.shared_pairs import shared_energies, shared_ids
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
-from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.settings import METHOD, MeasureSettings
+from blindspots_hub.utils.numerals import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -41,10 +41,13 @@ def changes(bundle: Bundle, first: str, second: str) -> Changes:
 def _off(
     bundle: Bundle, model: str, ids: list[str], settings: MeasureSettings
 ) -> np.ndarray | None:
-    """What the bundle's table says, where it was measured on just these pairs and like this."""
-    table = measured_table(bundle, model)
-    alike = bundle.model(model).measured_with == settings and bundle.image_ids(model) == ids
-    if table is None or not alike:
+    """What the bundle's table says, where it was measured on just these pairs and like this.
+
+    Also where captions were drawn several times: the table knows of single generations, which
+    energies that are their means do not.
+    """
+    entry, table = bundle.model(model), bundle.deltas(model)
+    if entry.method != METHOD or entry.measured_with != settings or bundle.image_ids(model) != ids:
         return None
     return off_natural({name: table[name].to_numpy() for name in _OFF}, settings)
 
@@ -86,7 +89,8 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     (a, wide_a), (b, wide_b) = medians[:2]
     sentence = (
         f"From {titles[0]} to {titles[1]}, on {len(ids):,} captions: {found.words(bundle.labels)}; "
-        f"median distance of pairs {a:.3g} ± {wide_a:.3g} (spread) against {b:.3g} ± {wide_b:.3g}."
+        f"median distance of pairs {digits(a, 3)} ± {digits(wide_a, 3)} (spread) against "
+        f"{digits(b, 3)} ± {digits(wide_b, 3)}."
     )
     return Finding(table, sentence, partial(figure, bundle, first, second))
 
@@ -146,7 +150,7 @@ COLUMNS = (
     Column("fixed", pa.list_(pa.int64()), "", "concepts that differ and are nearer to natural"),
     Column("broken", pa.list_(pa.int64()), "", "concepts that differ and are farther"),
     Column("moved", pa.list_(pa.int64()), "", "concepts that differ, off natural in neither"),
-    Column("unchanged", pa.int64(), "concepts", "judged concepts that do not differ, by q"),
+    Column("unchanged", pa.int64(), "concepts", "judged concepts that do not differ"),
 )
 
 ANALYSIS = Analysis(

@@ -21,6 +21,7 @@ from blindspots_hub.analysis.caption_noise import noisy, scored_noise, wilson
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import SAME
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def pairs(bundle: Bundle, model: str) -> Pairs:
     table = bundle.distances(model)
     distance, copies = (table[name].to_numpy() for name in ("distance", "duplicates"))
     ids = bundle.image_ids(model)
-    near = _near_in_codes(bundle, model, distance) & _near_in_features(bundle, model, ids)
+    near = near_in_codes(*bundle.compared(model), distance)
+    near &= _near_in_features(bundle, model, ids)
     again = (copies > 0) | _same_for_other_seeds(bundle, model) | _near_another(bundle, model, ids)
     order = np.argsort(distance, kind="stable")
     tenth = max(1, len(distance) // TENTH)
@@ -89,15 +91,18 @@ def causes(bundle: Bundle, model: str, memorised: np.ndarray) -> dict[str, np.nd
     return dict(zip(CAUSES, (copied, again, memorised & ~copied & ~again), strict=True))
 
 
-def _near_in_codes(bundle: Bundle, model: str, distance: np.ndarray) -> np.ndarray:
+def near_in_codes(
+    natural: ImageEnergies, generated: ImageEnergies, distance: np.ndarray
+) -> np.ndarray:
     """Whether a pair is nearer than all but `CHANCE` of pairs with another pair's natural image.
 
-    By distance over the size of both, so that images in which little fires are not near to all.
+    By distance (N,) over the size of both, so that images in which little fires are not near to
+    all. Row i of both sides (N, n) is pair i.
     """
-    natural, generated = (side.matrix for side in bundle.compared(model))
-    sizes = [np.sqrt(np.asarray(m.multiply(m).sum(axis=1)).ravel()) for m in (natural, generated)]
+    x, y = natural.matrix, generated.matrix
+    sizes = [np.sqrt(np.asarray(m.multiply(m).sum(axis=1)).ravel()) for m in (x, y)]
     shift = np.roll(np.arange(len(distance)), 1)
-    other = natural[shift] - generated
+    other = x[shift] - y
     apart = np.sqrt(np.asarray(other.multiply(other).sum(axis=1)).ravel())
     size = np.maximum(sizes[0] + sizes[1], 1e-9)
     chance = apart / np.maximum(sizes[0][shift] + sizes[1], 1e-9)

@@ -15,6 +15,7 @@ from blindspots_hub.analysis.groups import live_atoms
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.utils.numerals import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -61,12 +62,12 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
         sentence = "Too few concepts fire to say whether their atoms are orthogonal."
     else:
         near = "about as random directions are" if mean < 1.5 * usual(width) else "not orthogonal"
-        more = f" ± {1.96 * error:.2g}" if np.isfinite(error) else ""
+        more = f" ± {digits(1.96 * error)}" if np.isfinite(error) else ""
         sentence = (
             f"The mean |cosine| of two live atoms is {mean:.3f}{more}, of random directions of "
             f"{width} dimensions {usual(width):.3f}: {near}; {len(live):,} live concepts share "
             f"{effective:.0f} effective dimensions, and the dictionary stretches tokens by "
-            f"{singular.min():.2g} to {singular.max():.2g}."
+            f"{digits(singular.min())} to {digits(singular.max())}."
         )
     table = {
         "live": [len(live)],

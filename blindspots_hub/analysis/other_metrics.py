@@ -1,7 +1,7 @@
 """Do other metrics agree? Distances, fidelity and diversity on DINOv2 features, beside δ.
 
 Class tokens of the images that the bundle keeps features of. Errors are by leaving out groups of
-images: a bootstrap draws images twice, and distances between distributions take copies for
+pairs: a bootstrap draws images twice, and distances between distributions take copies for
 likeness.
 """
 
@@ -15,12 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, NotAnswerable
+from blindspots_hub.analysis.chosen_images import Chosen
 from blindspots_hub.analysis.correlation import rank_correlation
-from blindspots_hub.analysis.deltas import SIDES
+from blindspots_hub.analysis.deltas import CHANGED_STATES
 from blindspots_hub.analysis.distribution_metrics import LOWER_IS_BETTER, Reference, all_metrics
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.artifacts.schema import IMAGE_TEXT, Column
+from blindspots_hub.utils.numerals import digits
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -32,7 +34,7 @@ LEAST = 20
 """Images of a side below which nothing is told."""
 
 GROUPS = 5
-"""Groups of images that are left out one after the other."""
+"""Groups of pairs (of images of each side, where unpaired) left out one after the other."""
 
 OURS = ("changed concepts", "mean |r|")
 """From δ: share of the judged concepts that surely changed two-fold, and their mean |r|."""
@@ -41,8 +43,8 @@ IMAGE_TEXT_SCORE = "image-text score"
 _LOWER = {*LOWER_IS_BETTER, *OURS}
 
 
-References = dict[tuple[int, int | None], Reference]
-"""Natural rows that models are held against: by how many there are, and which group is left out."""
+References = dict[tuple[tuple[str, ...], int | None], Reference]
+"""Natural images that models are held against: by their ids, and which group is left out."""
 
 
 def scored(bundle: Bundle, model: str, known: References) -> dict[str, tuple[float, float]]:
@@ -50,12 +52,11 @@ def scored(bundle: Bundle, model: str, known: References) -> dict[str, tuple[flo
 
     What models share of the natural images is kept in `known`.
     """
-    rng = np.random.default_rng(0)
+    chosen = Chosen.of(bundle, model, MOST)
     sides = []
-    for name in (NATURAL, model):
+    for name, rows in ((NATURAL, chosen.natural), (model, chosen.generated)):
         features = bundle.features(name)
         assert features is not None  # what the analysis needs was asked for
-        rows = np.sort(rng.permutation(features.n_images)[:MOST])
         sides.append(np.asarray(features.class_token[rows], np.float64))
     size = min(map(len, sides))
     if size < LEAST:
@@ -63,14 +64,14 @@ def scored(bundle: Bundle, model: str, known: References) -> dict[str, tuple[flo
             f"{ANALYSIS.title}: this needs {LEAST} images of each side, not {size}."
         )
     x, y = sides
-    whole = all_metrics(known.setdefault((len(x), None), Reference(x)), y)
-    # One order for both sides: where models are paired a pair is left out with both its images; and
-    # for all models of one size, which share the natural rows.
-    group = np.random.default_rng(1).permutation(size) % GROUPS
+    ids = chosen.natural_ids
+    whole = all_metrics(known.setdefault((ids, None), Reference(x)), y)
+    # Where models are paired, row i of both sides is one pair, which is left out with both images.
+    x_group, y_group = (np.arange(len(side)) % GROUPS for side in sides)
     part = []
     for one in range(GROUPS):
-        natural = known.setdefault((size, one), Reference(x[:size][group != one]))
-        part.append(all_metrics(natural, y[:size][group != one]))
+        natural = known.setdefault((ids, one), Reference(x[x_group != one]))
+        part.append(all_metrics(natural, y[y_group != one]))
     found = {
         name: (value, float(np.sqrt((GROUPS - 1) * np.var([one[name] for one in part]))))
         for name, value in whole.items()
@@ -84,9 +85,8 @@ def _from_delta(bundle: Bundle, model: str) -> dict[str, tuple[float, float]]:
     n = int(judged.sum())
     if n < 2:
         return dict.fromkeys(OURS, (float("nan"), float("nan")))
-    sized = [name for names in SIDES.values() for name in names]
     state = table["relative_state"].to_numpy(zero_copy_only=False)
-    share = float(np.isin(state, sized).sum() / n)
+    share = float(np.isin(state, CHANGED_STATES).sum() / n)
     gaps = np.abs(table["relative_gap"].to_numpy()[judged])
     return {
         OURS[0]: (share, float(np.sqrt(share * (1 - share) / n))),
@@ -147,8 +147,8 @@ def words(
 ) -> str:
     """Distances of every model, and which metrics rank models as δ does."""
     told = [
-        f"{bundle.model(model).title} {one['Fréchet distance'][0]:.3g} ± "
-        f"{1.96 * one['Fréchet distance'][1]:.2g}"
+        f"{bundle.model(model).title} {digits(one['Fréchet distance'][0], 3)} ± "
+        f"{digits(1.96 * one['Fréchet distance'][1])}"
         for model, one in by_model.items()
     ]
     start = f"Fréchet distance on DINOv2 class tokens: {', '.join(told)}."
@@ -187,7 +187,7 @@ COLUMNS = (
     Column("metric", pa.string(), "", "its name"),
     Column("better", pa.string(), "", "lower or higher"),
     Column("value", pa.float64(), "", f"of class tokens, {MOST:,} images of a side at most"),
-    Column("low", pa.float64(), "", "lower end of its 95% interval, leaving out fifths of images"),
+    Column("low", pa.float64(), "", "lower end of its 95% interval, leaving out fifths of pairs"),
     Column("high", pa.float64(), "", "upper end of that interval"),
     Column("others", pa.list_(pa.string()), "", "the metrics that `agreement` is with"),
     Column("agreement", pa.list_(pa.float64()), "", "Spearman's ρ over models, better first"),

@@ -33,7 +33,7 @@ ENOUGH = 5
 """Measured concepts below which a band says nothing of its own."""
 
 SAMPLE = 2_000
-"""Concepts of a model, evenly spaced, that a plan is made from."""
+"""Concepts of a model at most, evenly spaced, that a plan is made from."""
 
 _STEPS = 40
 """Halvings of a range in which something is looked for."""
@@ -63,7 +63,7 @@ class Spreads:
         entry, reading = bundle.model(model), ModelDeltas.of(bundle.deltas(model), "relative")
         settings, pairs = entry.measured_with, entry.pairs
         judged = np.flatnonzero(reading.determined & (reading.images_natural > 0))
-        judged = judged[:: max(1, len(judged) // SAMPLE)]
+        judged = judged[:: max(1, -(-len(judged) // SAMPLE))]
         share, r = reading.images_natural[judged] / pairs, reading.r[judged]
         width = (reading.r_high - reading.r_low)[judged]
 
@@ -150,12 +150,6 @@ def promise(bundle: Bundle, pairs: int) -> Promise | None:
         return None
     gap = float(np.median(gaps)) if gaps else math.nan
     return Promise(pairs, float(np.median(shares)), gap if math.isfinite(gap) else None)
-
-
-def resolvable_gap(bundle: Bundle, pairs: int) -> float | None:
-    """Smallest relative gap |r| that `pairs` pairs show for sure in a middling judged concept."""
-    found = promise(bundle, pairs)
-    return found.gap if found else None
 
 
 @dataclass(frozen=True)

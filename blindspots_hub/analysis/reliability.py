@@ -10,7 +10,7 @@ import numpy as np
 from blindspots_hub.analysis.correlation import pearson
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.measure.delta import delta, relative_delta, relative_gap
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.energies import ImageEnergies, columns
 
 SPLITS = 20
 """Random halves that a reliability is averaged over."""
@@ -23,9 +23,10 @@ MEASURES = ("delta", "relative_delta", "relative_gap")
 class Reliability:
     """Correlation of two runs of one model, by measure; NaN where it cannot be told.
 
-    `how` says which runs: "seeds" (two drawings of the same captions) or "halves" (other captions
-    and other seeds: what two halves of the pairs reach, brought to all of them by Spearman and
-    Brown's formula).
+    `how` says which runs: "seeds" (the same captions generated anew, as often each as the model's
+    were) or "halves" (other captions and other seeds). What single generations, or halves of the
+    pairs, reach is brought to means of all generations, or to all pairs, by Spearman and Brown's
+    formula.
     """
 
     how: str
@@ -45,8 +46,11 @@ def reliability(bundle: Bundle, model: str) -> Reliability:
             first, _ = drawings.number(0)
             x = _means(natural.take(pairs))
             runs = [_measures(x, _means(one), tau, judged) for one in (first.take(pairs), second)]
+            # Noise of a mean falls with the generations: of unlike many, by their harmonic mean.
+            times = float(1 / np.mean(1 / drawings.counts))
             return Reliability(
-                "seeds", {m: pearson(runs[0][m], runs[1][m]).value for m in MEASURES}
+                "seeds",
+                {m: stepped_up(pearson(runs[0][m], runs[1][m]).value, times) for m in MEASURES},
             )
     return Reliability(
         "halves", _halves(natural, generated, bundle.model(model).paired, tau, judged)
@@ -69,12 +73,15 @@ def _halves(
         one, two = _measures(x, y, tau, judged), _measures(other_x, other_y, tau, judged)
         for measure in MEASURES:
             found[measure].append(pearson(one[measure], two[measure]).value)
-    return {measure: _stepped_up(float(np.mean(values))) for measure, values in found.items()}
+    return {measure: stepped_up(float(np.mean(values)), 2) for measure, values in found.items()}
 
 
-def _stepped_up(half: float) -> float:
-    """Spearman and Brown: the reliability of twice as many pairs."""
-    return 2 * half / (1 + half) if half > 0 else (0.0 if half <= 0 else float("nan"))
+def stepped_up(one: float, times: float) -> float:
+    """Spearman and Brown: the reliability of a mean over `times` as many, `one` that of one.
+
+    0 where `one` is negative, NaN where it is unknown.
+    """
+    return one if np.isnan(one) else times * max(one, 0.0) / (1 + (times - 1) * max(one, 0.0))
 
 
 def _half(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -85,13 +92,12 @@ def _half(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def _means(energies: ImageEnergies) -> np.ndarray:
-    total = np.asarray(energies.matrix.sum(axis=0), np.float64).ravel()
-    return np.asarray(total / max(energies.n_images, 1))
+    return np.asarray(columns(energies.matrix) / max(energies.n_images, 1))
 
 
 def _both_means(energies: ImageEnergies, half: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ours = np.asarray(half @ energies.matrix)
-    rest = np.asarray(energies.matrix.sum(axis=0), np.float64).ravel() - ours
+    rest = columns(energies.matrix) - ours
     return ours / max(half.sum(), 1), rest / max(len(half) - half.sum(), 1)
 
 

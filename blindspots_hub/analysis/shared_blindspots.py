@@ -21,6 +21,7 @@ from blindspots_hub.analysis.shared_pairs import compared
 from blindspots_hub.analysis.words import are
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.schema import Column
+from blindspots_hub.measure.delta import differs
 from blindspots_hub.measure.significance import benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ SHOWN = 12
 
 @dataclass(frozen=True)
 class Blindspots:
-    """Concepts (indices) by whose they are, then by side: "suppressed" or "exaggerated"."""
+    """Concepts (indices) by whose they are, then by side: "suppressed" or "exaggerated".
+
+    `alpha` bounds q of the differences between models.
+    """
 
     found: dict[str, dict[str, np.ndarray]]
     judged: int
+    alpha: float
 
     def count(self, whose: str) -> int:
         """How many concepts of both sides."""
@@ -48,11 +53,12 @@ class Blindspots:
 def blindspots(bundle: Bundle, models: Sequence[str]) -> Blindspots:
     """Shared, specific and open blindspots, by relative δ.
 
-    q-values are Benjamini and Hochberg's over all concepts and pairs of models at once.
+    Models differ in a concept as everywhere (`measure.delta.differs`), by q-values that are
+    Benjamini and Hochberg's over all concepts and pairs of models at once.
     """
     tables = {name: ModelDeltas.of(bundle.deltas(name), "relative") for name in models}
-    q, sign = _differences(bundle, models)
     alpha = min(bundle.model(name).measured_with.alpha for name in models)
+    drawn = _differences(bundle, models, alpha)
     whose = (SHARED, *models, OPEN)
     found: dict[str, dict[str, np.ndarray]] = {name: {} for name in whose}
     for side, states in SIDES.items():
@@ -65,33 +71,32 @@ def blindspots(bundle: Bundle, models: Sequence[str]) -> Blindspots:
             alone = on_side[name].copy()
             for other in models:
                 if other != name:
-                    differs = q[name, other] < alpha
-                    alone &= differs & (sign[name, other] == direction)
+                    alone &= drawn[name, other] == direction
             found[name][side] = np.flatnonzero(alone & ~everywhere)
             taken |= alone
         found[SHARED][side] = np.flatnonzero(everywhere)
         found[OPEN][side] = np.flatnonzero(np.logical_or.reduce(list(on_side.values())) & ~taken)
     judged = np.logical_and.reduce([table.determined for table in tables.values()])
-    return Blindspots(found, int(judged.sum()))
+    return Blindspots(found, int(judged.sum()), alpha)
 
 
 Differences = dict[tuple[str, str], np.ndarray]
+"""1 where a model draws a concept more than the other, -1 where less, 0 where they do not differ;
+(n,) for both orders of every two models."""
 
 
-def _differences(bundle: Bundle, models: Sequence[str]) -> tuple[Differences, Differences]:
-    """q and sign of (model minus other), (n,) each, for both orders of every two models."""
+def _differences(bundle: Bundle, models: Sequence[str], alpha: float) -> Differences:
     pairs = [(a, b) for i, a in enumerate(models) for b in models[i + 1 :]]
     results = [compared(bundle, a, b) for a, b in pairs]
     p = np.stack([one.p for one in results])
     q = benjamini_hochberg(p.ravel(), np.stack([one.judged for one in results]).ravel())
     q = q.reshape(p.shape)
-    by_q: Differences = {}
-    by_sign: Differences = {}
+    found: Differences = {}
     for (a, b), values, one in zip(pairs, q, results, strict=True):
-        by_q[a, b] = by_q[b, a] = np.nan_to_num(values, nan=1.0)
-        by_sign[b, a] = np.sign(one.second - one.first)
-        by_sign[a, b] = -by_sign[b, a]
-    return by_q, by_sign
+        flagged = differs(values, (one.gap.low, one.gap.high), alpha)
+        found[b, a] = np.where(flagged, np.sign(one.second - one.first), 0.0)
+        found[a, b] = -found[b, a]
+    return found
 
 
 def find(bundle: Bundle, models: Sequence[str]) -> Finding:
@@ -129,9 +134,9 @@ def words(bundle: Bundle, models: Sequence[str], result: Blindspots) -> str:
     return (
         f"Of {result.judged:,} concepts that all {len(models)} models are judged by, "
         f"{shared} {are(shared)} changed two-fold or more by all of them{named(SHARED)}; "
-        f"specific, differing from every other model with q < 0.05 over all comparisons, are "
-        f"{', '.join(specific)}; {left} more {are(left)} changed by some, without a "
-        "significant difference from all the others."
+        f"specific, differing from every other model with q < {result.alpha:g} over all "
+        f"comparisons, are {', '.join(specific)}; {left} more {are(left)} changed by some, without "
+        "a significant difference from all the others."
     )
 
 

@@ -24,6 +24,12 @@ NAMED = 3
 TRIED_AGAIN = frozenset({"pipeline_error", "no_image"})
 """Causes for which a pair is left out that say nothing about it."""
 
+_NULLS = {
+    "swap": "With the two sides of every pair swapped at random",
+    "relabel": "With all images dealt anew to the two sides at random",
+}
+"""How a null was made, by its kind in the manifest (`measure.null`)."""
+
 _BLIND = {"suppressed": "draws far too rarely", "exaggerated": "draws far too often"}
 
 
@@ -98,8 +104,9 @@ def null_words(entry: ModelEntry) -> str:
     null = entry.null
     if null.get("kind") is None or null.get("flagged") is None:
         return ""
+    how = _NULLS.get(null["kind"], f"In the null {null['kind']!r}")
     return (
-        f"With the two sides swapped at random, where nothing differs, {null['flagged']:.1%} of "
+        f"{how}, where nothing differs, {null['flagged']:.1%} of "
         f"the judged concepts are flagged ({null['flagged_low']:.1%} to "
         f"{null['flagged_high']:.1%} in {null['repeats']:,} repeats)."
     )

@@ -9,6 +9,8 @@ import numpy as np
 
 from blindspots_hub import paper
 from blindspots_hub.measure.delta import fold
+from blindspots_hub.utils.numerals import digits
+from blindspots_hub.utils.numerals import times as times
 
 MEANING = {
     "suppressed": "a blindspot: drawn so much less than in the natural images that δ < "
@@ -75,17 +77,8 @@ def fold_words(ratio: float) -> str:
         if abs(math.log(ratio / float(part))) < 0.07:
             return f"about {words}"
     if ratio < 1:
-        return f"about {100 * ratio:.2g}% as much"
+        return f"about {digits(100 * ratio, trim=True)}% as much"
     return f"about {times(ratio)} times as much"
-
-
-def times(ratio: float) -> str:
-    """A fold change as a bare number: "0.48", "3.1", "12", "0"; "∞" where E is 0."""
-    if math.isinf(ratio):
-        return "∞"
-    if ratio == 0 or math.isnan(ratio):
-        return "0" if ratio == 0 else "–"
-    return f"{ratio:#.2g}".rstrip(".") if ratio < 100 else f"{ratio:,.0f}"
 
 
 def change_words(r: float, low: float, high: float) -> str:

@@ -139,7 +139,13 @@ DELTAS = TableSpec(
         *_interval("delta", "δ = σ(g / τ), Definition 2", "probability"),
         *_interval("relative_gap", "r = (E' - E) / (E' + E)", "ratio"),
         *_interval("relative_delta", "relative δ = σ(r / 0.4)", "probability"),
-        Column("delta_bound", pa.float64(), "probability", "Theorem 4: bound on |δ̂ - δ|"),
+        Column(
+            "delta_bound",
+            pa.float64(),
+            "probability",
+            "|δ̂ - δ| in the form of Theorem 4, B the largest energy seen (no bound of what could "
+            "be seen: no guarantee), N pairs, near-copies counted once; NaN where dead",
+        ),
         Column("p", pa.float64(), "probability", "p-value of the difference of energies"),
         Column("q", pa.float64(), "probability", "Benjamini-Hochberg q over supported concepts"),
         Column(

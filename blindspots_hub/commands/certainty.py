@@ -124,7 +124,7 @@ def confounds(
             f"{found.alteration}: {found.pairs:,} images against themselves flag "
             f"{found.flagged['relative']} of {found.judged} concepts by relative δ "
             f"({found.certain['relative']} certain), {found.flagged['absolute']} by absolute δ "
-            f"({found.certain['absolute']} certain); {found.differ} differ (q < 0.05), median |r| "
+            f"({found.certain['absolute']} certain); {found.differ} differ, median |r| "
             f"{found.typical_gap:.3f}."
         )
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.comparison import clusters_of
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.delta import differs, judged
+from blindspots_hub.measure.energies import ImageEnergies, columns
 from blindspots_hub.measure.intervals import GapIntervals, Interval
-from blindspots_hub.measure.moments import Sample, columns, paired_moments
+from blindspots_hub.measure.moments import Sample, paired_moments
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.significance import benjamini_hochberg, paired_p
 
@@ -59,22 +60,21 @@ def between(
     m = paired_moments(x, y, difference)
     either = (first.matrix + second.matrix).tocsr()
     support = columns(either > 0)
-    judged = (support > 0) & (support >= settings.min_support)
+    known = judged(support, settings)
     p = paired_p(difference, m)
-    q = benjamini_hochberg(p, judged)
+    q = benjamini_hochberg(p, known)
     found = GapIntervals.of(m, settings.confidence)
-    off_zero = (found.gap.low > 0) | (found.gap.high < 0)
     return Between(
         m.natural.mean,
         m.generated.mean,
         support,
-        _known(found.gap, judged),
-        _known(found.relative, judged),
+        _known(found.gap, known),
+        _known(found.relative, known),
         p,
         q,
-        np.asarray((q < settings.alpha) & off_zero),
+        differs(q, (found.gap.low, found.gap.high), settings.alpha),
     )
 
 
-def _known(interval: Interval, judged: np.ndarray) -> Interval:
-    return Interval(*(np.where(judged, end, np.nan) for end in (interval.low, interval.high)))
+def _known(interval: Interval, known: np.ndarray) -> Interval:
+    return Interval(*(np.where(known, end, np.nan) for end in (interval.low, interval.high)))

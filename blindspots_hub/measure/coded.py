@@ -14,7 +14,8 @@ from blindspots_hub.concepts.codes import ImageCodes, SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.features import ImageFeatures
-from blindspots_hub.measure.sums import ImageSums, check_tokens
+from blindspots_hub.measure.settings import check_tokens
+from blindspots_hub.measure.sums import ImageSums
 from blindspots_hub.measure.token_codes import IMAGES, TokenCodes
 
 KEPT_SHARDS = 4

@@ -9,13 +9,12 @@ import numpy as np
 import scipy
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.energies import ImageEnergies, concept_blocks
+from blindspots_hub.measure.energies import ImageEnergies, columns, concept_blocks
 from blindspots_hub.measure.images import clusters
 from blindspots_hub.measure.moments import (
     Moments,
     Sample,
     SideMoments,
-    columns,
     paired_moments,
     unpaired_moments,
 )
@@ -60,7 +59,7 @@ class Comparison:
         _check(natural, generated, paired)
         clusters = clusters or Clusters.of(natural, generated, paired)
         fires_x = natural.fires.astype(np.float64)
-        firing = _fires(generated) if generation_energies is None else generation_energies.firing
+        firing = generated.firing if generation_energies is None else generation_energies.firing
         fires_y = columns(firing)
         largest = (
             generated if generation_energies is None else generation_energies.energies
@@ -80,7 +79,7 @@ class Comparison:
         difference = (y.sums - x.sums).tocsc()
         difference.eliminate_zeros()
         m = paired_moments(x, y, difference)
-        support = fires_x + fires_y - columns(_fires(natural).multiply(firing))
+        support = paired_support(natural, firing)
         p = paired_p(difference, m)
         return cls(x, y, difference, support=support, moments=m, p=p, **counted)
 
@@ -103,6 +102,11 @@ class Clusters:
         """By all concepts."""
         own = clusters_of(natural)
         return cls(own, own if paired else clusters_of(generated))
+
+    @property
+    def fewest(self) -> int:
+        """Clusters of the side that has fewer: what is independent of pairs, of either side."""
+        return min(len(np.unique(side)) for side in (self.natural, self.generated))
 
 
 def comparisons(
@@ -128,10 +132,13 @@ def comparisons(
         )
 
 
-def _fires(energies: ImageEnergies) -> scipy.sparse.csr_matrix:
-    matrix = energies.matrix
-    ones = np.ones_like(matrix.data)
-    return scipy.sparse.csr_matrix((ones, matrix.indices, matrix.indptr), matrix.shape)
+def paired_support(natural: ImageEnergies, firing: scipy.sparse.csr_matrix) -> np.ndarray:
+    """Pairs in which each concept fires on either side, float64 (n,).
+
+    `firing` CSR (N, n) is the share of a pair's generations in which it fires.
+    """
+    both = columns(natural.firing.multiply(firing))
+    return np.asarray(natural.fires.astype(np.float64) + columns(firing) - both)
 
 
 def clusters_of(energies: ImageEnergies) -> np.ndarray:

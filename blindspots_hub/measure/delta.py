@@ -62,6 +62,21 @@ Ends = tuple[np.ndarray, np.ndarray]
 """Lower and upper ends of an interval, one entry a concept."""
 
 
+def judged(support: np.ndarray, settings: MeasureSettings) -> np.ndarray:
+    """Concepts with enough support to be judged: neither dead nor undetermined; bool (n,)."""
+    return np.asarray((support > 0) & (support >= settings.min_support))
+
+
+def differs(q: np.ndarray, gap: Ends, alpha: float) -> np.ndarray:
+    """Concepts that are flagged: q < α, and the interval of the gap lies off 0; bool like `q`.
+
+    The test is of exchangeability and may reject equal means too, so that q alone flags nothing
+    (METHOD §3, "p-value"). `gap` is the pointwise interval. False where either is NaN.
+    """
+    low, high = gap
+    return np.asarray((q < alpha) & ((low > 0) | (high < 0)))
+
+
 @dataclass(frozen=True)
 class States:
     """State of every concept under one δ, and whether its whole interval agrees."""
@@ -96,7 +111,7 @@ def states(
     less, more = (r_high < -least, r_low > least) if least else (True, True)
     state[differs & less & (value < paper.SUPPRESSED_BELOW)] = "suppressed"
     state[differs & more & (value > paper.EXAGGERATED_ABOVE)] = "exaggerated"
-    state[support < settings.min_support] = "undetermined"
+    state[~judged(support, settings)] = "undetermined"
     state[support == 0] = "dead"
     certain = ((state == "suppressed") & (high < paper.SUPPRESSED_BELOW)) | (
         (state == "exaggerated") & (low > paper.EXAGGERATED_ABOVE)
@@ -105,11 +120,17 @@ def states(
 
 
 def mcdiarmid_epsilon(
-    largest_energy: np.ndarray, pairs: int, tau: float, confidence: float = 0.95
+    largest_energy: np.ndarray, independent: int, tau: float, confidence: float = 0.95
 ) -> np.ndarray:
     """Theorem 4: ε with P(|δ̂ - δ| ≥ ε) ≤ 1 - confidence for energies in [0, B].
 
-    Solves 2·exp(-16 N τ² ε² / B²) = 1 - confidence; capped at 1, beyond which it says nothing.
+    Solves 2·exp(-16 N τ² ε² / B²) = 1 - confidence; capped at 1, beyond which it says nothing, and
+    NaN where B is 0, of which nothing is known. `independent` is N: pairs, near-copies counted
+    once. A guarantee only where B bounds every energy that there could be. The largest one seen
+    (n,) is no such bound, and what it gives has the paper's form and guarantees nothing. There is a
+    bound: a code is at most |w_k| √(n - 1) + |b_k| by the encoder's LayerNorm over n concepts, an
+    energy T times that. But of 32,000 concepts and 256 patches that is 45,000 |w_k|, by which ε is
+    1 at any number of pairs.
     """
-    epsilon = largest_energy / (4 * tau) * np.sqrt(np.log(2 / (1 - confidence)) / pairs)
-    return np.minimum(epsilon, 1.0)
+    epsilon = largest_energy / (4 * tau) * np.sqrt(np.log(2 / (1 - confidence)) / independent)
+    return np.where(largest_energy > 0, np.minimum(epsilon, 1.0), np.nan)

@@ -61,6 +61,14 @@ class ImageEnergies:
             shape=(self.n_images, self.n_concepts),
         )
 
+    @property
+    def firing(self) -> scipy.sparse.csr_matrix:
+        """A one wherever a concept fires in an image, float64 CSR (N, n_concepts)."""
+        ones = np.ones(len(self.concepts))
+        return scipy.sparse.csr_matrix(
+            (ones, self.concepts, self.indptr), shape=(self.n_images, self.n_concepts)
+        )
+
     @cached_property
     def by_concept(self) -> scipy.sparse.csc_matrix:
         """The same as a float32 scipy CSC matrix; the images of a concept ascend."""
@@ -175,6 +183,16 @@ class ImageEnergies:
         if not (np.isfinite(self.energies).all() and self.energies.min() > 0):
             return "an energy is not a positive number"
         return None
+
+
+def columns(matrix: scipy.sparse.spmatrix) -> np.ndarray:
+    """Sum of every column, float64 (n,)."""
+    return np.asarray(matrix.sum(axis=0), np.float64).ravel()
+
+
+def column_squares(matrix: scipy.sparse.spmatrix) -> np.ndarray:
+    """Sum of the squares of every column, float64 (n,)."""
+    return columns(matrix.power(2))
 
 
 def concept_blocks(*sides: ImageEnergies) -> list[tuple[int, int]]:

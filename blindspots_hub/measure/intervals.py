@@ -49,8 +49,9 @@ class GapIntervals:
             m.natural.mean * m.natural.images + m.generated.mean * m.generated.images,
         )
         x, y = (_reach(side, pooled, 1 - level) for side in (m.natural, m.generated))
-        # One weak firing image is all the variance of its side, and by itself would correlate by
-        # leaps: a side varies by the weight of one firing image at least.
+        # Not the plain correlation: one weak firing image is all the variance of its side, and
+        # where it falls on a pair whose natural image fires it would correlate by a leap and make r
+        # surer. A side varies by the weight of one firing image at least.
         k = np.clip(_ratio(m.covariance, x.least_spread * y.least_spread), -1, 1)
         return cls(_gap(x, y, k), _relative(x, y, k))
 
@@ -95,7 +96,9 @@ def _lower_relative(x: _Reach, y: _Reach, k: np.ndarray) -> np.ndarray:
 
     ρ is the root of (E² - b²) ρ² - 2 B ρ + (E'² - a²) = 0 with B = E E' - k a b. As a quotient
     top / bottom it is finite wherever one of both means is above 0, and r = (top - bottom) /
-    (top + bottom); -1 where a side is silent on top, or both are.
+    (top + bottom); -1 where a side is silent on top, or both are. Where E = 0 this is ρ =
+    √(E'² - a²) / u, not l' / u: so that exchanging the sides changes the sign of the interval and
+    nothing else, and there is no leap between a silent side and one that fires once.
     """
     top = y.mean**2 - y.below**2
     curve = x.mean**2 - x.above**2

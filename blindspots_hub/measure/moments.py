@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from blindspots_hub.measure.energies import ImageEnergies
+from blindspots_hub.measure.energies import ImageEnergies, column_squares, columns
 from blindspots_hub.measure.sampler import GenerationEnergies
 
 
@@ -161,16 +161,6 @@ def _variance_of_mean(
     sums: scipy.sparse.csr_matrix, sizes: np.ndarray, mean: np.ndarray
 ) -> np.ndarray:
     return variance_of_mean(column_squares(sums), np.asarray(sizes @ sums), mean, sizes)
-
-
-def columns(matrix: scipy.sparse.spmatrix) -> np.ndarray:
-    """Sum of every column, float64 (n,)."""
-    return np.asarray(matrix.sum(axis=0), np.float64).ravel()
-
-
-def column_squares(matrix: scipy.sparse.spmatrix) -> np.ndarray:
-    """Sum of the squares of every column, float64 (n,)."""
-    return columns(matrix.power(2))
 
 
 def _membership(cluster: np.ndarray) -> scipy.sparse.csr_matrix:

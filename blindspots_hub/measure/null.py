@@ -14,10 +14,10 @@ import numpy as np
 import scipy
 
 from blindspots_hub.measure.comparison import Comparison, comparisons
+from blindspots_hub.measure.energies import column_squares
 from blindspots_hub.measure.moments import (
     Sample,
     SideMoments,
-    column_squares,
     unpaired_moments,
     variance_of_mean,
 )

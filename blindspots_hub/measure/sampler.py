@@ -15,7 +15,13 @@ import numpy as np
 import scipy
 
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.measure.energies import ROWS, ImageEnergies, concept_blocks, stacked
+from blindspots_hub.measure.energies import (
+    ROWS,
+    ImageEnergies,
+    columns,
+    concept_blocks,
+    stacked,
+)
 from blindspots_hub.measure.images import pair_distances, pair_mean_delta
 
 PAIR = "pair"
@@ -47,17 +53,13 @@ class GenerationEnergies:
     @cached_property
     def firing(self) -> scipy.sparse.csr_matrix:
         """Share of a pair's generations in which a concept fires, CSR (pairs, n)."""
-        fires = self.energies.matrix
-        ones = scipy.sparse.csr_matrix(
-            (np.ones_like(fires.data), fires.indices, fires.indptr), fires.shape
-        )
-        return self._averaged(ones)
+        return self._averaged(self.energies.firing)
 
     @cached_property
     def mean_squares(self) -> np.ndarray:
         """Σ over pairs of the mean over its generations of ξ², (n,)."""
         matrix = self.energies.matrix
-        return _columns(self._averaged(matrix.multiply(matrix).tocsr()))
+        return columns(self._averaged(matrix.multiply(matrix).tocsr()))
 
     def distances(self, natural: ImageEnergies, tau: float) -> tuple[np.ndarray, np.ndarray]:
         """Distance and mean δ of a pair, each the mean over its generations (`measure.images`)."""
@@ -178,12 +180,12 @@ def _share(
 ) -> np.ndarray:
     spare = len(pair) - len(counts)
     total = _total(generation_energies, pair)
-    squares = _columns(generation_energies.matrix.multiply(generation_energies.matrix))
-    of_means = _columns(total.multiply(total).multiply(1 / counts[:, None]))
+    squares = columns(generation_energies.matrix.multiply(generation_energies.matrix))
+    of_means = columns(total.multiply(total).multiply(1 / counts[:, None]))
     within = np.maximum(squares - of_means, 0) / spare
     difference = (total.multiply(1 / counts[:, None]) - natural.matrix).tocsr()
-    mean = _columns(difference) / len(counts)
-    scatter = _columns(difference.multiply(difference)) - len(counts) * mean**2
+    mean = columns(difference) / len(counts)
+    scatter = columns(difference.multiply(difference)) - len(counts) * mean**2
     variance = np.maximum(scatter, 0) / (len(counts) - 1)
     noise = within * (1 / counts).mean()
     unknown = np.full(len(mean), np.nan)
@@ -197,7 +199,3 @@ def _total(generation_energies: ImageEnergies, pair: np.ndarray) -> scipy.sparse
     total = (of_pair @ generation_energies.matrix).tocsr()
     total.sort_indices()
     return total
-
-
-def _columns(matrix: scipy.sparse.spmatrix) -> np.ndarray:
-    return np.asarray(matrix.sum(axis=0), np.float64).ravel()

@@ -16,6 +16,12 @@ METHOD = 2
 """Which method of intervals and tests made a table; manifests without it mean method 1."""
 
 
+def check_tokens(tokens: str) -> None:
+    """Raise `BlindspotsError` where `tokens` names no kind of tokens that energies sum."""
+    if tokens not in TOKENS:
+        raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {tokens!r}.")
+
+
 @dataclass(frozen=True)
 class MeasureSettings:
     """Recorded with every table.
@@ -43,8 +49,7 @@ class MeasureSettings:
                 raise BlindspotsError(
                     f"{name} = {value} is out of range: it lies between {low} and {high}."
                 )
-        if self.tokens not in TOKENS:
-            raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {self.tokens!r}.")
+        check_tokens(self.tokens)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -13,9 +13,8 @@ import numpy as np
 
 from blindspots_hub.concepts.codes import SparseCodes
 from blindspots_hub.concepts.layout import TokenLayout
-from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.energies import ImageEnergies, stacked
-from blindspots_hub.measure.settings import TOKENS
+from blindspots_hub.measure.settings import check_tokens
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,3 @@ class ImageSums:
 
 
 _Row = tuple[np.ndarray, np.ndarray]
-
-
-def check_tokens(tokens: str) -> None:
-    """Raise `BlindspotsError` where `tokens` names no kind of tokens that energies sum."""
-    if tokens not in TOKENS:
-        raise BlindspotsError(f"Tokens must be {' or '.join(TOKENS)}, not {tokens!r}.")

@@ -11,6 +11,8 @@ from blindspots_hub.measure.comparison import Comparison, comparisons
 from blindspots_hub.measure.delta import (
     LEAST_ABSOLUTE,
     delta,
+    differs,
+    judged,
     mcdiarmid_epsilon,
     relative_delta,
     relative_gap,
@@ -76,30 +78,29 @@ def measured(
     blocks: list[dict[str, np.ndarray]] = []
     moments: list[Moments] = []
     for block in comparisons(natural, generated, paired, generation_energies):
-        judged = _judged(block.support, settings)
+        known = judged(block.support, settings)
         told = {name: getattr(block, name) for name in _OF_CONCEPTS}
         if null is not None:
-            told["null_p"] = null(block, judged)
+            told["null_p"] = null(block, known)
         blocks.append(told)
         moments.append(block.moments)
     found = {name: np.concatenate([one[name] for one in blocks]) for name in blocks[0]}
     m, support = Moments.joined(moments), found["support"]
-    judged = _judged(support, settings)
-    q = benjamini_hochberg(found["p"], judged)
+    known = judged(support, settings)
+    q = benjamini_hochberg(found["p"], known)
     selection = Selection.of(q, settings)
     pointwise = GapIntervals.of(m, settings.confidence)
     selected = GapIntervals.of(m, selection.level)
-    # A test of exchangeability may reject equal means too: a flag also needs its interval off 0.
-    differs = (q < settings.alpha) & ((pointwise.gap.low > 0) | (pointwise.gap.high < 0))
+    flagged = differs(q, (pointwise.gap.low, pointwise.gap.high), settings.alpha)
 
     def absolute(gap: np.ndarray) -> np.ndarray:
         return delta(gap, settings.tau)
 
     x, y = m.natural.mean, m.generated.mean
-    gaps = _both("", absolute, y - x, pointwise.gap, selected.gap, judged)
+    gaps = _both("", absolute, y - x, pointwise.gap, selected.gap, known)
     relative = _both(
         "relative_", relative_delta, relative_gap(x, y), pointwise.relative, selected.relative,
-        judged,
+        known,
     )  # fmt: skip
     sure = (selected.relative.low, selected.relative.high)
     states_of = {
@@ -107,14 +108,14 @@ def measured(
             columns[f"{prefix}delta"],
             (columns[f"{prefix}delta_selected_low"], columns[f"{prefix}delta_selected_high"]),
             sure,
-            differs,
+            flagged,
             support,
             settings,
             least,
         )
         for prefix, columns, least in (("", gaps, LEAST_ABSOLUTE), ("relative_", relative, 0.0))
     }
-    images = min(natural.n_images, generated.n_images)
+    independent = min(m.natural.clusters, m.generated.clusters)
     columns = {
         "concept": np.arange(natural.n_concepts, dtype=np.int32),
         "images_natural": found["images_natural"],
@@ -125,7 +126,7 @@ def measured(
         **gaps,
         **relative,
         "delta_bound": mcdiarmid_epsilon(
-            found["largest"], images, settings.tau, settings.confidence
+            found["largest"], independent, settings.tau, settings.confidence
         ),
         "p": found["p"],
         "q": q,
@@ -139,25 +140,21 @@ _OF_CONCEPTS = ("images_natural", "images_generated", "support", "largest", "p")
 """What stays of a `Comparison`, beside its moments."""
 
 
-def _judged(support: np.ndarray, settings: MeasureSettings) -> np.ndarray:
-    return (support > 0) & (support >= settings.min_support)
-
-
 def _both(
     prefix: str,
     to_delta: Callable[[np.ndarray], np.ndarray],
     gap: np.ndarray,
     pointwise: Interval,
     selected: Interval,
-    judged: np.ndarray,
+    known: np.ndarray,
 ) -> Columns:
     """A gap and its δ, each with the pointwise and the selection interval of judged concepts."""
     columns = {f"{prefix}gap": gap, f"{prefix}delta": to_delta(gap)}
     for name, interval in (("", pointwise), ("_selected", selected)):
         for end, values in (("low", interval.low), ("high", interval.high)):
-            known = np.where(judged, values, np.nan)
-            columns[f"{prefix}gap{name}_{end}"] = known
-            columns[f"{prefix}delta{name}_{end}"] = to_delta(known)
+            shown = np.where(known, values, np.nan)
+            columns[f"{prefix}gap{name}_{end}"] = shown
+            columns[f"{prefix}delta{name}_{end}"] = to_delta(shown)
     return columns
 
 

@@ -23,6 +23,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.data.identity import choose_pairs
 from blindspots_hub.data.images import open_image
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.delta import differs
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import Call, Event, Work
@@ -194,11 +195,12 @@ def _confound(
     readings = {kind: ModelDeltas.of(pa.table(table), kind) for kind in KINDS}
     judged = readings["relative"].determined
     gaps = np.abs(table["relative_gap"][judged])
+    gap = table["gap_low"], table["gap_high"]
     return Confound(
         alteration=name,
         pairs=pairs,
         judged=int(judged.sum()),
-        differ=int((table["q"] < settings.alpha).sum()),
+        differ=int(differs(table["q"], gap, settings.alpha).sum()),
         flagged={k: r.counts["suppressed"] + r.counts["exaggerated"] for k, r in readings.items()},
         certain={k: int(r.certain.sum()) for k, r in readings.items()},
         typical_gap=float(np.median(gaps)) if len(gaps) else 0.0,

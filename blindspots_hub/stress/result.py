@@ -23,6 +23,7 @@ from blindspots_hub.stress.verdict import (
     Comparison,
     Verdict,
 )
+from blindspots_hub.utils.numerals import times
 
 Heat = tuple[np.ndarray, np.ndarray]
 """Patches (ascending) and the codes there."""
@@ -210,10 +211,11 @@ def _verdict(test: ConceptTest, found: Verdict, concepts: int) -> str:
         CONFIRMED: f"confirmed, surely {beyond} than {line} as often as {other}",
         NOT_CONFIRMED: f"not confirmed, surely {short} than {line} as often as {other}",
     }.get(found.verdict, f"undecided, held against {line} as often as {other}")
-    high = "∞" if not np.isfinite(found.fold_high) else f"{found.fold_high:.2g}"
+    low = times(found.fold_low)
+    high = times(found.fold_high) if np.isfinite(found.fold_high) else "∞"
     corrected = f", corrected for {concepts} concepts" if concepts > 1 else ""
-    value = f"{found.fold:.2g} times, " if np.isfinite(found.fold) else ""
+    value = f"{times(found.fold)} times, " if np.isfinite(found.fold) else ""
     return (
-        f"{held} ({value}{found.fold_low:.2g} to {high}{'' if value else ' times'}; p = "
+        f"{held} ({value}{low} to {high}{'' if value else ' times'}; p = "
         f"{found.p_holm:.1g}{corrected})"
     )

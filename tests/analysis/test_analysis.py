@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from energy_worlds import from_dense
 from hypothesis import given, settings
@@ -13,10 +14,13 @@ from hypothesis import strategies as st
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.analysis import concept_map as concept_table
+from blindspots_hub.analysis import planning
 from blindspots_hub.analysis.deltas import SIDES, ModelDeltas
-from blindspots_hub.analysis.planning import promise, resolvable_gap, sure_change
+from blindspots_hub.analysis.planning import promise, sure_change
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import CONCEPTS
+from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.table import measure
 from blindspots_hub.serving.estimate import estimate
 
 
@@ -164,10 +168,28 @@ def test_rankings_hold_only_what_is_determined(bundle: Bundle) -> None:
                 assert sorted(found) == np.flatnonzero(sized | leaning).tolist()
                 # Sorted by the end of the selection interval that is nearest to no change.
                 end = "high" if sign > 0 else "low"
-                nearest = table[f"{prefix}delta_selected_{end}"].to_numpy()[found]
-                assert np.all(np.diff(sign * nearest) >= 0)
+                for of in ("gap", "delta"):
+                    nearest = table[f"{prefix}{of}_selected_{end}"].to_numpy()[found]
+                    assert np.all(np.diff(sign * nearest) >= 0)
                 sure = reading.ranking(side, certain_only=True)
                 assert sorted(sure) == np.flatnonzero(certain & (states == side)).tolist()
+
+
+def test_the_strongest_changes_are_ranked_where_delta_is_one_to_rounding() -> None:
+    rng = np.random.default_rng(0)
+    natural = rng.gamma(50, 0.02, (400, 4))
+    energies = [from_dense(np.asarray(s, np.float32)) for s in (
+        natural, natural * np.array([41, 101, 1, 61]))]  # fmt: skip
+    deltas = ModelDeltas.of(pa.table(measure(*energies, MeasureSettings(), True)), "absolute")
+    assert (deltas.selected_low[[0, 1, 3]] == 1).all()
+    assert deltas.ranking("exaggerated").tolist() == [1, 3, 0]
+    assert deltas.blindspots("exaggerated").tolist() == [1, 3, 0]
+
+
+def test_a_plan_is_made_from_a_sample(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = len(planning.Spreads.of(bundle, "plain-a").share)
+    monkeypatch.setattr(planning, "SAMPLE", whole - 1)
+    assert whole / 2 <= len(planning.Spreads.of(bundle, "plain-a").share) < whole
 
 
 def test_more_pairs_resolve_smaller_gaps(bundle: Bundle) -> None:
@@ -184,7 +206,6 @@ def test_promises_count_support(bundle: Bundle) -> None:
     assert many is not None
     assert few.share < many.share <= 1
     assert many.gap is not None
-    assert many.gap == resolvable_gap(bundle, 1000)
     nothing = promise(bundle, 2)
     assert nothing is not None
     assert (nothing.share, nothing.gap) == (0.0, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,15 @@ import pytest
 from energy_worlds import from_dense
 
 from blindspots_hub import planted
+from blindspots_hub.analysis import shared_blindspots
 from blindspots_hub.analysis.changes import Changes
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.analysis.shared_blindspots import OPEN, SHARED, blindspots
 from blindspots_hub.analysis.shared_pairs import shared_energies
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.measure.between import Between
+from blindspots_hub.measure.intervals import Interval
 from blindspots_hub.measure.settings import MeasureSettings
 
 
@@ -41,6 +45,12 @@ def test_each_concept_becomes_what_was_done_to_it() -> None:
     rows = found.columns(["a", "b", "c", "d", "e"])
     assert rows["label"] == ["a", "b", "c", "d"]
     assert rows["relative_gap"][0] == pytest.approx(9 / 11, abs=0.02)
+
+
+def test_a_small_alpha_is_told_in_all_its_digits() -> None:
+    natural = from_dense(np.random.default_rng(0).gamma(2.0, 1.0, (60, 2)))
+    found = Changes.of(natural, natural, natural, MeasureSettings(alpha=0.004))
+    assert "at most 0.4% are expected to be chance (q < 0.004)" in found.words(["a", "b"])
 
 
 def test_the_tuned_variant_fixes_more_than_it_breaks(embedded: Bundle) -> None:
@@ -86,6 +96,31 @@ def test_another_just_beyond_the_threshold_is_open_not_specific(tmp_path: Path) 
     assert len(lists) >= len(set(lists))
     for sides in found.found.values():
         assert not set(sides["suppressed"].tolist()) & set(sides["exaggerated"].tolist())
+
+
+def test_a_small_q_alone_makes_no_concept_specific(
+    embedded: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models differ in a concept where the interval of their difference lies off 0, too."""
+    models = ("alder-1", "alder-2", "cedar", "willow")
+    plain = shared_blindspots.compared
+    assert any(blindspots(embedded, models).count(model) for model in models)
+
+    def across_zero(bundle: Bundle, first: str, second: str) -> Between:
+        one = plain(bundle, first, second)
+        known = np.isfinite(one.q)
+        wide = Interval(np.where(known, -1.0, np.nan), np.where(known, 1.0, np.nan))
+        return replace(one, p=np.where(known, 1e-9, 1.0), gap=wide)
+
+    monkeypatch.setattr(shared_blindspots, "compared", across_zero)
+    found = blindspots(embedded, models)
+    assert not any(found.count(model) for model in models)
+
+
+def test_the_sentence_tells_the_alpha_that_was_set(embedded: Bundle) -> None:
+    models = ("alder-1", "alder-2", "cedar", "willow")
+    found = replace(blindspots(embedded, models), alpha=0.01)
+    assert "with q < 0.01 over all" in shared_blindspots.words(embedded, models, found)
 
 
 def test_what_the_table_says_is_what_measuring_again_says(embedded: Bundle) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from energy_bundle import EnergyBundle
 from energy_worlds import from_dense
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blindspots_hub import planted
+from blindspots_hub.analysis.coactivation import Coactivation, Halves, _natural, words
 from blindspots_hub.analysis.coactivation_shared import THRESHOLDS, Shared, shared_entries
 from blindspots_hub.analysis.coactivation_spectrum import PowerLaw, Spectrum
 from blindspots_hub.analysis.registry import analysis
@@ -69,6 +71,38 @@ def test_a_power_law_is_found_and_an_exponential_is_none() -> None:
     falling = PowerLaw.of(np.exp(-rank / 8))
     assert falling.exponential_r2 > falling.r2
     assert np.isnan(PowerLaw.of(np.ones(2)).exponent)
+
+
+def _beside_chance(unshared: float, null: float, error: float) -> str:
+    def entries(share: float) -> Shared:
+        thresholds = len(THRESHOLDS)
+        whole = np.full(thresholds, 10_000)
+        both = np.full(thresholds, round(10_000 * (1 - share)))
+        return Shared(whole, whole, both, error)
+
+    one = Spectrum(1 / np.arange(1.0, 30), np.zeros((40, 29)))
+    cosines = np.eye(29)
+    found = Coactivation(entries(unshared), entries(null), one, one, 0.9, 0.9, cosines, cosines)
+    return words(load_bundle(planted.BUNDLE), "cedar", found, "images")
+
+
+def test_more_than_chance_is_beyond_the_error_of_both() -> None:
+    assert "(more than chance)" in _beside_chance(0.5, 0.3, 0.05)
+    assert "(less than chance)" in _beside_chance(0.1, 0.3, 0.05)
+    assert "(no more than can be chance)" in _beside_chance(0.42, 0.3, 0.05)
+    assert "(no more than can be chance)" in _beside_chance(0.3, 0.3, 0.0)
+
+
+def test_natural_halves_follow_the_order_of_the_ids() -> None:
+    """Not the bundle's own, wherever there are as many: the model's images stand beside them."""
+    rng = np.random.default_rng(0)
+    dense = rng.gamma(1.0, 1.0, (60, 12)) * (rng.random((60, 12)) < 0.4)
+    bundle = EnergyBundle(from_dense(dense), from_dense(dense))
+    turned = np.arange(60)[::-1]
+    ids = np.array(bundle.image_ids("natural"))[turned]
+    first, _, _ = _natural(bundle, tuple(ids))  # type: ignore[arg-type]
+    rows = turned[Halves.of(60).first]
+    assert first.values == pytest.approx(Spectrum.of(from_dense(dense[rows]).matrix).values)
 
 
 def test_the_paper_s_signs_in_the_planted_world() -> None:

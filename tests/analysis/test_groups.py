@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from energy_bundle import EnergyBundle
 from energy_worlds import from_dense
 from findings_fixtures import WIDTH, write_rich
 from synthetic_bundle import Synthetic
 
 from blindspots_hub import planted
 from blindspots_hub.analysis import hierarchy
-from blindspots_hub.analysis.groups import Blind, live_atoms, merged
+from blindspots_hub.analysis.groups import Blind, blind, live_atoms, merged
 from blindspots_hub.analysis.orthogonality import cosines, usual
 from blindspots_hub.analysis.redundancy import duplicates
 from blindspots_hub.analysis.registry import analysis
@@ -22,6 +23,7 @@ from blindspots_hub.artifacts.atoms import dictionary
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.schema import TOKEN_FIRES
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.measure.sampler import GenerationEnergies
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,31 @@ def test_what_counts_as_changed() -> None:
     state = np.array(["dead", "undetermined", "aligned", "leaning", "weakened", "exaggerated"])
     found = Blind.of(state)
     assert (found.judged, found.changed) == (4, 2)
+
+
+def test_single_concepts_are_what_the_table_says_of_several_generations() -> None:
+    """A group of one concept is measured from single generations as its table was."""
+    rng = np.random.default_rng(0)
+    natural = rng.gamma(2.0, 1.0, (120, 30)) * (rng.random((120, 30)) < 0.15)
+    drawn = rng.gamma(2.0, 1.0, (360, 30)) * (rng.random((360, 30)) < 0.07)
+    single = GenerationEnergies(from_dense(drawn), np.repeat(np.arange(120), 3))
+    bundle = EnergyBundle(from_dense(natural), single.mean, single)
+    found = blind(bundle, "model", np.arange(30))  # type: ignore[arg-type]
+    assert found.state.tolist() == bundle.deltas("model")["relative_state"].to_pylist()
+    means = EnergyBundle(from_dense(natural), single.mean)
+    assert found.state.tolist() != means.deltas("model")["relative_state"].to_pylist()
+
+
+def test_groups_repeat_over_those_that_the_table_judges() -> None:
+    """Support is pairs on either side: 14 natural and 14 other generated images are 28 pairs."""
+    rng = np.random.default_rng(0)
+    natural, drawn = np.zeros((2, 60, 8))
+    for k in range(8):
+        rows = rng.permutation(60)
+        natural[rows[:14], k], drawn[rows[14:28], k] = rng.gamma(2.0, 1.0, (2, 14))
+    bundle = EnergyBundle(from_dense(natural), from_dense(drawn))
+    assert (bundle.deltas("model")["support"].to_numpy() == 28).all()
+    assert np.isfinite(hierarchy.repeats(bundle, "model", np.arange(8)))  # type: ignore[arg-type]
 
 
 def test_near_duplicates_are_joined_through_others(rich: Bundle) -> None:

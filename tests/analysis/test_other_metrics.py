@@ -8,6 +8,7 @@ from findings_fixtures import WIDTH, write_rich
 from synthetic_bundle import Synthetic
 
 from blindspots_hub.analysis.distribution_metrics import (
+    Reference,
     all_metrics,
     kernel_distance,
     mind,
@@ -22,7 +23,7 @@ from blindspots_hub.artifacts.bundle import load_bundle
 def test_kernel_distance_by_hand() -> None:
     # k(a, b) = (ab + 1)³ in one dimension: within x 1·1, within y 27, between 1 and 8 by halves.
     x, y = np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]])
-    assert kernel_distance(x, y) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
+    assert kernel_distance(Reference(x), y) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
 
 
 def test_mind_of_a_shift_is_its_square() -> None:

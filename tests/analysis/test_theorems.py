@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg, sparse
+from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub import planted
 from blindspots_hub.analysis.frechet import frechet, frechet_wide, leave_out_error
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.analysis.theorem_checks import disordered
 from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub.progress import drive
+from blindspots_hub.runs.remeasure import remeasure
 
 
 def test_a_shift_by_hand() -> None:
@@ -64,3 +69,13 @@ def test_in_the_planted_world_the_bound_is_loose_and_holds() -> None:
     assert found["halves_agree"] == found["judged"]
     assert found["disordered"] == [0]
     assert found["bound_median"][0] > found["interval_median"][0]
+
+
+def test_theorem_4_is_told_as_a_figure_at_the_level_that_was_set(tmp_path: Path) -> None:
+    whole = load_bundle(write_synthetic(tmp_path / "b", Synthetic(n_concepts=80, pairs=120)))
+    bundle = drive(remeasure.stream(whole, tmp_path / "c", {"confidence": 0.9}))
+    sentence = analysis("theorem_checks").answer(bundle, ("plain-a",)).sentence
+    assert "with the largest energy seen for its bound B" in sentence
+    assert "no guarantee" in sentence
+    assert "The 90% interval" in sentence
+    assert "bounds the error" not in sentence

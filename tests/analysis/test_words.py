@@ -120,6 +120,21 @@ def test_the_largest_sure_change_is_named_where_there_is_no_blindspot(bundle: Bu
     assert "surely two-fold" not in said
 
 
+def test_small_and_large_changes_are_told_without_a_power_of_ten() -> None:
+    assert fold_words(99.7) == "about 100 times as much"
+    assert fold_words(3e-5) == "about 0.003% as much"
+    assert fold_words(0.05) == "about 5% as much"
+
+
+def test_a_null_is_told_as_it_was_made(tmp_path: Path) -> None:
+    made = Synthetic(n_concepts=60, pairs=60, unpaired=("plain-b",))
+    mixed = load_bundle(write_synthetic(tmp_path / "b", made))
+    said = {name: summary.null_words(mixed.model(name)) for name in ("plain-a", "plain-b")}
+    assert "two sides of every pair swapped" in said["plain-a"]
+    assert "dealt anew to the two sides" in said["plain-b"]
+    assert "swapped" not in said["plain-b"]
+
+
 def test_a_summary_counts_every_state_and_the_null(bundle: Bundle) -> None:
     text = summary.summary(bundle, next(iter(bundle.models)))
     assert "300 concepts:" in text

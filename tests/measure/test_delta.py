@@ -13,7 +13,9 @@ from blindspots_hub.measure.delta import (
     LEAST_ABSOLUTE,
     TWO_FOLD,
     delta,
+    differs,
     fold,
+    judged,
     mcdiarmid_epsilon,
     relative_delta,
     relative_gap,
@@ -92,3 +94,20 @@ def test_mcdiarmid_bound_solves_theorem_4() -> None:
     back = 2 * np.exp(-16 * pairs * paper.TAU**2 * epsilon**2 / largest**2)
     assert back == pytest.approx([0.05, 0.05])
     assert mcdiarmid_epsilon(np.array([1e6]), 2, paper.TAU) == 1.0
+    # Of a concept that was never seen nothing is known: no bound of 0.
+    assert np.isnan(mcdiarmid_epsilon(np.array([0.0]), pairs, paper.TAU)).all()
+
+
+def test_what_differs_has_a_small_q_and_an_interval_off_zero() -> None:
+    q = np.array([0.01, 0.01, 0.01, 0.2, np.nan, 0.01])
+    low = np.array([0.1, -2.0, -0.1, 0.1, np.nan, np.nan])
+    high = np.array([2.0, -0.1, 2.0, 2.0, np.nan, np.nan])
+    found = differs(q, (low, high), 0.05)
+    assert found.tolist() == [True, True, False, False, False, False]
+    assert not differs(q, (low, high), 0.005).any()
+
+
+def test_judged_are_those_with_support() -> None:
+    support = np.array([0.0, 5.0, 20.0, 19.9])
+    assert judged(support, MeasureSettings()).tolist() == [False, False, True, False]
+    assert judged(support, MeasureSettings(min_support=1)).tolist() == [False, True, True, True]

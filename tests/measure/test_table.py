@@ -21,6 +21,20 @@ SHIFT = np.array([1.0, 0.4, 2.5, 1.0, 1.0, 1.0, 0.0])
 SETTINGS = MeasureSettings()
 
 
+def test_near_copies_tell_theorem_4_no_more_than_one_pair() -> None:
+    """N is what is independent, not the rows; of dead concepts no figure is told."""
+    x, y = (side.astype(np.float32) for side in correlated(300, RATES, SHIFT, 0))
+    once = measure(from_dense(x), from_dense(y), SETTINGS, paired=True)["delta_bound"]
+    fires = (x > 0).sum(axis=1) >= 3  # so many concepts tell that images are copies
+    five = np.concatenate([np.arange(300), *[np.flatnonzero(fires)] * 4])
+    sides = [from_dense(side[five]) for side in (x, y)]
+    again = measure(*sides, SETTINGS, paired=True)["delta_bound"]
+    assert again == pytest.approx(once, nan_ok=True)
+    assert np.isnan(once).tolist() == [rate == 0 for rate in RATES]
+    alone = measure(*sides, SETTINGS, paired=False)["delta_bound"]
+    assert alone == pytest.approx(once, nan_ok=True)
+
+
 def gamma_limits(
     mean: float, variance: float, weight: float, confidence: float
 ) -> tuple[float, float]:

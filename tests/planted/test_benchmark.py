@@ -181,9 +181,30 @@ def test_auroc_counts_ties_half() -> None:
 def test_memorised_pictures_come_first() -> None:
     distance = np.array([0.5, 0.1, 0.2, 3.0])
     duplicates = np.array([0, 4, 4, 4])
-    score = memorised_score(distance, duplicates)
+    score = memorised_score(distance, duplicates > 0)
     assert np.argsort(-score).tolist() == [1, 2, 3, 0]
     assert average_precision(score, np.array([False, True, True, False])) == 1.0
+
+
+def test_every_model_is_measured_once(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(natural, generated, *more, **options):  # type: ignore[no-untyped-def]
+        asked.append(generated)
+        return measured(natural, generated, *more, **options)
+
+    monkeypatch.setattr(report, "measured", counted)
+    judge(replace(evidence, population=None))
+    assert len(asked) == len(evidence.generated)
+
+
+def test_coverage_is_told_at_the_level_that_was_set(evidence: Evidence) -> None:
+    settings = MeasureSettings(confidence=0.9)
+    found = report.tables_of(evidence, settings)
+    drawn = samples(evidence.natural, evidence.generated, found, settings)
+    assert evidence.population is not None
+    rows = coverage(drawn, evidence.population, [], settings)
+    assert rows[0].name == "coverage: 90% intervals of r"
 
 
 def test_prediction_of_power_falls_with_fewer_pairs(whole: Report) -> None:

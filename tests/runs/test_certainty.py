@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from blindspots_hub import cli, planted
 from blindspots_hub.analysis.parity import authors_delta, parity
-from blindspots_hub.analysis.planning import pairs_needed, resolvable_gap
+from blindspots_hub.analysis.planning import pairs_needed, promise
 from blindspots_hub.analysis.stability import model_stability, stability
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.concepts.codes import SparseCodes
@@ -23,8 +23,9 @@ from blindspots_hub.concepts.layout import TokenLayout
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.measure.coded import CodedImages
 from blindspots_hub.measure.settings import MeasureSettings
+from blindspots_hub.measure.table import measure
 from blindspots_hub.progress import drive
-from blindspots_hub.runs.confounds import REPORT, Alteration, confounds
+from blindspots_hub.runs.confounds import REPORT, Alteration, _confound, confounds
 from blindspots_hub.runs.remeasure import remeasure
 from blindspots_hub.utils.files import read_json
 
@@ -92,9 +93,10 @@ def test_pairs_needed_grow_with_the_square(bundle: Bundle) -> None:
     # Rarer concepts need more.
     assert np.all(np.diff([b.pairs for _, b in judged]) > 0)
     # The estimate of the form and the plan speak of the same widths.
-    typical = resolvable_gap(bundle, 1000)
+    typical = promise(bundle, 1000)
     assert typical is not None
-    needed = [need.pairs for need in pairs_needed(bundle, typical) if need.pairs is not None]
+    assert typical.gap is not None
+    needed = [need.pairs for need in pairs_needed(bundle, typical.gap) if need.pairs is not None]
     assert min(needed) < 1000 < max(needed)
     with pytest.raises(BlindspotsError, match="between 0 and 1"):
         pairs_needed(bundle, 1.5)
@@ -199,6 +201,15 @@ def test_confounds_measure_what_altering_alone_flags(tmp_path: Path, bundle: Bun
     assert report["confounds"][0]["alteration"] == "JPEG 95"
     again = drive(confounds.stream(bundle, tmp_path, kinds, pairs=90, settings=settings))
     assert again == [fine, coarse, small]
+
+
+def test_confounds_count_what_differs_as_tables_do() -> None:
+    """A small q whose interval holds 0 is no difference."""
+    rng = np.random.default_rng(0)
+    dense = rng.gamma(2.0, 1.0, (60, 3)) * (rng.random((60, 3)) < 0.6)
+    table = measure(from_dense(dense), from_dense(dense * [0.2, 1, 1]), MeasureSettings(), True)
+    table["q"] = np.full(3, 1e-6)
+    assert _confound("JPEG 1", table, 60, MeasureSettings()).differ == 1
 
 
 def test_confounds_need_images_and_alterations(tmp_path: Path, bundle: Bundle) -> None:

@@ -14,6 +14,7 @@ from blindspots_hub.planted.benchmark.checks import Check, clustered_at_least, s
 from blindspots_hub.planted.benchmark.points import Point, holds_the_factor
 from blindspots_hub.planted.benchmark.samples import PairSample
 from blindspots_hub.planted.population import Population
+from blindspots_hub.utils.numerals import percent
 
 BANDS = ((20, 50), (50, 200), (200, 1000), (1000, np.inf))
 """Supports (images) that are judged together."""
@@ -36,7 +37,8 @@ def coverage(
     support, held, concept, widened = (
         np.concatenate(part) for part in zip(*pointwise, strict=True)
     )
-    checks = [_row("coverage: 95% intervals of r", held, concept, OVERALL, settings.confidence)]
+    name = f"coverage: {percent(settings.confidence)} intervals of r"
+    checks = [_row(name, held, concept, OVERALL, settings.confidence)]
     for low, high in BANDS:
         band = (support >= low) & (support < high)
         if band.any():

@@ -1,15 +1,24 @@
-"""Row 7: the paper's signs, from known causes, by the analyses themselves."""
+"""Row 7: the paper's signs, from known causes, by the code of the analyses.
+
+There is no bundle here: distances, nearness, frequency, correlations and skewness are those of
+`analysis`, asked with energies and tables. What `notable_pairs` reads besides, features and other
+seeds, the evidence does not hold.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 from scipy import stats
 
 from blindspots_hub.analysis.correlation import pearson, rank_correlation
 from blindspots_hub.analysis.delta_histogram import Histogram
+from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.distances import spread
+from blindspots_hub.analysis.frequency import misalignment
+from blindspots_hub.analysis.notable_pairs import near_in_codes
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.images import duplicates, pair_distances
 from blindspots_hub.measure.table import Columns
@@ -27,14 +36,10 @@ def average_precision(score: np.ndarray, relevant: np.ndarray) -> float:
     return float(average_precision_score(relevant, score))
 
 
-def memorised_score(distance: np.ndarray, duplicates: np.ndarray) -> np.ndarray:
-    """Rank of memorisation: the datapoint ranking with its check (section 5.4).
-
-    The smallest distances come first, but a near picture that the model drew once only is a good
-    drawing: pictures that the model returned for other captions too come before all others.
-    """
+def memorised_score(distance: np.ndarray, memorised: np.ndarray) -> np.ndarray:
+    """Rank of memorisation: what is called `memorised` (N,), then all others, the nearest first."""
     closeness = -stats.rankdata(distance) / len(distance)
-    return closeness + np.minimum(duplicates, 1) * 2.0
+    return closeness + memorised * 2.0
 
 
 def pairs_of_note(
@@ -51,7 +56,8 @@ def pairs_of_note(
     for name, energies in generated.items():
         distance = pair_distances(natural, energies)
         truth = np.array([scene.memorised for scene in scenes[name]])
-        score = memorised_score(distance, duplicates(energies))
+        called = near_in_codes(natural, energies, distance) & (duplicates(energies) > 0)
+        score = memorised_score(distance, called)
         value = average_precision(score, truth)
         memorised.append(at_least(f"memorised pairs of {name}: average precision", value, 0.95))
         top = np.argsort(-distance, kind="stable")[: len(distance) // 10]
@@ -102,8 +108,8 @@ def signs(
         value = Histogram.of(tables[name]["delta"]).skewness
         checks.append(Check(f"skewness of δ, {name}", f"{value:.2f}", "below 0", value < 0))
     for name in bases:
-        images = tables[name]["images_natural"][judged]
-        value, _, _ = rank_correlation(images, np.abs(relative[name] - 0.5))
+        deltas = ModelDeltas.of(pa.table(tables[name]), "relative")
+        value, _, _ = rank_correlation(*misalignment(deltas))
         checks.append(
             Check(f"frequency against misalignment, {name}", f"{value:.2f}", "below 0", value < 0)
         )

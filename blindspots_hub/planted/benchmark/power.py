@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from blindspots_hub import paper
-from blindspots_hub.measure.delta import LEAST_ABSOLUTE, TWO_FOLD
+from blindspots_hub.measure.delta import LEAST_ABSOLUTE, TWO_FOLD, judged
 from blindspots_hub.measure.energies import ImageEnergies
 from blindspots_hub.measure.settings import MeasureSettings
 from blindspots_hub.measure.table import Columns, Measured, measure
@@ -60,7 +60,7 @@ def rows(
     whole = natural.n_images
     for size in [s for s in SIZES if s < whole] + [whole]:
         tables = _tables(natural, generated, found, size, settings)
-        bounds = [t["delta_bound"][t["support"] >= settings.min_support] for t in tables.values()]
+        bounds = [t["delta_bound"][judged(t["support"], settings)] for t in tables.values()]
         bound = float(np.median(np.concatenate(bounds)))
         for low, high in BANDS:
             members = [point for point in every if point.alone and low <= abs(point.true) < high]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from blindspots_hub import planted
 from blindspots_hub.artifacts.labels import CAPTION_WORDS
+from blindspots_hub.measure.comparison import Comparison
 from blindspots_hub.measure.null import null_p
 from blindspots_hub.measure.table import Columns, Measured, MeasureSettings, measured
 from blindspots_hub.planted.benchmark import power
@@ -120,12 +121,9 @@ def judge(
 ) -> Report:
     """Hold every criterion of the benchmark against the evidence."""
     settings = settings or MeasureSettings()
-    found = {
-        name: measured(evidence.natural, energies, settings, paired=True, null=null_p)
-        for name, energies in evidence.generated.items()
-    }
+    found = tables_of(evidence, settings, null_p)
     tables = {name: table.columns for name, table in found.items()}
-    reading = read(evidence, settings)
+    reading = read(evidence, found, settings)
     rows = power.rows(evidence.natural, evidence.generated, found, reading.points, settings)
     checks = list(reading.checks)
     if evidence.rendered is not None and evidence.altered is not None:
@@ -142,20 +140,37 @@ def judge(
     standing = [stand.concept for stand in evidence.stands.values()]
     by_words = caption_names(evidence.natural, captions, standing)
     checks += names({CAPTION_WORDS: by_words}, evidence.stands)
-    beside = None if unlabelled is None else read(unlabelled, settings, judged=False)
+    beside = None
+    if unlabelled is not None:
+        beside = read(unlabelled, tables_of(unlabelled, settings), settings, judged=False)
     return Report(checks, reading, beside, rows, len(evidence.pairs.ids))
 
 
-def read(evidence: Evidence, settings: MeasureSettings, judged: bool = True) -> SpaceResult:
-    """Rows 1 to 4 through one concept space; told only where not `judged`."""
+def tables_of(
+    evidence: Evidence,
+    settings: MeasureSettings,
+    null: Callable[[Comparison, np.ndarray], np.ndarray] | None = None,
+) -> dict[str, Measured]:
+    """Every model measured against the natural images; `null` as `measure.table.measured` takes."""
+    return {
+        name: measured(evidence.natural, energies, settings, paired=True, null=null)
+        for name, energies in evidence.generated.items()
+    }
+
+
+def read(
+    evidence: Evidence,
+    found: Mapping[str, Measured],
+    settings: MeasureSettings,
+    judged: bool = True,
+) -> SpaceResult:
+    """Rows 1 to 4 through one concept space, of its tables; told only where not `judged`."""
     natural = [pair.scene for pair in evidence.pairs.pairs]
-    found: dict[str, Measured] = {}
     every: list[Point] = []
     changes: list[Outcome] = []
-    for name, energies in evidence.generated.items():
-        found[name] = measured(evidence.natural, energies, settings, paired=True)
+    for name, table in found.items():
         truth = true_change(natural, evidence.scenes[name])
-        here = points(name, found[name].columns, truth, evidence.stands)
+        here = points(name, table.columns, truth, evidence.stands)
         every += here
         changes += outcomes(name, MODELS[name], truth, here)
     checks = [*calibration(every), *recall(changes), false_alarms(every)]

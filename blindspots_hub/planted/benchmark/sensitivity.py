@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from blindspots_hub import planted
-from blindspots_hub.analysis.deltas import SIDES
+from blindspots_hub.analysis.deltas import CHANGED_STATES
 from blindspots_hub.analysis.distribution_metrics import LOWER_IS_BETTER, all_metrics
 from blindspots_hub.concepts.space import ConceptSpace
 from blindspots_hub.data.identity import pair_seed
@@ -112,8 +112,7 @@ def _beyond(values: dict[str, float], null: list[dict[str, float]]) -> dict[str,
 
 def _metrics(natural: _Read, drawn: _Read) -> dict[str, float]:
     table = measure(natural.energies, drawn.energies, MeasureSettings(), paired=True)
-    sized = [state for states in SIDES.values() for state in states]
-    changed = float(np.isin(table["relative_state"].astype(str), sized).sum())
+    changed = float(np.isin(table["relative_state"].astype(str), CHANGED_STATES).sum())
     return {**all_metrics(natural.tokens, drawn.tokens), CHANGED: changed}
 
 
