@@ -88,8 +88,8 @@ def groups(bundle: Bundle, level: int) -> np.ndarray:
 def repeats(bundle: Bundle, model: str, group: np.ndarray) -> float:
     """Correlation of r of groups between halves of the pairs, mean over splits; NaN of too few."""
     natural, generated = (merged(side, group) for side in bundle.compared(model))
-    support = np.maximum(natural.fires, generated.fires)
-    judged = support >= bundle.model(model).measured_with.min_support
+    shown = np.maximum(natural.fires, generated.fires)
+    judged = shown >= bundle.model(model).measured_with.min_support
     rng = np.random.default_rng(0)
     n = min(natural.n_images, generated.n_images)
     found = []

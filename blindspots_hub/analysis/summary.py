@@ -18,6 +18,9 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.manifest import ModelEntry
 from blindspots_hub.measure.delta import fold
 
+VERDICT_BY = "relative"
+"""The δ that a verdict goes by: its threshold is a change by a factor, whatever the concept."""
+
 NAMED = 3
 """Concepts that the verdict names on each side."""
 
@@ -45,8 +48,21 @@ def verdict(bundle: Bundle, model: str, deltas: ModelDeltas | None = None) -> Ve
 
     `deltas` are its concepts under relative δ, for whoever has read them.
     """
-    deltas = deltas or ModelDeltas.of(bundle.deltas(model), "relative")
+    deltas = deltas or ModelDeltas.of(bundle.deltas(model), VERDICT_BY)
     return Verdict(_basis(bundle, model, deltas), _found(bundle, model, deltas))
+
+
+def counted(deltas: ModelDeltas) -> str:
+    """What stands beside the verdict where another δ is shown or asked for than it goes by."""
+    if not deltas.determined.any():
+        return ""
+    if not any(deltas.counts[state] for state in _BLIND):
+        return f"By {deltas.kind} δ none of the judged is beyond the thresholds."
+    told = (
+        f"{deltas.counts[state]:,} {state} ({deltas.certain_count(state):,} certain)"
+        for state in _BLIND
+    )
+    return f"By {deltas.kind} δ: {' and '.join(told)}."
 
 
 def summary(bundle: Bundle, model: str) -> str:
@@ -149,16 +165,18 @@ def _found(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
         return "Nothing can be said of any concept: evaluate more pairs."
     parts = []
     for state, words in _BLIND.items():
-        ranked = deltas.ranking(state)
-        names = _names(bundle, ranked[deltas.state[ranked] == CODE[state]])
+        names = _names(bundle, deltas.blindspots(state))
         if names:
             parts.append(f"{words}: {_join(names)}")
     if parts:
         return f"{title} {'; it '.join(parts)} ({_sureness(deltas)})."
-    none = f"None of the {judged:,} judged changed {threshold_fold():.3g}-fold"
+    none = (
+        f"None of the {judged:,} judged changed {threshold_fold():.3g}-fold, the threshold of "
+        "relative δ"
+    )
     largest = _largest_sure(deltas)
     if largest is None:
-        return f"{none}, and no change is surely two-fold."
+        return f"{none}; and no change is surely two-fold."
     k = largest
     change = change_words(
         float(deltas.r[k]), float(deltas.r_selected_low[k]), float(deltas.r_selected_high[k])
@@ -168,10 +186,14 @@ def _found(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
 
 
 def _sureness(deltas: ModelDeltas) -> str:
-    """How many blindspots there are, and of how many the size is sure."""
+    """How many blindspots there are by which δ, and of how many the size is sure."""
     blind = sum(deltas.counts[state] for state in _BLIND)
     certain = sum(deltas.certain_count(state) for state in _BLIND)
-    return f"{blind:,} blindspot{'s' * (blind != 1)}, {certain or 'none':} certain to be that large"
+    sure = f"{certain:,}" if certain else "none"
+    return (
+        f"{blind:,} blindspot{'s' * (blind != 1)} by {deltas.kind} δ, {sure} certain to be that "
+        "large"
+    )
 
 
 def _largest_sure(deltas: ModelDeltas) -> int | None:

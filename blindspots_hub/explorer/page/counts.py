@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from blindspots_hub.analysis.summary import verdict
+from blindspots_hub.analysis.summary import VERDICT_BY, counted, verdict
 from blindspots_hub.analysis.words import MEANING, ORDER, SIGNS
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, percent, term
@@ -14,10 +14,15 @@ _BAR = ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exagger
 """The judged states in the order of δ, as the bar shows their shares."""
 
 
-def verdict_line(entry: Entry) -> str:
-    """The verdict on the model as HTML: what was judged, then what was found."""
-    reading = entry.reading("relative")
+def verdict_line(entry: Entry, kind: str) -> str:
+    """The verdict on the model as HTML: what was judged, then what was found.
+
+    It goes by relative δ (METHOD §3, "Verdict") and says so; where the other `kind` is shown, its
+    counts follow.
+    """
+    reading = entry.reading(VERDICT_BY)
     told = verdict(entry.bundle, entry.model, reading)
+    other = "" if kind == VERDICT_BY else f" {counted(entry.reading(kind))}".rstrip()
     old = (
         "<p class='old' role='note'>Measured by an older method, whose intervals are too narrow: "
         "<code>remeasure</code> makes these tables anew.</p>"
@@ -26,7 +31,7 @@ def verdict_line(entry: Entry) -> str:
     )
     return (
         f'<div class="finding" role="status"><p>{escape(told.basis)}</p>'
-        f"<p><b>{escape(told.found)}</b></p>{old}</div>"
+        f"<p><b>{escape(told.found)}</b>{escape(other)}</p>{old}</div>"
     )
 
 

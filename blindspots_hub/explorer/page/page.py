@@ -17,6 +17,7 @@ from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.page.counts import verdict_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.example import example_notice
+from blindspots_hub.explorer.page.format import SCALE
 from blindspots_hub.explorer.page.header import bundle_words, header
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
@@ -61,7 +62,7 @@ class Page:
             self._kind = gr.Radio(
                 list(KINDS),
                 value=self.first.kind,
-                label="δ: 0 never drawn, 0.5 as in nature, 1 only the model",
+                label=f"δ: {SCALE}",
                 elem_id="delta",
             )
         self.finding = gr.HTML(self._told_of(self.first), elem_id="finding")
@@ -237,7 +238,7 @@ class Page:
         if not view.model:
             return ""
         entry = self.entry(view)
-        return verdict_line(entry) + result_notice(entry.bundle, entry.model)
+        return verdict_line(entry, view.kind) + result_notice(entry.bundle, entry.model)
 
     def _menu(self, view: View, own: Sequence[str]) -> list[tuple[str, str]]:
         entries = self.catalog.entries(own)
