@@ -17,6 +17,7 @@ from blindspots_hub.analysis.words import ORDER, change_words, times
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.manifest import ModelEntry
 from blindspots_hub.measure.delta import fold
+from blindspots_hub.measure.null import NullShare
 
 VERDICT_BY = "relative"
 """The δ that a verdict goes by: its threshold is a change by a factor, whatever the concept."""
@@ -71,7 +72,8 @@ def summary(bundle: Bundle, model: str) -> str:
     told = verdict(bundle, model)
     lines = [told.basis, told.found]
     for key, name in (("relative", "relative δ"), ("absolute", "absolute δ")):
-        lines.append(f"{name}: {counts_line(entry.counts[key], bundle.n_concepts)}")
+        if key in entry.counts:
+            lines.append(f"{name}: {counts_line(entry.counts[key], bundle.n_concepts)}")
     if null := null_words(entry):
         lines.append(null)
     measured = f"{entry.pairs:,} {_images(entry)} measured"
@@ -111,13 +113,13 @@ def counts_line(counts: Mapping[str, int], concepts: int) -> str:
 
 def null_words(entry: ModelEntry) -> str:
     """What the same method flags where nothing differs, or "" where that was not measured."""
-    null = entry.null
-    if null.get("kind") is None or null.get("flagged") is None:
+    null = NullShare.of(entry.null)
+    if null is None:
         return ""
     return (
-        f"With the two sides swapped at random, where nothing differs, {null['flagged']:.1%} of "
-        f"the judged concepts are flagged ({null['flagged_low']:.1%} to "
-        f"{null['flagged_high']:.1%} in {null['repeats']:,} repeats)."
+        f"With the two sides swapped at random, where nothing differs, {null.flagged:.1%} of "
+        f"the judged concepts are flagged ({null.low:.1%} to {null.high:.1%} in "
+        f"{null.repeats:,} repeats)."
     )
 
 

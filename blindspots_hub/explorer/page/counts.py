@@ -9,6 +9,7 @@ from blindspots_hub.analysis.words import MEANING, ORDER, SIGNS
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, percent, term
 from blindspots_hub.measure.delta import BLINDSPOTS
+from blindspots_hub.measure.null import NullShare
 
 _BAR = ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exaggerated")
 """The judged states in the order of δ, as the bar shows their shares."""
@@ -76,9 +77,7 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
 
 
 def _null(entry: Entry) -> str:
-    null = entry.bundle.model(entry.model).null
-    share = null.get("flagged") if null.get("kind") else None
-    if share is None:
+    null = NullShare.of(entry.bundle.model(entry.model).null)
+    if null is None:
         return f"{term('null')} not measured"
-    low, high = (percent(float(null[end])) for end in ("flagged_low", "flagged_high"))
-    return f"{term('null')} {percent(float(share))} ({low} to {high})"
+    return f"{term('null')} {percent(null.flagged)} ({percent(null.low)} to {percent(null.high)})"
