@@ -76,12 +76,13 @@ _SIDE = record(
         "outside": share,
         "images": count,
         "feature": text,
-        "median": number,
-        "home": number,
+        "median": inside(-500, 500),
+        "home": inside(-500, 500),
         "r2": number,
     }
 )
-"""What the warning that images are outside a concept space is made of."""
+"""What the warning that images are outside a concept space is made of; two numbers are logarithms,
+of which nobody can say what a large one stands for."""
 
 _MODEL = record(
     {

@@ -108,7 +108,7 @@ class NullShare:
         Method 1 told none.
         """
         names = ("kind", "flagged", "flagged_low", "flagged_high", "repeats")
-        told = [entry.get(name) for name in names]
+        told: list[Any] = [entry.get(name) for name in names]
         return None if None in told else cls(*told)
 
 

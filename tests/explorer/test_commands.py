@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from explorer_fixtures import page_on
 from space_fixtures import a_lock
 from synthetic_bundle import Synthetic, write_synthetic
 
@@ -17,10 +18,12 @@ from blindspots_hub.analysis.registry import ANALYSES, analysis
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.hub import fetched
 from blindspots_hub.artifacts.layout import LOCK
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page import commands
 from blindspots_hub.explorer.page.app import build_app
 from blindspots_hub.explorer.page.catalog import Catalog, Entry
 from blindspots_hub.explorer.page.commands import BUNDLE
+from blindspots_hub.explorer.page.listening import Updates
 from blindspots_hub.explorer.tabs.answer_parts.words import making
 from blindspots_hub.serving.deployment import Deployment
 
@@ -98,6 +101,25 @@ def test_strangers_are_told_no_path(photos: Bundle, tmp_path: Path) -> None:
             assert str(bundle.root) not in command
             assert str(tmp_path) not in command
             assert site.told(command) == command
+
+
+def test_a_note_on_a_public_page_tells_no_path(photos: Bundle) -> None:
+    note = f"You see the embedded example: evaluate one first (--bundle {photos.root.parent}/x)."
+    for public in (False, True):
+        shown = page_on(photos, note=note, site=Deployment(public=public))._top.value
+        assert "You see the embedded example" in shown
+        assert (str(photos.root.parent) in shown) is not public
+
+
+def test_a_fault_on_a_public_page_tells_no_path(photos: Bundle) -> None:
+    def fails() -> Updates:
+        raise BlindspotsError(f"{photos.root.parent}/x.parquet was altered.")
+
+    for public in (False, True):
+        page = page_on(photos, site=Deployment(public=public))
+        told = page.told(fails)()[page._fault]
+        assert "was altered" in told
+        assert (str(photos.root.parent) in told) is not public
 
 
 def test_the_example_is_copied_first() -> None:

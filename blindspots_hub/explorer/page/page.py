@@ -47,7 +47,7 @@ class Page:
 
     def _build(self) -> None:
         home = self.catalog.home
-        self._top = header(home, self.options.note)
+        self._top = header(home, self.options.site.told(self.options.note))
         self._address = address_bar()
         self._example = gr.HTML(example_notice(home), elem_id="example")
         self._fault = gr.HTML("", elem_id="fault")
@@ -177,7 +177,7 @@ class Page:
             try:
                 return handler(*args, **kwargs)
             except BlindspotsError as error:
-                return {self._fault: notice("error", title, str(error))}
+                return {self._fault: self._complaint(title, error)}
 
         return told_handler
 
@@ -281,7 +281,11 @@ class Page:
         try:
             return self.go(View.from_query(query), own, arrived=True)
         except BlindspotsError as error:
-            return {self._fault: notice("error", "This link leads nowhere.", str(error))}
+            return {self._fault: self._complaint("This link leads nowhere.", error)}
+
+    def _complaint(self, title: str, error: BlindspotsError) -> str:
+        """A fault as a visitor may read it, as HTML."""
+        return notice("error", title, self.options.site.told(str(error)))
 
 
 def lacks_line(missing: str | None) -> str:
