@@ -131,6 +131,21 @@ def test_imports_point_left(room: str) -> None:
             assert other not in rooms - allowed - known, f"{path.name} imports {name}"
 
 
+@pytest.mark.parametrize("room", ["card", "map"])
+def test_what_tabs_are_made_of_imports_no_tab(room: str) -> None:
+    for path in sorted((PACKAGE / "explorer" / room).rglob("*.py")):
+        tabs = [name for name in _imports(path) if name.startswith("blindspots_hub.explorer.tabs")]
+        assert not tabs, f"{path.name} imports {tabs}"
+
+
+def test_the_readme_names_the_rooms_of_the_explorer() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in readme.splitlines() if line.startswith("| `explorer/` |"))
+    for room in (PACKAGE / "explorer").iterdir():
+        if room.is_dir() and (room / "__init__.py").is_file():
+            assert f"`{room.name}/`" in row
+
+
 def test_only_the_callers_know_the_planted_world() -> None:
     for path in PACKAGE.rglob("*.py"):
         name = path.relative_to(PACKAGE).as_posix()

@@ -156,9 +156,13 @@ class ModelDeltas:
         width = (self.gap_high - self.gap_low)[self.determined] / 2
         return float(np.median(width))
 
-    def blindspots(self, state: str) -> np.ndarray:
-        """Concepts in a `state` of a blindspot, "suppressed" or "exaggerated", surest first."""
-        ranked = self.ranking(state)
+    def blindspots(self, state: str, certain_only: bool = False) -> np.ndarray:
+        """Concepts in a `state` of a blindspot, "suppressed" or "exaggerated", surest first.
+
+        One of no sure size may come after any number of surely two-fold changes in the ranking:
+        this, and no part of a ranking, tells whether there is one.
+        """
+        ranked = self.ranking(state, certain_only)
         return ranked[self.state[ranked] == CODE[state]]
 
     def ranking(self, side: str, certain_only: bool = False) -> np.ndarray:

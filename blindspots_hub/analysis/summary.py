@@ -17,6 +17,10 @@ from blindspots_hub.analysis.words import ORDER, change_words, times
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.manifest import ModelEntry
 from blindspots_hub.measure.delta import fold
+from blindspots_hub.measure.null import NullShare
+
+VERDICT_BY = "relative"
+"""The δ that a verdict goes by: its threshold is a change by a factor, whatever the concept."""
 
 NAMED = 3
 """Concepts that the verdict names on each side."""
@@ -51,8 +55,21 @@ def verdict(bundle: Bundle, model: str, deltas: ModelDeltas | None = None) -> Ve
 
     `deltas` are its concepts under relative δ, for whoever has read them.
     """
-    deltas = deltas or ModelDeltas.of(bundle.deltas(model), "relative")
+    deltas = deltas or ModelDeltas.of(bundle.deltas(model), VERDICT_BY)
     return Verdict(_basis(bundle, model, deltas), _found(bundle, model, deltas))
+
+
+def counted(deltas: ModelDeltas) -> str:
+    """What stands beside the verdict where another δ is shown or asked for than it goes by."""
+    if not deltas.determined.any():
+        return ""
+    if not any(deltas.counts[state] for state in _BLIND):
+        return f"By {deltas.kind} δ none of the judged is beyond the thresholds."
+    told = (
+        f"{deltas.counts[state]:,} {state} ({deltas.certain_count(state):,} certain)"
+        for state in _BLIND
+    )
+    return f"By {deltas.kind} δ: {' and '.join(told)}."
 
 
 def summary(bundle: Bundle, model: str) -> str:
@@ -61,7 +78,8 @@ def summary(bundle: Bundle, model: str) -> str:
     told = verdict(bundle, model)
     lines = [told.basis, told.found]
     for key, name in (("relative", "relative δ"), ("absolute", "absolute δ")):
-        lines.append(f"{name}: {counts_line(entry.counts[key], bundle.n_concepts)}")
+        if key in entry.counts:
+            lines.append(f"{name}: {counts_line(entry.counts[key], bundle.n_concepts)}")
     if null := null_words(entry):
         lines.append(null)
     measured = f"{entry.pairs:,} {_images(entry)} measured"
@@ -101,14 +119,14 @@ def counts_line(counts: Mapping[str, int], concepts: int) -> str:
 
 def null_words(entry: ModelEntry) -> str:
     """What the same method flags where nothing differs, or "" where that was not measured."""
-    null = entry.null
-    if null.get("kind") is None or null.get("flagged") is None:
+    null = NullShare.of(entry.null)
+    if null is None:
         return ""
-    how = _NULLS.get(null["kind"], f"In the null {null['kind']!r}")
+    how = _NULLS.get(null.kind, f"In the null {null.kind!r}")
     return (
-        f"{how}, where nothing differs, {null['flagged']:.1%} of "
-        f"the judged concepts are flagged ({null['flagged_low']:.1%} to "
-        f"{null['flagged_high']:.1%} in {null['repeats']:,} repeats)."
+        f"{how}, where nothing differs, {null.flagged:.1%} of "
+        f"the judged concepts are flagged ({null.low:.1%} to {null.high:.1%} in "
+        f"{null.repeats:,} repeats)."
     )
 
 
@@ -156,16 +174,18 @@ def _found(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
         return "Nothing can be said of any concept: evaluate more pairs."
     parts = []
     for state, words in _BLIND.items():
-        ranked = deltas.ranking(state)
-        names = _names(bundle, ranked[deltas.state[ranked] == CODE[state]])
+        names = _names(bundle, deltas.blindspots(state))
         if names:
             parts.append(f"{words}: {_join(names)}")
     if parts:
         return f"{title} {'; it '.join(parts)} ({_sureness(deltas)})."
-    none = f"None of the {judged:,} judged changed {threshold_fold():.3g}-fold"
+    none = (
+        f"None of the {judged:,} judged changed {threshold_fold():.3g}-fold, the threshold of "
+        "relative δ"
+    )
     largest = _largest_sure(deltas)
     if largest is None:
-        return f"{none}, and no change is surely two-fold."
+        return f"{none}; and no change is surely two-fold."
     k = largest
     change = change_words(
         float(deltas.r[k]), float(deltas.r_selected_low[k]), float(deltas.r_selected_high[k])
@@ -175,10 +195,14 @@ def _found(bundle: Bundle, model: str, deltas: ModelDeltas) -> str:
 
 
 def _sureness(deltas: ModelDeltas) -> str:
-    """How many blindspots there are, and of how many the size is sure."""
+    """How many blindspots there are by which δ, and of how many the size is sure."""
     blind = sum(deltas.counts[state] for state in _BLIND)
     certain = sum(deltas.certain_count(state) for state in _BLIND)
-    return f"{blind:,} blindspot{'s' * (blind != 1)}, {certain or 'none':} certain to be that large"
+    sure = f"{certain:,}" if certain else "none"
+    return (
+        f"{blind:,} blindspot{'s' * (blind != 1)} by {deltas.kind} δ, {sure} certain to be that "
+        "large"
+    )
 
 
 def _largest_sure(deltas: ModelDeltas) -> int | None:

@@ -65,6 +65,7 @@ text: Check = _a_text(LONGEST)
 title: Check = _a_text(TITLE)
 count: Check = _must(_whole, "a whole number from 0")
 number: Check = _must(_number, "a number")
+flag: Check = _must(lambda value: isinstance(value, bool), "true or false")
 share: Check = _must(lambda value: _number(value) and 0 <= value <= 1, "a number from 0 to 1")  # type: ignore[operator]
 
 

@@ -17,6 +17,7 @@ from blindspots_hub.artifacts.checks import (
     at_most,
     between,
     count,
+    flag,
     inside,
     list_of,
     map_of,
@@ -49,12 +50,40 @@ _SETTINGS = record(
 _NULL = record(
     {"pairs": count},
     {
+        "kind": or_null(text),
+        "repeats": or_null(count),
         "flagged": or_null(share),
+        "flagged_low": or_null(share),
+        "flagged_high": or_null(share),
         "relative_flagged": or_null(share),
         "generations": or_null(record()),
     },
 )
 _STATES = map_of(count)
+_RUN = record(
+    {},
+    {
+        **dict.fromkeys(("source", "unet", "variant_of"), or_null(text)),
+        "settings": or_null(record()),
+        "versions": or_null(record()),
+        "joined": or_null(record()),
+        "skipped": or_null(map_of(count)),
+    },
+)
+_SIDE = record(
+    {
+        "is_outside": flag,
+        "outside": share,
+        "images": count,
+        "feature": text,
+        "median": inside(-500, 500),
+        "home": inside(-500, 500),
+        "r2": number,
+    }
+)
+"""What the warning that images are outside a concept space is made of; two numbers are logarithms,
+of which nobody can say what a large one stands for."""
+
 _MODEL = record(
     {
         "name": title,
@@ -68,10 +97,10 @@ _MODEL = record(
         "dropped": map_of(count),
         "method": count,
         "selection": record({}, {"rejected": count, "supported": count, "level": number}),
-        "run": record(),
+        "run": _RUN,
         "counts": record({"absolute": _STATES, "relative": _STATES}),
         "null": _NULL,
-        "domain": record({"home": record()}, {"natural": record(), "generated": record()}),
+        "domain": record({"home": record({"r2": number})}, {"natural": _SIDE, "generated": _SIDE}),
         "request": text,
     },
 )

@@ -32,6 +32,12 @@ SCHEMA_VERSION = "2.3"
 """major.minor: a reader opens every minor of a major it knows. Manifests with the integer 1 are of
 the first major."""
 
+SUPPORT = (
+    "pairs in which it fires on either side; where there are no pairs, images of both sides "
+    "together"
+)
+"""What a concept's support is: these words wherever it is explained."""
+
 
 def _interval(name: str, what: str, unit: str) -> tuple[Column, ...]:
     columns = [Column(name, pa.float64(), unit, what)]
@@ -131,7 +137,7 @@ DELTAS = TableSpec(
             "support",
             pa.float64(),
             "pairs",
-            "pairs in which it fires on either side, by the share of generations",
+            f"{SUPPORT}; of several generations of a caption, the share that fires counts",
         ),
         Column("energy_natural", pa.float64(), "energy/image", "E: mean energy, natural"),
         Column("energy_generated", pa.float64(), "energy/image", "E': mean energy, generated"),

@@ -36,6 +36,11 @@ case, holds the energies of the single generations in the same format, and `pair
 come from these. They lie in shards as the other energies do,
 `deltas/generations/{model}/{i:05d}-of-{n:05d}.safetensors`, each with its part of `pair`.
 
+`deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
+patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in
+the energies file, ascending; `indptr` int64 (rows + 1), `patches` uint16 (row-major index into the
+patch grid), `values` float16 (the code).
+
 `deltas/features/natural.safetensors` and `deltas/features/{model}.safetensors`, where they were
 kept: `class_token` and `mean_patch_token`, float16 (images, width of the backbone), of every
 image's tokens after the final LayerNorm; the mean is over patch tokens. Rows follow the energies of
@@ -62,11 +67,6 @@ holds: `dead` fires nowhere; `undetermined` is not judged; `aligned` does not di
 q < α and a pointwise interval that excludes 0; `weakened` and `strengthened` have a selection
 interval of r beyond -1/3 or 1/3 (two-fold); `suppressed` and `exaggerated` have δ beyond 0.1 or
 0.9, and for absolute δ a selection interval of r beyond -0.2 or 0.2.
-
-`deltas/heatmaps/natural.safetensors` and `deltas/heatmaps/{model}.safetensors`: codes of the
-patches of every image that a card shows. `keys` int32 (rows, 2): concept and row of the image in
-the energies file, ascending; `indptr` int64 (rows + 1), `patches` uint16 (row-major index into the
-patch grid), `values` float16 (the code).
 
 ## Generated images
 

@@ -28,8 +28,8 @@ class Comparison:
 
     `difference` CSC (clusters, n) is generated minus natural, without zeros; cluster i of both
     samples holds the same pairs. None where the sides are unpaired. `images_generated` counts the
-    share of a pair's generations in which a concept fires; so does `support`, pairs (images where
-    unpaired) in which it fires on either side. All (n,) float64.
+    share of a pair's generations in which a concept fires; so does `support`, pairs in which it
+    fires on either side; where there are no pairs, images of both sides together. All (n,) float64.
     """
 
     natural: Sample

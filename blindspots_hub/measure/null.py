@@ -8,6 +8,7 @@ exchanging the sides of a pair changes the sign of its differences and nothing e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,28 @@ def null_share(
     if generation_energies is not None:
         entry["generations"] = _first_two(generation_energies, judged, threshold)
     return entry
+
+
+@dataclass(frozen=True)
+class NullShare:
+    """Share of the judged concepts that are flagged where nothing differs, over `repeats`: its
+    mean, the least and the largest; `kind` says how nothing was made to differ."""
+
+    kind: str
+    flagged: float
+    low: float
+    high: float
+    repeats: int
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> NullShare | None:
+        """What a manifest's `null` tells; None where it was not measured, or no spread is told.
+
+        Method 1 told none.
+        """
+        names = ("kind", "flagged", "flagged_low", "flagged_high", "repeats")
+        told: list[Any] = [entry.get(name) for name in names]
+        return None if None in told else cls(*told)
 
 
 def null_flagged(entry: Mapping[str, Any]) -> float | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,23 @@ import pytest
 from bundle_tools import rehash
 from synthetic_bundle import Synthetic, write_synthetic
 
-from blindspots_hub.artifacts.bundle import load_bundle
+from blindspots_hub import planted
+from blindspots_hub.analysis.deltas import KINDS
+from blindspots_hub.analysis.summary import summary
+from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.artifacts.cards.facts import measured, origin_of, preprocessing
 from blindspots_hub.artifacts.layout import MANIFEST, table_path
-from blindspots_hub.artifacts.manifest import Manifest
+from blindspots_hub.artifacts.manifest import Manifest, manifest_faults
 from blindspots_hub.artifacts.schema import DELTAS, LABELS, SCHEMA_VERSION
 from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Catalog
+from blindspots_hub.explorer.page import commands
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
+from blindspots_hub.explorer.page.counts import counts_line, verdict_line
+from blindspots_hub.explorer.page.domain_notice import result_notice
+from blindspots_hub.explorer.page.example import example_notice
+from blindspots_hub.explorer.page.header import bundle_words
+from blindspots_hub.explorer.tabs.compare_parts.all_models import series_of
 from blindspots_hub.runs.remeasure import remeasure
 from blindspots_hub.utils.files import json_bytes, read_json, write_json
 
@@ -107,6 +119,73 @@ def test_no_type_of_any_field_is_a_traceback(root: Path, value: object) -> None:
     for name in whole["models"][0]:
         change(root, lambda m, name=name: m.update(models=[{**whole["models"][0], name: value}]))
         faults(root)
+
+
+WEIRD = [None, 7, -1.5, 1e299, "x", "a/b", [], ["x"], {}, {"a": [1]}, True]
+NOWHERE = object()
+
+
+def places(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of every value in a JSON object, as keys."""
+    inner = value.items() if isinstance(value, dict) else ()
+    for key, one in enumerate(value) if isinstance(value, list) else inner:
+        yield (*at, key)
+        yield from places(one, (*at, key))
+
+
+def full(root: Path) -> dict[str, Any]:
+    """A manifest that says all that one may say of a model."""
+    example = read_json(planted.BUNDLE / MANIFEST)
+    whole, told = read_json(root / MANIFEST), example["models"][0]
+    told["domain"]["generated"]["is_outside"] = True
+    told["domain"]["natural"] |= {"is_outside": True, "feature": "within"}
+    run = {**told["run"], "skipped": {"url": 3}, "joined": {"lora": "1"}, "additions": {"a": 1}}
+    whole["models"][0] |= {"domain": told["domain"], "run": run}
+    whole["models"][0]["null"]["generations"] = {"pairs": 9, "flagged": 0.1}
+    whole["concept_space"] |= {key: example["concept_space"][key] for key in ("backbone", "sae")}
+    return {**whole, "results": example["results"], "skipped": {"url": 2}, "note": "A note."}
+
+
+def read_as_pages_do(bundle: Bundle) -> None:
+    for model in bundle.models:
+        entry, told = Entry(bundle, model), bundle.model(model)
+        for kind in KINDS:
+            verdict_line(entry, kind)
+            counts_line(entry, kind)
+        summary(bundle, model)
+        result_notice(bundle, model)
+        series_of(bundle, model)
+        commands.spec_of(bundle, model)
+        measured(told)
+        origin_of(told.run)
+    example_notice(bundle)
+    bundle_words(bundle)
+    menu(Catalog(bundle).entries())
+    preprocessing(bundle.concept_space)
+
+
+def test_what_pages_read_is_validated_or_done_without(root: Path) -> None:
+    """Every value of a manifest is left out, and made to be something else."""
+    bundle, whole = load_bundle(root), full(root)
+    read_as_pages_do(bundle)
+    tried = 0
+    for *path, last in places({k: v for k, v in whole.items() if k not in ("files", "packages")}):
+        for value in (NOWHERE, *WEIRD):
+            changed = copy.deepcopy(whole)
+            place = reduce(lambda inner, key: inner[key], path, changed)
+            if value is NOWHERE:
+                del place[last]
+            else:
+                place[last] = value
+            if not changed.get("models") or list(manifest_faults(changed)):
+                continue
+            bundle.manifest = Manifest.from_json(changed)
+            bundle.__dict__.pop("models", None)
+            if list(bundle.models) != ["plain-a"]:
+                continue
+            read_as_pages_do(bundle)
+            tried += 1
+    assert tried > 300
 
 
 def test_two_models_of_one_name_are_a_fault(root: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from explorer_fixtures import PAGE, page_on
 from synthetic_bundle import HOSTILE, Synthetic, write_synthetic
 
+from blindspots_hub import planted
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.model_agreement import agreement
 from blindspots_hub.analysis.model_comparison import changes
@@ -87,6 +88,33 @@ def test_a_series_is_in_the_order_of_its_steps(bundle: Bundle) -> None:
     assert all_models.series_of(with_variant, "tuned") == ["other", "tuned"]
 
 
+@pytest.mark.parametrize(
+    ("names", "series"),
+    [
+        ("alder-1 alder-2 alder-3", ""),
+        ("sd15 sd21", ""),
+        ("sd-1-5 sd-2-1 sdxl-1.0", ""),
+        ("photo15 photo1000", ""),  # what stands in a name without a mark is part of it
+        ("run-500 run-1000 run-50 other-500", "run-50 run-500 run-1000"),
+        ("mine@1000 mine@2000", "mine@1000 mine@2000"),
+        ("epoch-2 epoch-1", "epoch-1 epoch-2"),
+        ("a-checkpoint_20-ema a-checkpoint_3-ema a-checkpoint_3", "a-checkpoint_3-ema "
+         "a-checkpoint_20-ema"),
+        ("Step5 Step10", "Step5 Step10"),
+    ],
+)  # fmt: skip
+def test_versions_are_no_checkpoints(names: str, series: str) -> None:
+    one: Any = types.SimpleNamespace(run={})
+    told: Any = types.SimpleNamespace(models=dict.fromkeys(names.split(), one))
+    assert all_models.series_of(told, names.split()[0]) == series.split()
+
+
+def test_the_examples_series_is_what_was_trained_on() -> None:
+    example = load_bundle(planted.BUNDLE)
+    assert all_models.series_of(example, "alder-1") == ["alder-1", "alder-1-tuned"]
+    assert all_models.series_of(example, "alder-2") == []
+
+
 def test_a_series_reads_two_columns_of_each_table_once(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,8 +157,9 @@ def test_one_model_is_told_how_to_get_another(tmp_path: Path) -> None:
     page = page_on(load_bundle(write_synthetic(tmp_path / "b", one)))
     told = page.tabs["compare"].lacks(page.catalog.home)
     assert told is not None
-    assert "evaluate MODEL --bundle b --out b " in told
-    assert "combine b OTHER --out both " in told
+    root = page.catalog.home.root
+    assert f"evaluate MODEL --bundle {root} --out {root} " in told
+    assert f"combine {root} OTHER --out both " in told
     assert "planted" not in told, "these are photographs"
 
 
@@ -148,9 +177,9 @@ def test_a_large_bundle_reads_what_it_keeps(
     for module in (two_models, all_models):
         monkeypatch.setattr(module, "left_to_ask", lambda bundle, name: True)
     entry = page.entry(page.first)
-    assert "analyse b model_comparison" in two_models.difference(entry, "other")
-    assert "analyse b agreement_matrix" in all_models.matrix(entry, "other")
-    assert "analyse b shared_blindspots" in all_models.shared_and_specific(bundle)
+    assert f"analyse {bundle.root} model_comparison" in two_models.difference(entry, "other")
+    assert f"analyse {bundle.root} agreement_matrix" in all_models.matrix(entry, "other")
+    assert f"analyse {bundle.root} shared_blindspots" in all_models.shared_and_specific(bundle)
     kept = {
         "model": "step-200", "other": "other", "pairs": 80, "judged": 9, "unchanged": 6,
         "fixed": [1, 2], "broken": [], "moved": [3],

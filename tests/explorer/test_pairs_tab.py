@@ -127,7 +127,8 @@ def test_what_is_too_long_in_coming_is_one_line_with_the_command(
     pair_table.cache_clear()
     told = html(hostile)
     pair_table.cache_clear()
-    assert told.count("python -m blindspots_hub analyse bundle notable_pairs tells it.") == 1
+    root = hostile.catalog.home.root
+    assert told.count(f"python -m blindspots_hub analyse {root} notable_pairs tells it.") == 1
     assert len(shown(told)) == ROWS, "the pairs are there all the same"
 
 
@@ -136,7 +137,8 @@ def test_an_unpaired_model_is_told_what_would_make_pairs(hostile: Page) -> None:
     updates = tab.render(replace(view_of(hostile), model="own"), [])
     told = updates[tab.table].value
     assert "There are no pairs to show." in told
-    assert "python -m blindspots_hub evaluate MODEL --bundle bundle --out paired" in told
+    root = hostile.catalog.home.root
+    assert f"python -m blindspots_hub evaluate MODEL --bundle {root} --out paired" in told
     assert updates[tab.filters] == ""
 
 

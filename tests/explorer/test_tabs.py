@@ -16,14 +16,12 @@ import pytest
 from explorer_fixtures import PAGE, page_on
 from synthetic_bundle import Synthetic, write_synthetic
 
-from blindspots_hub.analysis.registry import ANALYSES, analysis
+from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page import commands
-from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.page import Page
-from blindspots_hub.explorer.page.view import ANALYSIS_NAMES, View
-from blindspots_hub.explorer.tabs.answer_parts.words import answerable, making
+from blindspots_hub.explorer.page.view import View
+from blindspots_hub.explorer.tabs.answer_parts.words import answerable
 from blindspots_hub.explorer.tabs.registry import TABS
 from blindspots_hub.progress import drive
 from blindspots_hub.runs.remeasure import remeasure
@@ -253,29 +251,6 @@ def test_images_outside_the_space_are_told_under_the_verdict(
     verdict, warning = told.index("judged"), told.index("These concepts may not fit these images.")
     assert verdict < warning
     assert "it reconstructs 31%" in told
-
-
-def test_commands_are_of_the_bundle_at_hand_and_make_what_is_lacking(tmp_path: Path) -> None:
-    from blindspots_hub import planted
-
-    spec = Synthetic(n_concepts=60, pairs=50, models={"a": "A"}, name="something else")
-    alone = Entry(load_bundle(write_synthetic(tmp_path / "my photos", spec)), "a")
-    alone.bundle.models["a"].run["source"] = "org/model"  # type: ignore[index]
-    one = {name: making(analysis(name), alone, ("a",)) for name in ANALYSIS_NAMES}
-    into = "--bundle 'my photos' --out"
-    for name in ("model_agreement", "agreement_matrix", "shared_blindspots"):
-        assert one[name] == f"python -m blindspots_hub evaluate MODEL {into} 'my photos'"
-    assert one["token_coactivation"] == f"python -m blindspots_hub evaluate org/model {into} again"
-    told = "python -m blindspots_hub stress 'my photos' org/model --concept NUMBER"
-    assert one["stress_test"] == told
-    assert one["orthogonality"] is None, "no evaluation brings the dictionary: its sentence says"
-    assert one["redundancy"] is None, "nothing is lacking"
-    assert not any("planted" in (command or "") for command in one.values())
-
-    example = load_bundle(planted.BUNDLE)
-    assert commands.spec_of(example, "alder-1") == "planted/alder-1"
-    made = commands.evaluating(example, commands.another_model(example))
-    assert made == "python -m blindspots_hub evaluate planted/NAME --out runs/mine"
 
 
 def test_the_example_says_that_it_is_one(page_of: Callable[[str], Page]) -> None:

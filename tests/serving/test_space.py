@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from local_hub import Hub
 from space_fixtures import a_lock
 from typer.testing import CliRunner
 
+import blindspots_hub
 from blindspots_hub import cli, planted
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.artifacts.hub import space
@@ -24,6 +26,7 @@ from blindspots_hub.artifacts.hub.publish import push
 from blindspots_hub.artifacts.hub.space import space_files, space_repo, write_space
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.programs import readme as readme_module
 from blindspots_hub.serving import opening
 from blindspots_hub.serving.opening import open_first
 
@@ -60,6 +63,20 @@ def test_a_space_has_what_it_needs_and_nothing_else() -> None:
     assert not [part for part in parts if part.startswith(".") or part == "__pycache__"]
     assert len(files) < 1000
     assert Lock.parse(files[LOCK], LOCK) == a_lock()
+
+
+def test_a_space_shows_the_readme_and_not_its_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`README.md` of a Space is its card, three lines of it: "?" leads to the README."""
+    write_space(space_files(a_lock()), tmp_path / "space")
+    monkeypatch.setattr(blindspots_hub, "__file__", str(tmp_path / "space/blindspots_hub/x.py"))
+    shown = importlib.reload(readme_module).readme()
+    monkeypatch.undo()
+    importlib.reload(readme_module)
+    ours = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert shown == ours.strip() == readme_module.readme()
+    assert len(shown.splitlines()) > 100
 
 
 def test_the_front_matter_is_pinned_to_the_bundle() -> None:

@@ -15,8 +15,11 @@ class Bundle(BundleMeasurements, BundlePictures):
     """A validated bundle on disk; tables are read when first asked for, and kept.
 
     Everything is read-only. `sources` are "natural" and the models' names. `redraw`, where a
-    program sets it, draws images that the bundle does not hold.
+    program sets it, draws images that the bundle does not hold. `hosted` says that it is shown to
+    strangers, who are told no path of this machine; a program sets that, too.
     """
+
+    hosted = False
 
     def __repr__(self) -> str:
         models = ", ".join(
@@ -50,7 +53,8 @@ class Bundle(BundleMeasurements, BundlePictures):
         `two_fold` adds what is surely changed two-fold, within the paper's thresholds. It begins
         with the columns concept, label, relative_state, relative_certain, fold (generated over
         natural energy), relative_delta with relative_delta_low and relative_delta_high (its
-        pointwise interval), q, and support (images); the rest is the table DELTAS of SPEC.md. An
+        pointwise interval), q, and support (pairs in which it fires on either side; where there
+        are no pairs, images of both sides together); the rest is the table DELTAS of SPEC.md. An
         unknown model is a `BlindspotsError`.
         """
         return blindspots(self, model, two_fold)

@@ -103,9 +103,9 @@ def measured(entry: ModelEntry) -> dict[str, Any]:
         "title": entry.title,
         "paired": entry.paired,
         "images": f"{entry.pairs:,}",
-        "counts": {kind: _states(entry.counts[kind]) for kind in ("relative", "absolute")},
+        "counts": {kind: _states(entry.counts.get(kind, {})) for kind in ("relative", "absolute")},
         "null": "not measured" if flagged is None else f"{flagged:.1%}",
-        "null_pairs": f"{entry.null['pairs']:,}",
+        "null_pairs": f"{entry.null.get('pairs', 0):,}",
         "dropped": counted(entry.dropped),
         "settings": entry.settings,
     }

@@ -44,6 +44,12 @@ _WEIGHTS = {
 }
 _THUMBNAIL = "thumbnail.png"
 
+README = "README.md"
+"""Of a checkout what a person reads first; of a Space its card, which the Hub asks for there."""
+
+SPACE_README = f"blindspots_hub/{README}"
+"""Where a Space has the README of the checkout: in the package, whose page shows it."""
+
 
 def space_files(
     lock: Lock, *, space: str | None = None, hardware: str = ZEROGPU, private: bool = False
@@ -69,7 +75,8 @@ def space_files(
     if not hardware.startswith("zero-"):
         requirements += f"{TORCH}\n"
     files["requirements.txt"] = requirements.encode()
-    files["README.md"] = _readme(lock, space_repo(lock, space), hardware, private)
+    files[SPACE_README] = CHECKOUT / README
+    files[README] = _readme(lock, space_repo(lock, space), hardware, private)
     files[LOCK] = lock.to_bytes()
     return files
 

@@ -7,22 +7,18 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from html import escape
-from pathlib import Path
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.labels import Label, changed, rows_of
 from blindspots_hub.artifacts.labels_csv import csv_of, given_by_hand, names_in
-from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.artifacts.limits import TITLE
 from blindspots_hub.artifacts.optional import add_tables
 from blindspots_hub.artifacts.schema import LABELS
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.commands import is_own_folder
 from blindspots_hub.explorer.page.format import count, number, term
 from blindspots_hub.utils.folder_lock import in_turn
-
-PROGRAM = Path(__file__).resolve().parents[2]
-"""The package's own folder."""
 
 OTHERS = 5
 """Other names that a card lists."""
@@ -89,8 +85,7 @@ def can_be_named(bundle: Bundle) -> bool:
 
     Neither a copy of the Hub's nor the embedded example is, which is part of the program.
     """
-    root = bundle.root.resolve()
-    return not (root / LOCK).is_file() and PROGRAM not in root.parents
+    return is_own_folder(bundle)
 
 
 def rename(bundle: Bundle, concept: int, label: str) -> None:

@@ -7,11 +7,11 @@ from html import escape
 
 from blindspots_hub.explorer.card.concept_card import link
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.concept_rows import table
 from blindspots_hub.explorer.page.counts import words
 from blindspots_hub.explorer.page.format import count
 from blindspots_hub.explorer.page.table_files import FORMATS
 from blindspots_hub.explorer.page.view import ROWS
-from blindspots_hub.explorer.tabs.explore_parts.rankings import table
 from blindspots_hub.measure.delta import STATES
 
 

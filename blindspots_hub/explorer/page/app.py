@@ -69,7 +69,7 @@ def build_app(
         fill_width=True,
         delete_cache=(CACHE_SECONDS // 24, CACHE_SECONDS),
     ) as blocks:
-        blocks.catalog = Catalog(bundle, beside, redraw)
+        blocks.catalog = Catalog(bundle, beside, redraw, site.public)
         page = Page(blocks.catalog, options, TABS)
         blocks.load(page.follow_link, page.own, [*page.outputs, page.own], **AT_ONCE)
         explore, evaluate = page.tabs[ExploreTab.id], page.tabs[EvaluateTab.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from blindspots_hub.analysis.deltas import CODE, KINDS
+from blindspots_hub.analysis.deltas import KINDS
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.layout_switch import layouts
@@ -15,7 +15,7 @@ from blindspots_hub.measure.delta import BLINDSPOTS
 
 
 def first_view(catalog: Catalog) -> View:
-    """What the page opens with: the strongest blindspot of the first model, where there is one."""
+    """What the page opens with: the surest blindspot of the first model, where there is one."""
     entries = catalog.entries()
     if not entries:
         return View(bundle_id(catalog.home))
@@ -23,18 +23,21 @@ def first_view(catalog: Catalog) -> View:
 
 
 def view_of(entry: Entry) -> View:
-    """A model as one comes to it for the first time: with its strongest blindspot open."""
+    """A model as one comes to it for the first time: with its surest blindspot open."""
     concept = first_concept(entry, KINDS[0])
     return View(bundle_id(entry.bundle), entry.model, concept=concept)
 
 
 def first_concept(entry: Entry, kind: str) -> int | None:
-    """The strongest certain blindspot of a model, so that the page speaks at once."""
+    """The surest blindspot of a model, so that the page speaks at once; None where it has none.
+
+    A suppressed one where there is any; it need not be certain.
+    """
     reading = entry.reading(kind)
     for side in BLINDSPOTS:
-        ranked = reading.ranking(side)
-        if len(ranked) and reading.state[ranked[0]] == CODE[side]:
-            return int(ranked[0])
+        found = reading.blindspots(side)
+        if len(found):
+            return int(found[0])
     return None
 
 

@@ -17,14 +17,17 @@ from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.errors import BlindspotsError
 
 ID_DIGITS = 16
-"""Hex digits of a bundle's sha256 that stand for it in links and keys."""
+"""Hex digits of a bundle's identity that stand for it in links and keys."""
 
 OPEN = 12
 """Bundles of visitors that stay open, and models whose columns stay read."""
 
 
 def bundle_id(bundle: Bundle) -> str:
-    """What names a bundle in links: the first digits of its manifest's sha256."""
+    """What names a bundle in links: the first digits of `Bundle.identity`.
+
+    That is the sha256 of its results: of the manifest as it is without labels and findings.
+    """
     return bundle.identity[:ID_DIGITS]
 
 
@@ -77,16 +80,20 @@ class Catalog:
     sees its own bundle ids only: the catalog finds what it is asked for by id, and lists nothing
     but the page's own bundles and the ids that the session holds. An id is part of a sha256 that
     only the bundle's maker and those with a link know. `redraw` draws images that bundles do not
-    hold.
+    hold; `hosted` says that strangers see the page.
     """
 
     def __init__(
-        self, home: Bundle, beside: Sequence[Bundle] = (), redraw: Redraw | None = None
+        self,
+        home: Bundle,
+        beside: Sequence[Bundle] = (),
+        redraw: Redraw | None = None,
+        hosted: bool = False,
     ) -> None:
-        self.home, self._redraw = home, redraw
+        self.home, self._redraw, self._hosted = home, redraw, hosted
         self._own: dict[str, Bundle] = {}
         for bundle in (home, *beside):
-            bundle.redraw = redraw
+            self._mark(bundle)
             self._own.setdefault(bundle_id(bundle), bundle)
         self._added: dict[str, Path] = {}
         self._open: OrderedDict[str, Bundle] = OrderedDict()
@@ -140,9 +147,12 @@ class Catalog:
                     self._open.pop(identity, None)
         _reading.cache_clear()
 
+    def _mark(self, bundle: Bundle) -> None:
+        bundle.redraw, bundle.hosted = self._redraw, self._hosted
+
     def _keep(self, identity: str, bundle: Bundle) -> Bundle:
         """Of the bundles that were added the latest ones stay open; the others lie on the disk."""
-        bundle.redraw = self._redraw
+        self._mark(bundle)
         self._open[identity] = bundle
         self._open.move_to_end(identity)
         while len(self._open) > OPEN:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from html import escape
 
-from blindspots_hub.analysis.summary import verdict
+from blindspots_hub.analysis.summary import VERDICT_BY, counted, verdict
 from blindspots_hub.analysis.words import MEANING, ORDER, SIGNS
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, percent, term
 from blindspots_hub.measure.delta import BLINDSPOTS
+from blindspots_hub.measure.null import NullShare
 
 _BAR = ("suppressed", "weakened", "leaning", "aligned", "strengthened", "exaggerated")
 """The judged states in the order of δ, as the bar shows their shares."""
 
 
-def verdict_line(entry: Entry) -> str:
-    """The verdict on the model as HTML: what was judged, then what was found."""
-    reading = entry.reading("relative")
+def verdict_line(entry: Entry, kind: str) -> str:
+    """The verdict on the model as HTML: what was judged, then what was found.
+
+    It goes by relative δ (METHOD §3, "Verdict") and says so; where the other `kind` is shown, its
+    counts follow.
+    """
+    reading = entry.reading(VERDICT_BY)
     told = verdict(entry.bundle, entry.model, reading)
+    other = "" if kind == VERDICT_BY else f" {counted(entry.reading(kind))}".rstrip()
     old = (
         "<p class='old' role='note'>Measured by an older method, whose intervals are too narrow: "
         "<code>remeasure</code> makes these tables anew.</p>"
@@ -26,7 +32,7 @@ def verdict_line(entry: Entry) -> str:
     )
     return (
         f'<div class="finding" role="status"><p>{escape(told.basis)}</p>'
-        f"<p><b>{escape(told.found)}</b></p>{old}</div>"
+        f"<p><b>{escape(told.found)}</b>{escape(other)}</p>{old}</div>"
     )
 
 
@@ -71,9 +77,7 @@ def words(counts: dict[str, int], certain: dict[str, int] | None = None) -> list
 
 
 def _null(entry: Entry) -> str:
-    null = entry.bundle.model(entry.model).null
-    share = null.get("flagged") if null.get("kind") else None
-    if share is None:
+    null = NullShare.of(entry.bundle.model(entry.model).null)
+    if null is None:
         return f"{term('null')} not measured"
-    low, high = (percent(float(null[end])) for end in ("flagged_low", "flagged_high"))
-    return f"{term('null')} {percent(float(share))} ({low} to {high})"
+    return f"{term('null')} {percent(null.flagged)} ({percent(null.low)} to {percent(null.high)})"

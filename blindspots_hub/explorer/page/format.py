@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 from html import escape
 
+from blindspots_hub import paper
+from blindspots_hub.artifacts.schema import SUPPORT
+
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+THRESHOLDS = f"{paper.SUPPRESSED_BELOW:g}", f"{paper.EXAGGERATED_ABOVE:g}"
+"""Both thresholds of δ in digits: of what is suppressed, of what is exaggerated."""
+
+SCALE = "below {} far too rarely, 0.5 as in nature, above {} far too often".format(*THRESHOLDS)
+"""How to read either δ. Its ends mean nothing of their own: never drawn is 0.076 by relative δ."""
+
 TERMS = {
-    "δ": "δ compares the model with the natural images: 0.5 is equal, below 0.1 suppressed, "
-    "above 0.9 exaggerated.",
+    "δ": f"δ compares the model with the natural images: {SCALE}.",
     "energy": "Energy is how strongly a concept shows in an image, summed over its patches.",
     "q": "q is the share of false alarms to expect among the concepts with a q this small.",
     "interval": "{confidence} interval: measured anew on other pairs, it would hold the true value "
@@ -21,6 +29,7 @@ TERMS = {
     "differs: its false alarms, and the least and most of the repeats.",
     "relative": "Relative δ compares by ratio, so that rare concepts count as much as common ones.",
     "absolute": "Absolute δ compares by difference of energies: common concepts weigh more.",
+    "support": f"{SUPPORT[0].upper()}{SUPPORT[1:]}.",
     "sampler": "Another image of the same caption would differ by chance. This part of the "
     "variance shrinks with more images a caption, the rest with more pairs only.",
     "label": "A short name for what the concept’s images share, given by a person or by the method "

@@ -35,6 +35,8 @@ watch("shown", () => {
 });
 """
 
+_DIGITS = "the hex digits stand for what was measured, and stay when names or findings are added"
+
 
 def header(bundle: Bundle, note: str = "") -> gr.HTML:
     """The header of the page that shows `bundle`; `note` is a sentence that everybody should read.
@@ -48,8 +50,8 @@ def header(bundle: Bundle, note: str = "") -> gr.HTML:
         "<p>What does a text-to-image model fail to draw, and what does it add? Each point is a "
         "visual concept: blue is drawn less than in natural images of the same captions, orange "
         "more.</p></div>"
-        f'<div class="bundle" title="The bundle of results on this page; the hex digits are the '
-        f'start of its sha256"><b>{escape(name)}</b> <span>{escape(version)}</span> '
+        f'<div class="bundle" title="The bundle of results on this page; {_DIGITS}">'
+        f"<b>{escape(name)}</b> <span>{escape(version)}</span> "
         f"<code>{digits}</code></div>"
         '<button type="button" data-help aria-haspopup="dialog" title="What this page shows">?'
         '<span class="sr"> Help</span></button>'
@@ -62,5 +64,5 @@ def header(bundle: Bundle, note: str = "") -> gr.HTML:
 
 
 def bundle_words(bundle: Bundle) -> list[str]:
-    """What the header says of the bundle that is shown: name, version, start of its sha256."""
+    """What the header says of the bundle that is shown: name, version, start of its id."""
     return [bundle.name, bundle.version, bundle_id(bundle)[:8]]

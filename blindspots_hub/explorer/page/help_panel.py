@@ -6,11 +6,11 @@ import os
 from html import escape
 
 import blindspots_hub
-from blindspots_hub import paper
 from blindspots_hub.analysis.words import MEANING, SIGNS
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import LOCK
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.format import SCALE, THRESHOLDS
 from blindspots_hub.explorer.programs.readme import readme
 
 PAPER = "https://arxiv.org/abs/2506.19708"
@@ -34,8 +34,9 @@ def help_panel(bundle: Bundle) -> str:
     if readme():
         links += ' · <a href="./readme">The README</a>'
     return _PANEL.format(
-        below=f"{paper.SUPPRESSED_BELOW:g}",
-        above=f"{paper.EXAGGERATED_ABOVE:g}",
+        scale=SCALE,
+        below=THRESHOLDS[0],
+        above=THRESHOLDS[1],
         states=states,
         links=links,
         version=escape(blindspots_hub.__version__),
@@ -50,14 +51,15 @@ texture, a thing, a part, an arrangement. It <b>fires</b> on the patches that sh
 <b>energy</b> in an image is what those patches carry together. Each point of the map is one \
 concept, and near ones are alike.</p>
 <h3>δ, the scale</h3><p>The model drew the captions of natural images, and every concept’s energy \
-is compared: δ = 0 is never drawn, 0.5 as in nature, 1 only the model. Below {below} a concept is \
+is compared: δ is {scale}. Below {below} a concept is \
 suppressed ▼, above {above} exaggerated ▲. Relative δ compares by ratio, so that rare concepts \
 count as much as common ones; absolute δ by difference.</p>
 <h3>The interval</h3><p>Other pairs would give another δ; the bracket holds the true one as often \
 as it says. A concept at the top of a ranking was picked because it is extreme, so rankings and \
 the word <b>certain</b> use a wider interval. q is the share of false alarms among the concepts \
 with a q this small; the null is what the method flags where nothing differs. \
-A gap is the same on a scale from −1, never drawn, over 0, as in nature, to +1, only the model.</p>
+The relative gap r, which relative δ is made of, goes from −1, never drawn, over 0, as in nature, \
+to +1, only the model.</p>
 <h3>The states</h3><dl>{states}</dl>
 <h3>Names</h3><p>Names of concepts are hints: a person’s, or a method’s that the card names with \
 its score. The images beside each claim are the proof: natural and generated for the same caption, \

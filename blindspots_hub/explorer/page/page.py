@@ -17,6 +17,7 @@ from blindspots_hub.explorer.page.catalog import Catalog, Entry, menu
 from blindspots_hub.explorer.page.counts import verdict_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.example import example_notice
+from blindspots_hub.explorer.page.format import SCALE
 from blindspots_hub.explorer.page.header import bundle_words, header
 from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
@@ -46,7 +47,7 @@ class Page:
 
     def _build(self) -> None:
         home = self.catalog.home
-        self._top = header(home, self.options.note)
+        self._top = header(home, self.options.site.told(self.options.note))
         self._address = address_bar()
         self._example = gr.HTML(example_notice(home), elem_id="example")
         self._fault = gr.HTML("", elem_id="fault")
@@ -61,7 +62,7 @@ class Page:
             self._kind = gr.Radio(
                 list(KINDS),
                 value=self.first.kind,
-                label="δ: 0 never drawn, 0.5 as in nature, 1 only the model",
+                label=f"δ: {SCALE}",
                 elem_id="delta",
             )
         self.finding = gr.HTML(self._told_of(self.first), elem_id="finding")
@@ -176,7 +177,7 @@ class Page:
             try:
                 return handler(*args, **kwargs)
             except BlindspotsError as error:
-                return {self._fault: notice("error", title, str(error))}
+                return {self._fault: self._complaint(title, error)}
 
         return told_handler
 
@@ -237,7 +238,7 @@ class Page:
         if not view.model:
             return ""
         entry = self.entry(view)
-        return verdict_line(entry) + result_notice(entry.bundle, entry.model)
+        return verdict_line(entry, view.kind) + result_notice(entry.bundle, entry.model)
 
     def _menu(self, view: View, own: Sequence[str]) -> list[tuple[str, str]]:
         entries = self.catalog.entries(own)
@@ -280,7 +281,11 @@ class Page:
         try:
             return self.go(View.from_query(query), own, arrived=True)
         except BlindspotsError as error:
-            return {self._fault: notice("error", "This link leads nowhere.", str(error))}
+            return {self._fault: self._complaint("This link leads nowhere.", error)}
+
+    def _complaint(self, title: str, error: BlindspotsError) -> str:
+        """A fault as a visitor may read it, as HTML."""
+        return notice("error", title, self.options.site.told(str(error)))
 
 
 def lacks_line(missing: str | None) -> str:

@@ -8,9 +8,10 @@ from typing_extensions import TypedDict
 class Judgement(TypedDict):
     """One concept under one δ of one model.
 
-    `delta` (0 to 1, 0.5 is as in nature) with its pointwise interval and the gap it stands for,
-    `times` generated over natural energy (null where the natural images have none); null where it
-    could not be judged. `support` are images of the side that shows it more.
+    `delta` (0 to 1, 0.5 is as in nature) with its pointwise interval, `times` generated over
+    natural energy (null where the natural images have none); null where it could not be judged.
+    `support`: pairs in which it fires on either side; where there are no pairs, images of both
+    sides together.
     """
 
     model: str

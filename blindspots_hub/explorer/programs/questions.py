@@ -7,16 +7,17 @@ from typing import Any, Literal
 import numpy as np
 
 from blindspots_hub.analysis.correlation import pearson
-from blindspots_hub.analysis.deltas import CODE, KINDS, ModelDeltas
+from blindspots_hub.analysis.deltas import KINDS, ModelDeltas
 from blindspots_hub.analysis.model_agreement import shared
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.analysis.stored import left_to_ask
-from blindspots_hub.analysis.summary import verdict
+from blindspots_hub.analysis.summary import VERDICT_BY, counted, verdict
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, bundle_id, check_concept
+from blindspots_hub.explorer.page.commands import BUNDLE, command
 from blindspots_hub.explorer.page.pictures import thumbnail_url
 from blindspots_hub.explorer.page.view import LONGEST, View, unknown
 from blindspots_hub.explorer.programs.answer_types import (
@@ -59,7 +60,8 @@ class Questions:
 
         Returns:
             A sentence with what was judged and found, and concepts with state, δ (0 to 1, 0.5 is as
-            in nature), its interval, generated over natural energy, q-value and support (images).
+            in nature), its interval, generated over natural energy, q-value and support (pairs in
+            which it fires on either side; where there are no pairs, images of both sides together).
 
         An unknown model or bundle, or a limit out of range, is an error of one sentence.
         """
@@ -68,16 +70,17 @@ class Questions:
         reading = entry.reading(kind)
         found: list[int] = []
         for side in ("suppressed", "exaggerated"):
-            ranked = reading.ranking(side, bool(certain))
-            sure = ranked[reading.state[ranked] == CODE[side]]
-            found += [int(k) for k in sure[:most]]
+            found += reading.blindspots(side, bool(certain))[:most].tolist()
+        sentence = verdict(entry.bundle, entry.model).sentence
+        if kind != VERDICT_BY:
+            sentence = f"{sentence} {counted(reading)}".rstrip()
         return {
             "model": entry.model,
             "delta": kind,
             "pairs": entry.pairs,
             "concepts": entry.bundle.n_concepts,
             "judged": int(reading.determined.sum()),
-            "sentence": verdict(entry.bundle, entry.model).sentence,
+            "sentence": sentence,
             "blindspots": [_judgement(entry, reading, k) for k in found],
             "link": View(bundle_id(entry.bundle), entry.model, kind=kind).link,
         }
@@ -167,10 +170,8 @@ class Questions:
         one = analysis("model_comparison")
         missing = one.lacks(entry.bundle, (entry.model, other))
         if missing is None and left_to_ask(entry.bundle, one.name):
-            missing = (
-                "A bundle of this size is compared beside the page: python -m blindspots_hub "
-                "compare."
-            )
+            run = command(entry.bundle, "compare", entry.model, other, "--bundle", BUNDLE)
+            missing = f"A bundle of this size is compared beside the page: {run}."
         if missing is not None:
             return {**answer, "note": missing}
         found = changes(entry.bundle, entry.model, other)

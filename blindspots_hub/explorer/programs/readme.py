@@ -1,4 +1,7 @@
-"""What a person reads at /readme: the README, from the checkout or from the installed package."""
+"""What a person reads at /readme: the README, from the checkout or from the installed package.
+
+On a Space `README.md` at the top is the Space's own card: the README lies in the package there.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,15 @@ import blindspots_hub
 README_ROUTE = "readme"
 """The path of the page, below the explorer's."""
 
-CHECKOUT = Path(blindspots_hub.__file__).parents[1] / "README.md"
+_PACKAGE = Path(blindspots_hub.__file__).parent
+PLACES = (_PACKAGE / "README.md", _PACKAGE.parent / "README.md")
+"""Where it may lie: on a Space, in a checkout."""
 
 
 def readme() -> str:
     """The README as text; "" where neither a checkout nor an installed package has one."""
-    try:
-        text = CHECKOUT.read_text(encoding="utf-8")
-    except OSError:
+    text = next((one.read_text(encoding="utf-8") for one in PLACES if one.is_file()), None)
+    if text is None:
         try:
             text = str(metadata("blindspots_hub").json.get("description", ""))
         except PackageNotFoundError:

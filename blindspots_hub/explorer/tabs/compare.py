@@ -14,10 +14,10 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.commands import (
-    PROGRAM,
+    BUNDLE,
     another_model,
+    command,
     evaluating,
-    folder_of,
 )
 from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
@@ -54,7 +54,8 @@ class CompareTab(Tab):
         return (
             f"Two models are compared, and the bundle {bundle.name} has {only.title} alone: "
             f"{evaluating(bundle, another_model(bundle))} measures another on its captions, and "
-            f"{PROGRAM} combine {folder_of(bundle)} OTHER --out both joins it with another result."
+            f"{command(bundle, 'combine', BUNDLE, 'OTHER', '--out', 'both')} joins it with another "
+            "result."
         )
 
     def build(self, page: Page) -> None:

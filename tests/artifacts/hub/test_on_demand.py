@@ -12,6 +12,7 @@ from hub_fixtures import contents, restate, write_publishable
 from local_hub import Hub
 
 from blindspots_hub.analysis.deltas import KINDS
+from blindspots_hub.analysis.registry import analysis
 from blindspots_hub.artifacts import energy_files
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.energy_files import write_energies
@@ -22,9 +23,11 @@ from blindspots_hub.artifacts.validate import faults
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card.concept_card import concept_card
 from blindspots_hub.explorer.card.histogram import energy_histogram
+from blindspots_hub.explorer.page import commands
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
 from blindspots_hub.progress import drive
+from blindspots_hub.runs.analyse import analyse
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.remeasure import remeasure
 
@@ -133,6 +136,24 @@ def test_what_comes_later_is_looked_at_then(hub: Hub, source: Path) -> None:
     with pytest.raises(BlindspotsError, match=r"plain-a\.safetensors is damaged"):
         opened.energies("plain-a")
     assert opened.energies(NATURAL).n_images == 24
+
+
+def test_commands_of_a_bundle_of_the_hub_are_of_its_reference(
+    hub: Hub, name: str, tmp_path: Path
+) -> None:
+    """What is kept in the client's cache is laid out anew when it is opened again."""
+    run, reference = "python -m blindspots_hub", f"{name}@1.0.0"
+    opened = load_bundle(name)
+    assert commands.reporting(opened) == f"{run} report {reference}"
+    told = commands.computing(opened, "redundancy")
+    assert told == f"{run} pull {reference} --out later && {run} analyse later redundancy"
+    analyse(name, ["redundancy"])
+    assert load_bundle(name).optional(analysis("redundancy").spec) is None
+    drive(pull.stream(reference, tmp_path / "later"))
+    own = load_bundle(tmp_path / "later")
+    assert commands.computing(own, "redundancy") == f"{run} analyse {own.root} redundancy"
+    analyse(own.root, ["redundancy"])
+    assert load_bundle(own.root).optional(analysis("redundancy").spec) is not None
 
 
 def test_in_a_folder_of_ones_own_missing_is_missing(source: Path) -> None:

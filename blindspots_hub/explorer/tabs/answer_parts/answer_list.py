@@ -15,7 +15,7 @@ from blindspots_hub.analysis.base import Analysis
 from blindspots_hub.analysis.stored import left_to_ask
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.commands import PROGRAM, folder_of
+from blindspots_hub.explorer.page.commands import computing, reporting
 from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import as_file
@@ -26,7 +26,6 @@ from blindspots_hub.explorer.tabs.answer_parts.words import (
     Group,
     answer,
     answerable,
-    command,
     paragraphs,
     sentence,
 )
@@ -164,8 +163,8 @@ class AnswerList:
             if left_to_ask(entry.bundle, analysis.name):
                 raise BlindspotsError(
                     "A bundle of this size takes a minute for this figure: "
-                    f"{command(entry.bundle, analysis.name)} computes it beside the page, and "
-                    f"{PROGRAM} report {folder_of(entry.bundle)} draws it."
+                    f"{computing(entry.bundle, analysis.name)} computes it beside the page, and "
+                    f"{reporting(entry.bundle)} draws it."
                 )
             found = answer(entry.bundle, analysis, group)
             figure, table = found.figure(), table_html(analysis, found)

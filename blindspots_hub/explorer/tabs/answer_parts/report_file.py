@@ -14,7 +14,7 @@ from blindspots_hub.analysis.stored import left_to_ask
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
-from blindspots_hub.explorer.page.commands import PROGRAM, folder_of
+from blindspots_hub.explorer.page.commands import reporting
 
 _one_at_a_time = Lock()
 
@@ -22,8 +22,8 @@ _one_at_a_time = Lock()
 def report_line(bundle: Bundle) -> str:
     """The button, or where a page cannot wait for the report the command that writes it."""
     if _too_long(bundle):
-        command = f"{PROGRAM} report {folder_of(bundle)}"
-        return f'<p class="meaning">The report as one file: <code>{escape(command)}</code></p>'
+        told = escape(reporting(bundle))
+        return f'<p class="meaning">The report as one file: <code>{told}</code></p>'
     return (
         '<div class="report-line"><button type="button" data-report>Save the report</button>'
         "<small>every sentence, figure and table of all models here, as one HTML file</small>"
@@ -38,7 +38,7 @@ def report_function(catalog: Catalog) -> Callable[[str], dict[str, str]]:
         try:
             bundle = catalog.entry(str(key)).bundle
             if _too_long(bundle):
-                raise BlindspotsError(f"{PROGRAM} report {folder_of(bundle)} writes it.")
+                raise BlindspotsError(f"{reporting(bundle)} writes it.")
             with _one_at_a_time:
                 content = _report(bundle, bundle.sha256)
         except BlindspotsError as error:

@@ -11,10 +11,11 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.commands import (
-    PROGRAM,
+    BUNDLE,
     another_model,
+    command,
+    computing,
     evaluating,
-    folder_of,
     spec_of,
 )
 from blindspots_hub.explorer.page.notice import with_code
@@ -70,7 +71,7 @@ def sentence(bundle: Bundle, analysis: Analysis, group: Group, now: bool) -> str
     if kept := (stored_sentences(bundle, analysis.name) or {}).get(group):
         return kept
     if left_to_ask(bundle, analysis.name):
-        return f"Not kept in this bundle: {command(bundle, analysis.name)} computes it."
+        return f"Not kept in this bundle: {computing(bundle, analysis.name)} computes it."
     state = _state(bundle, analysis)
     known = (state, analysis.name, group)
     if not now and known not in _said:
@@ -80,11 +81,6 @@ def sentence(bundle: Bundle, analysis: Analysis, group: Group, now: bool) -> str
         _said.clear()
     _said.add(known)
     return told
-
-
-def command(bundle: Bundle, name: str) -> str:
-    """The command that computes an analysis and keeps it in its bundle."""
-    return f"{PROGRAM} analyse {folder_of(bundle)} {name}"
 
 
 AGAIN = {"features", "token codes", "fires", "energies", "paired", "same pairs"}
@@ -98,10 +94,10 @@ def making(analysis: Analysis, entry: Entry, group: Group) -> str | None:
     if need == "models":
         return evaluating(bundle, another_model(bundle))
     if need == "scores":
-        return f"{PROGRAM} score-captions {folder_of(bundle)} CLIP"
+        return command(bundle, "score-captions", BUNDLE, "CLIP", keeps=True)
     if need == "stress tests":
         spec = spec_of(bundle, entry.model)
-        return f"{PROGRAM} stress {folder_of(bundle)} {spec} --concept NUMBER"
+        return command(bundle, "stress", BUNDLE, spec, "--concept", "NUMBER", keeps=True)
     if need in AGAIN:
         return evaluating(bundle, spec_of(bundle, entry.model), "again")
     return None

@@ -17,8 +17,9 @@ from blindspots_hub.analysis.stored import left_to_ask, stored_rows
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.commands import computing
 from blindspots_hub.explorer.page.format import count
-from blindspots_hub.explorer.tabs.answer_parts.words import answer, command
+from blindspots_hub.explorer.tabs.answer_parts.words import answer
 from blindspots_hub.explorer.tabs.compare_parts.pieces import (
     chips,
     lacking,
@@ -99,14 +100,19 @@ def matrix(entry: Entry, other: str) -> str:
 def series_of(bundle: Bundle, model: str) -> list[str]:
     """The checkpoints of a model's series, in order; fewer than two are no series.
 
-    Names that differ in their last number only, and what was trained on from one of them.
+    Names that differ in their number of steps only, and what was trained on from one of them (the
+    manifest's `variant_of`). A number of steps comes last in a name: behind a word for it (step,
+    epoch, iteration, checkpoint), or behind a hyphen, `_`, `@` or `=` where one of the series has
+    three digits or more. Versions are none: alder-1 and alder-2, sd15 and sd21.
     """
-    match = _LAST.match(model)
+    match = _STEPS.fullmatch(model)
     numbered = [
-        (int(other[2]), name)
+        (int(other["steps"]), name)
         for name in bundle.models
-        if match and (other := _LAST.match(name)) and (other[1], other[3]) == (match[1], match[3])
+        if match and (other := _STEPS.fullmatch(name)) and _but_steps(other) == _but_steps(match)
     ]
+    if match and not match["word"] and max(steps for steps, _ in numbered) < LEAST_STEPS:
+        numbered = []
     found = [name for _, name in sorted(numbered)] or [model]
     for name, entry in bundle.models.items():  # a base before its variants
         base = entry.run.get("variant_of")
@@ -117,7 +123,18 @@ def series_of(bundle: Bundle, model: str) -> list[str]:
     return found if len(found) > 1 else []
 
 
-_LAST = re.compile(r"^(.*?)(\d+)([^\d]*)$")
+LEAST_STEPS = 100
+"""Numbers below are taken for versions, unless a word or a larger one beside them says more."""
+
+_STEPS = re.compile(
+    r"(?P<before>.*?(?:(?<![a-z])(?P<word>steps?|epochs?|iter(?:ation)?s?|checkpoint|ckpt)[-_@=]?"
+    r"|[-_@=]))(?P<steps>\d{1,18})(?P<after>\D*)",
+    re.IGNORECASE,
+)
+
+
+def _but_steps(match: re.Match[str]) -> tuple[str, str]:
+    return match["before"], match["after"]
 
 
 def series(entry: Entry) -> str:
@@ -148,8 +165,9 @@ def series(entry: Entry) -> str:
         '<div class="table-scroll" tabindex="0" role="region" aria-label="The series"><table '
         f'class="series"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
         f"<p class=meaning>Fixed, broken and moved are against {escape(title(bundle, names[0]))} "
-        "on the same captions; the typical change is the median over judged concepts, up or down."
-        "</p>",
+        "on the same captions; the typical change is the median over judged concepts, up or down. "
+        "A series is told by numbers of steps in names (run-500, epoch-3), and by what a model was "
+        "trained on from.</p>",
     )
 
 
@@ -201,7 +219,7 @@ def _rows(bundle: Bundle, name: str) -> tuple[list[dict[str, Any]] | None, str]:
         return None, missing
     if left_to_ask(bundle, name):
         kept = stored_rows(bundle, name)
-        told = f"A bundle of this size keeps no such table yet: {command(bundle, name)} makes it."
+        told = f"A bundle of this size keeps no such table yet: {computing(bundle, name)} makes it."
         return (kept, "") if kept is not None else (None, told)
     try:
         found = answer(bundle, one, group)

@@ -15,10 +15,10 @@ from blindspots_hub.analysis.stored import left_to_ask, stored_rows
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import count, q_value
+from blindspots_hub.explorer.page.commands import computing
+from blindspots_hub.explorer.page.format import THRESHOLDS, count, q_value
 from blindspots_hub.explorer.page.named import named
 from blindspots_hub.explorer.page.pictures import pair_figure, short_caption
-from blindspots_hub.explorer.tabs.answer_parts.words import command
 from blindspots_hub.explorer.tabs.compare_parts.pieces import (
     chips,
     lacking,
@@ -72,7 +72,7 @@ def _kept(bundle: Bundle, first: str, other: str) -> str:
     ]
     if not rows:
         return lacking(
-            f"A bundle of this size keeps no comparison of these two: {command(bundle, name)} "
+            f"A bundle of this size keeps no comparison of these two: {computing(bundle, name)} "
             "computes all of them."
         )
     (row,) = rows[:1]
@@ -164,5 +164,5 @@ def agreement_line(entry: Entry, other: str) -> str:
         f"<p class=lead>{names} misdraw {judged_words(r.value)}: relative δ correlates with "
         f"<b>r = {r.value:.2f}</b> [{r.low:.2f}, {r.high:.2f}] over the {count(len(concepts))} "
         "concepts that both judge.</p><p class=meaning>On the dashed line both draw a concept "
-        "alike; 0.1 and 0.9 are the thresholds. Click a point to open its card.</p>"
+        f"alike; {' and '.join(THRESHOLDS)} are the thresholds. Click a point to open its card.</p>"
     )

@@ -162,9 +162,7 @@ def _heads(
         "delta": term(kind, f"{kind} δ"),
         "interval": term("selected", "interval", confidence=confidence),
         "q": term("q"),
-        "support": explained(
-            "support", "Images of both sides, together, that the judgement rests on"
-        ),
+        "support": term("support"),
         "drawn": explained("drawn", DRAWN),
     }
     heads = ['<th role="columnheader" scope="col" class="images">images</th>']

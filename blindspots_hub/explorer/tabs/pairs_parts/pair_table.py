@@ -16,7 +16,7 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.caption_index import caption_index
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.commands import PROGRAM, folder_of
+from blindspots_hub.explorer.page.commands import computing
 from blindspots_hub.explorer.page.view_parts import PairsView
 
 KEPT = 6
@@ -103,8 +103,8 @@ def _kinds(entry: Entry, ids: list[str], distance: np.ndarray) -> tuple[dict[str
         return {kind: _mask(getattr(found, kind), len(ids)) for kind in KINDS}, ""
     farthest = np.argsort(distance, kind="stable")[::-1][: max(1, len(ids) // TENTH)]
     told = missing or (
-        f"Which pairs are memorised or trivial is not in this bundle yet: {PROGRAM} analyse "
-        f"{folder_of(bundle)} {ANALYSIS.name} tells it."
+        f"Which pairs are memorised or trivial is not in this bundle yet: "
+        f"{computing(bundle, ANALYSIS.name)} tells it."
     )
     return {"incongruent": _mask(farthest, len(ids))}, told
 
