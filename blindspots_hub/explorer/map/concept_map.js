@@ -236,15 +236,15 @@ function open(i) {
   scene.cursor = i;
   ring(i);
   document.dispatchEvent(new CustomEvent('concept', { detail: i }));
-  trigger('point', { i });
+  trigger('point', { i, turn: performance.now() });
 }
 
-// A concept that was opened elsewhere on the page is rung and brought into view.
+// A concept that was opened elsewhere on the page is rung and brought into view; -1: it was closed.
 document.addEventListener('concept', ({ detail: i }) => {
   if (!view || i === scene.selected || !(i < view.count)) return;
   scene.cursor = i;
   ring(i);
-  if (view.placed(i)) look(view.showing(i), true);
+  if (i >= 0 && view.placed(i)) look(view.showing(i), true);
 });
 document.addEventListener('companions', ({ detail }) => { props.companions = detail; });
 
@@ -308,7 +308,8 @@ listen(canvas, () => view, {
     unpoint();
     Object.assign(scene, { cursor: -1, region: null });
     ring(-1);
-    trigger('close', {});
+    document.dispatchEvent(new CustomEvent('concept', { detail: -1 }));
+    trigger('close', { turn: performance.now() });
   },
   search() { if (props.search) document.querySelector(props.search)?.focus(); },
 });

@@ -18,9 +18,10 @@ from blindspots_hub.explorer.page.counts import verdict_line
 from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.example import example_notice
 from blindspots_hub.explorer.page.header import bundle_words, header
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.page_options import PageOptions as PageOptions
+from blindspots_hub.explorer.page.turns import Turns, latest
 from blindspots_hub.explorer.page.view import NAMES, View
 from blindspots_hub.explorer.tabs.base import Tab
 
@@ -41,6 +42,7 @@ class Page:
         # A bundle that nothing can be shown of yet: begin where that is mended.
         self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
         self.view, self.own = gr.State(self.first), gr.State([])
+        self._turns = gr.State({})
         self._build()
         self._wire()
 
@@ -86,18 +88,20 @@ class Page:
         seen = [self.view, self.own]
         # `select` of the buttons is a visitor's click; that of a tab is also raised on load.
         self._buttons.select(
-            self.told(self._open_tab), [*seen, *self._drawn.values()], self.outputs, **AT_ONCE
+            self.told(self._open_tab),
+            [*seen, self._turns, *self._drawn.values()],
+            self.outputs,
+            **EVERY,
         )
         self._model.select(  # `input` of a menu is raised twice a choice
-            self.told(self._other_model), [*seen, self._model], self.outputs, **AT_ONCE
+            *self.latest("model", self._other_model, [*seen, self._model]), self.outputs, **EVERY
         )
-        self._kind.input(self.told(self._other_kind), [*seen, self._kind], self.outputs, **AT_ONCE)
-        self.own.change(self._listed, seen, [self._bar, self._model], **AT_ONCE)
-        # The address asks one thing at a time; "once" would swallow what follows at once.
-        self._address.travel(
-            self._travel, self.own, self.outputs, trigger_mode="multiple", **AT_ONCE
+        self._kind.input(
+            *self.latest("delta", self._other_kind, [*seen, self._kind]), self.outputs, **EVERY
         )
-        self._address.opened(self._opened_early, self.own, self.outputs, **AT_ONCE)
+        self.own.change(self._listed, seen, [self._bar, self._model], **NEWEST_AT_ONCE)
+        self._address.travel(self._travel, self.own, self.outputs, **EVERY)  # one at a time
+        self._address.opened(self._opened_early, self.own, self.outputs, **EVERY)
 
     def on_load(self, handler: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> Any:
         """Attach a listener of the page's being opened."""
@@ -158,7 +162,7 @@ class Page:
 
     def note_heat(self, holder: gr.HTML) -> None:
         """Note what the slider of overlays in `holder` (with `HEAT_JS`) is left at."""
-        holder.heat(self.told(self._heated), self.view, self.noted, **AT_ONCE)
+        holder.heat(*self.latest("heat", self._heated, [self.view]), self.noted, **EVERY)
 
     def other_model(self, view: View, key: str) -> View:
         """`view` of another model, by its entry's key; a pair that it did not draw is closed."""
@@ -179,6 +183,16 @@ class Page:
                 return {self._fault: notice("error", title, str(error))}
 
         return told_handler
+
+    def latest(
+        self, kind: str, handler: Callable[..., Updates], inputs: Sequence[Any]
+    ) -> tuple[Callable[..., Updates], list[Any]]:
+        """`told`, and its inputs: of several events of a `kind` the answer to the last one counts.
+
+        For what is answered in full by the last: a concept that is opened, a page of a table.
+        """
+        heard = latest(self.told(handler), kind, {self.view: gr.skip()})
+        return heard, [*inputs, self._turns]
 
     def follow_link(self, own: list[str], request: gr.Request) -> Updates:
         """On load: bring what the address names to the screen; leave the page as it is if none.
@@ -251,12 +265,21 @@ class Page:
         return {self._model: gr.Dropdown(choices=choices), self._bar: gr.Row(visible=bool(choices))}
 
     def _open_tab(
-        self, event: gr.SelectData, view: View, own: list[str], *drawn: View | None
+        self,
+        event: gr.SelectData,
+        view: View,
+        own: list[str],
+        turns: Turns,
+        *drawn: View | None,
     ) -> Updates:
+        turn = turns["tab"] = turns.get("tab", 0) + 1
         name = next(name for name, tab in self.tabs.items() if tab.title == event.value)
         view = replace(view, tab=name)
         is_drawn = dict(zip(self._drawn, drawn, strict=True))[name] == view
-        return self.at(view) if is_drawn else self._shown(view, own, arrived=False)
+        updates = self.at(view) if is_drawn else self._shown(view, own, arrived=False)
+        if turn < turns["tab"]:  # the visitor has gone on to another tab while this one was drawn
+            del updates[self.view], updates[self._address]
+        return updates
 
     def _other_model(self, view: View, own: list[str], key: str) -> Updates:
         return self.go(self.other_model(view, key), own)
