@@ -62,22 +62,19 @@ def test_what_is_asked_again_is_not_what_the_answer_has_written(listeners: list[
 
 def test_of_events_that_overtake_each_other_the_last_one_counts() -> None:
     turns: Turns = {}
-    nothing: dict[Any, Any] = {"nothing": True}
 
     def told(event: gr.EventData, what: str) -> dict[Any, Any]:
-        if what == "slow":  # meanwhile
-            assert heard(said(turn=5.5), "quick", turns) == {"what": "quick"}
+        if what == "slow":  # another one is heard meanwhile
+            assert heard(event, "quick", 5.5, turns) == {"what": "quick"}
         return {"what": what}
 
-    def said(**data: Any) -> gr.EventData:
-        return gr.EventData(None, data)
-
-    heard = latest(told, "concept", nothing)
-    assert heard(said(turn=3.5), "first", turns) == {"what": "first"}
-    assert heard(said(turn=4.5), "slow", turns) == nothing
-    assert heard(said(turn=4.9), "arrives late", turns) == nothing
-    assert heard(said(turn=6.0), "last", turns) == {"what": "last"}
-    other = latest(told, "tab", nothing)
-    assert [other(said(), k, turns)["what"] for k in ("one", "two")] == ["one", "two"]
-    assert turns == {"concept": 6.0, "tab": 2.0}
-    assert list(inspect.signature(heard).parameters) == ["event", "what", "turns"]
+    event = gr.EventData(None, {})
+    heard = latest(told, "concept", lambda updates: {"late": updates["what"]})
+    assert heard(event, "first", 3.5, turns) == {"what": "first"}
+    assert heard(event, "slow", 4.5, turns) == {"late": "slow"}
+    assert heard(event, "arrives late", 4.9, turns) == {"late": "arrives late"}
+    assert heard(event, "last", 6.0, turns) == {"what": "last"}
+    other = latest(told, "tab", lambda _: {})
+    assert other(event, "of another kind", 1.0, turns) == {"what": "of another kind"}
+    assert turns == {"concept": 6.0, "tab": 1.0}
+    assert next(iter(inspect.signature(heard).parameters)) == "event"

@@ -111,37 +111,33 @@ def test_a_tab_is_rendered_when_it_is_opened_and_only_if_it_shows_something_else
     page = page_of("whole")
     event: Any = types.SimpleNamespace(value=page.tabs[tab].title)
     drawn: list[View | None] = [None] * len(IDS)
-    opened = page._open_tab(event, page.first, [], {}, *drawn)
+    opened = page._open_tab(event, page.first, [], *drawn)
     view = opened[page.view]
     assert view == replace(page.first, tab=tab)
     assert set(page.tabs[tab].outputs) <= set(opened)
     assert page._buttons not in opened, "the visitor may be in another tab by now"
     drawn[IDS.index(tab)] = view
-    again = page._open_tab(event, page.first, [], {}, *drawn)
+    again = page._open_tab(event, page.first, [], *drawn)
     assert again[page.view] == view
     assert not set(page.tabs[tab].outputs) & set(again)
-    moved = page._open_tab(event, replace(page.first, kind="absolute"), [], {}, *drawn)
+    moved = page._open_tab(event, replace(page.first, kind="absolute"), [], *drawn)
     assert set(page.tabs[tab].outputs) <= set(moved)
 
 
 def test_a_tab_that_was_left_while_it_was_drawn_is_not_what_the_page_shows(
-    page_of: Callable[[str], Page], monkeypatch: pytest.MonkeyPatch
+    page_of: Callable[[str], Page],
 ) -> None:
     page = page_of("whole")
-    event: Any = types.SimpleNamespace(value="Concepts")
+    drawn: list[View | None] = [None] * len(IDS)
+    heard = page.latest("tab", page._open_tab, [], page._left)["fn"]
     turns: dict[str, float] = {}
-    drawn = [None] * len(IDS)
-    shown = page._shown
-
-    def slow(*args: Any, **kwargs: Any) -> dict[Any, Any]:
-        turns["tab"] += 1  # as another of the session's listeners does it meanwhile
-        return shown(*args, **kwargs)
-
-    monkeypatch.setattr(page, "_shown", slow)
-    updates = page._open_tab(event, page.first, [], turns, *drawn)
-    assert set(page.tabs["concepts"].outputs) <= set(updates), "it is ready for when it is opened"
-    assert page.view not in updates
-    assert page._address not in updates
+    event: Any = types.SimpleNamespace(value="Pairs")
+    assert page.view in heard(event, page.first, [], *drawn, 20.5, turns)
+    event = types.SimpleNamespace(value="Concepts")
+    late = heard(event, page.first, [], *drawn, 10.5, turns)
+    assert set(page.tabs["concepts"].outputs) <= set(late), "it is ready for when it is opened"
+    assert page.view not in late
+    assert page._address not in late
 
 
 def test_back_and_forward_leave_the_address_alone(page_of: Callable[[str], Page]) -> None:

@@ -70,12 +70,11 @@ document.addEventListener("concept", event => openCard(event.detail));
 
 const open = i => {
   document.dispatchEvent(new CustomEvent("concept", { detail: i }));
-  const turn = performance.now();
-  if (i < 0) trigger("close", { turn }); else trigger("open", { i, turn });
+  if (i < 0) trigger("close", {}); else trigger("open", { i });
 };
 const widen = percent => {
   around = percent;
-  trigger("around", { percent, concept: shownConcept(), turn: performance.now() });
+  trigger("around", { percent, concept: shownConcept() });
   openCard(shownConcept());
 };
 

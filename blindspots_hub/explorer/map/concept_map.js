@@ -236,7 +236,7 @@ function open(i) {
   scene.cursor = i;
   ring(i);
   document.dispatchEvent(new CustomEvent('concept', { detail: i }));
-  trigger('point', { i, turn: performance.now() });
+  trigger('point', { i });
 }
 
 // A concept that was opened elsewhere on the page is rung and brought into view; -1: it was closed.
@@ -309,7 +309,7 @@ listen(canvas, () => view, {
     Object.assign(scene, { cursor: -1, region: null });
     ring(-1);
     document.dispatchEvent(new CustomEvent('concept', { detail: -1 }));
-    trigger('close', { turn: performance.now() });
+    trigger('close', {});
   },
   search() { if (props.search) document.querySelector(props.search)?.focus(); },
 });

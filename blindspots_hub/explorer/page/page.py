@@ -21,7 +21,7 @@ from blindspots_hub.explorer.page.header import bundle_words, header
 from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.page_options import PageOptions as PageOptions
-from blindspots_hub.explorer.page.turns import Turns, latest
+from blindspots_hub.explorer.page.turns import CLOCK_JS, latest
 from blindspots_hub.explorer.page.view import NAMES, View
 from blindspots_hub.explorer.tabs.base import Tab
 
@@ -42,7 +42,7 @@ class Page:
         # A bundle that nothing can be shown of yet: begin where that is mended.
         self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
         self.view, self.own = gr.State(self.first), gr.State([])
-        self._turns = gr.State({})
+        self._turns, self._clock = gr.State({}), gr.Number(visible=False)
         self._build()
         self._wire()
 
@@ -88,16 +88,19 @@ class Page:
         seen = [self.view, self.own]
         # `select` of the buttons is a visitor's click; that of a tab is also raised on load.
         self._buttons.select(
-            self.told(self._open_tab),
-            [*seen, self._turns, *self._drawn.values()],
-            self.outputs,
+            **self.latest("tab", self._open_tab, [*seen, *self._drawn.values()], self._left),
+            outputs=self.outputs,
             **EVERY,
         )
         self._model.select(  # `input` of a menu is raised twice a choice
-            *self.latest("model", self._other_model, [*seen, self._model]), self.outputs, **EVERY
+            **self.latest("model", self._other_model, [*seen, self._model]),
+            outputs=self.outputs,
+            **EVERY,
         )
         self._kind.input(
-            *self.latest("delta", self._other_kind, [*seen, self._kind]), self.outputs, **EVERY
+            **self.latest("delta", self._other_kind, [*seen, self._kind]),
+            outputs=self.outputs,
+            **EVERY,
         )
         self.own.change(self._listed, seen, [self._bar, self._model], **NEWEST_AT_ONCE)
         self._address.travel(self._travel, self.own, self.outputs, **EVERY)  # one at a time
@@ -162,7 +165,7 @@ class Page:
 
     def note_heat(self, holder: gr.HTML) -> None:
         """Note what the slider of overlays in `holder` (with `HEAT_JS`) is left at."""
-        holder.heat(*self.latest("heat", self._heated, [self.view]), self.noted, **EVERY)
+        holder.heat(**self.latest("heat", self._heated, [self.view]), outputs=self.noted, **EVERY)
 
     def other_model(self, view: View, key: str) -> View:
         """`view` of another model, by its entry's key; a pair that it did not draw is closed."""
@@ -185,14 +188,19 @@ class Page:
         return told_handler
 
     def latest(
-        self, kind: str, handler: Callable[..., Updates], inputs: Sequence[Any]
-    ) -> tuple[Callable[..., Updates], list[Any]]:
-        """`told`, and its inputs: of several events of a `kind` the answer to the last one counts.
+        self,
+        kind: str,
+        handler: Callable[..., Updates],
+        inputs: Sequence[Any],
+        late: Callable[[Updates], Updates] | None = None,
+    ) -> dict[str, Any]:
+        """How `told` is attached so that of several events of a `kind` the last one counts.
 
         For what is answered in full by the last: a concept that is opened, a page of a table.
+        `late` says what stays of an earlier one's answer that comes after it; at first nothing.
         """
-        heard = latest(self.told(handler), kind, {self.view: gr.skip()})
-        return heard, [*inputs, self._turns]
+        heard = latest(self.told(handler), kind, late or (lambda _: {self.view: gr.skip()}))
+        return {"fn": heard, "inputs": [*inputs, self._clock, self._turns], "js": CLOCK_JS}
 
     def follow_link(self, own: list[str], request: gr.Request) -> Updates:
         """On load: bring what the address names to the screen; leave the page as it is if none.
@@ -265,21 +273,18 @@ class Page:
         return {self._model: gr.Dropdown(choices=choices), self._bar: gr.Row(visible=bool(choices))}
 
     def _open_tab(
-        self,
-        event: gr.SelectData,
-        view: View,
-        own: list[str],
-        turns: Turns,
-        *drawn: View | None,
+        self, event: gr.SelectData, view: View, own: list[str], *drawn: View | None
     ) -> Updates:
-        turn = turns["tab"] = turns.get("tab", 0) + 1
         name = next(name for name, tab in self.tabs.items() if tab.title == event.value)
         view = replace(view, tab=name)
         is_drawn = dict(zip(self._drawn, drawn, strict=True))[name] == view
-        updates = self.at(view) if is_drawn else self._shown(view, own, arrived=False)
-        if turn < turns["tab"]:  # the visitor has gone on to another tab while this one was drawn
-            del updates[self.view], updates[self._address]
-        return updates
+        return self.at(view) if is_drawn else self._shown(view, own, arrived=False)
+
+    def _left(self, updates: Updates) -> Updates:
+        """What opening a tab changes where the visitor has gone on to another one meanwhile."""
+        behind = {self.view, self._address, self._fault}
+        kept = {one: update for one, update in updates.items() if one not in behind}
+        return kept or {self.view: gr.skip()}
 
     def _other_model(self, view: View, own: list[str], key: str) -> Updates:
         return self.go(self.other_model(view, key), own)

@@ -37,8 +37,6 @@ const led = button => {
 };
 const here = () => Number(element.querySelector("[data-step='1']")?.dataset.page) - 1;
 
-const say = (event, what) => trigger(event, { ...what, turn: performance.now() });
-
 const tell = words => {
   const told = element.querySelector("[data-told]");
   if (told) told.textContent = words;
@@ -72,16 +70,16 @@ element.addEventListener("click", event => {
   if (event.pointerType === "touch" && event.target.closest("abbr[title]")) return;  // it explains itself
   event.preventDefault();
   if (file) save(target);
-  else if (sort) { busy(`[data-column="${CSS.escape(target.dataset.column)}"]`); say("sort", { by: sort }); }
+  else if (sort) { busy(`[data-column="${CSS.escape(target.dataset.column)}"]`); trigger("sort", { by: sort }); }
   else if (page) {
     busy(".pager button:not(:disabled)");
     aim = led(target);
     bring(aim);
-    say("turn", { to: aim });
+    trigger("turn", { to: aim });
   }
-  else if (over) { busy(`[data-over="${Number(over)}"]`); say("over", { i: Number(over) }); }
-  else if (pair !== undefined) { busy("[data-close]"); say("pair", { id: pair }); }
-  else if ("close" in target.dataset) { busy(""); say("pair", { id: "" }); }
+  else if (over) { busy(`[data-over="${Number(over)}"]`); trigger("over", { i: Number(over) }); }
+  else if (pair !== undefined) { busy("[data-close]"); trigger("pair", { id: pair }); }
+  else if ("close" in target.dataset) { busy(""); trigger("pair", { id: "" }); }
   else trigger("open", { i: Number(open) });
 });
 

@@ -7,34 +7,37 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import gradio as gr
-
 from blindspots_hub.explorer.page.listening import Updates
 
 Turns = dict[str, float]
-"""Of each kind of event the last that a session has heard: an object of the session's own."""
+"""Of each kind of event the time of the last that a session has heard: an object of its own."""
+
+CLOCK_JS = "(...all) => { all[all.length - 2] = performance.now(); return all; }"
+"""Puts the time of an event, by the browser's clock, in the place of its last input but one."""
 
 
-def latest(handler: Callable[..., Updates], kind: str, nothing: Updates) -> Callable[..., Updates]:
-    """`handler`, whose answer is `nothing` where a later event of `kind` was heard meanwhile.
+def latest(
+    handler: Callable[..., Updates], kind: str, late: Callable[[Updates], Updates]
+) -> Callable[..., Updates]:
+    """`handler`, whose answer is passed through `late` where a later event of `kind` was heard.
 
-    Events are answered beside each other, in whatever order. Its last input is the session's
-    `Turns`. What an event says has a `turn`, the browser's time; else they count as they arrive.
+    Events are answered beside each other, in whatever order. The last inputs are the event's time
+    (`CLOCK_JS`) and the session's `Turns`.
     """
 
     @wraps(handler)
     def latest_handler(*args: Any) -> Updates:
-        *said, turns = args
-        arrived = turns.get(kind, 0.0) + 1
-        turn = arrived
-        if said and isinstance(said[0], gr.EventData):
-            turn = float(getattr(said[0], "turn", arrived))
-        turns[kind] = max(turns.get(kind, 0.0), turn)
+        *said, time, turns = args
+        turns[kind] = max(turns.get(kind, 0.0), time)
         updates = handler(*said)
-        return updates if turn >= turns[kind] else nothing
+        return late(updates) if time < turns[kind] else updates
 
     seen = inspect.signature(handler)  # Gradio reads from it where an event is wanted
-    last = inspect.Parameter("turns", inspect.Parameter.POSITIONAL_ONLY)
-    every = [one.replace(kind=last.kind) for one in seen.parameters.values()]
-    latest_handler.__signature__ = seen.replace(parameters=[*every, last])  # type: ignore[attr-defined]
+    every = [
+        one.replace(kind=one.POSITIONAL_ONLY)
+        for one in seen.parameters.values()
+        if one.kind is not one.VAR_POSITIONAL
+    ]
+    rest = inspect.Parameter("rest", inspect.Parameter.VAR_POSITIONAL)
+    latest_handler.__signature__ = seen.replace(parameters=[*every, rest])  # type: ignore[attr-defined]
     return latest_handler

@@ -101,8 +101,8 @@ class CompareTab(Tab):
             (self.other, self._against, here),
             (self.model, self._from, page.outputs),
         ):
-            menu.select(*page.latest("two", listener, [*seen, menu]), changed, **EVERY)
-        self.body.two(*page.latest("two", self._two, seen), page.outputs, **EVERY)
+            menu.select(**page.latest("two", listener, [*seen, menu]), outputs=changed, **EVERY)
+        self.body.two(**page.latest("two", self._two, seen), outputs=page.outputs, **EVERY)
         for event in (self.scatter.open, self.body.open):
             event(page.told(self._open), seen, page.outputs, **EVERY)
         self.body.draw(page.told(self._draw), page.view, [self.body, *page.noted], **NEWEST)

@@ -40,7 +40,7 @@ class ConceptsTab(TableTab):
         """As every table, and the heads sort it."""
         super().wire(page)
         seen, changed = self._seen(page)
-        self.table.sort(*page.latest("sort", self._sort, seen), changed, **EVERY)
+        self.table.sort(**page.latest("sort", self._sort, seen), outputs=changed, **EVERY)
 
     def _chosen(self, view: View) -> np.ndarray:
         return chosen(self._page.entry(view), view.kind, view.concepts, self._catalog.entry)

@@ -136,15 +136,19 @@ class ExploreTab(Tab):
             self.rankings.open,
             self.controls.search.found,
         ):
-            event(*page.latest("concept", self._open, [page.view]), page.noted, **EVERY)
+            event(**page.latest("concept", self._open, [page.view]), outputs=page.noted, **EVERY)
         for event in (self.map.close, self.card.close):
-            event(*page.latest("concept", self._close, [page.view]), page.noted, **EVERY)
+            event(**page.latest("concept", self._close, [page.view]), outputs=page.noted, **EVERY)
         self.map.region(page.told(self._region), seen, [self.card, *page.noted], **EVERY)
         self.rankings.rows(
-            *page.latest("rows", self._more, [page.view]), [self.rankings, *page.noted], **EVERY
+            **page.latest("rows", self._more, [page.view]),
+            outputs=[self.rankings, *page.noted],
+            **EVERY,
         )
         self.card.around(
-            *page.latest("around", self._around, [page.view]), [self.map, *page.noted], **EVERY
+            **page.latest("around", self._around, [page.view]),
+            outputs=[self.map, *page.noted],
+            **EVERY,
         )
         self.panel.wire(page)
         self.controls.wire(page, self.map, self.panel, self.rankings)
@@ -178,7 +182,7 @@ class ExploreTab(Tab):
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
         return self._page.at(replace(view, concept=concept))
 
-    def _close(self, event: gr.EventData, view: View) -> Updates:
+    def _close(self, view: View) -> Updates:
         return self._page.at(replace(view, concept=None))
 
     def _region(self, event: gr.EventData, view: View, own: list[str]) -> Updates:

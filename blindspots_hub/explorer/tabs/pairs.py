@@ -49,8 +49,8 @@ class PairsTab(TableTab):
         """As every table, and a caption opens its pair."""
         super().wire(page)
         seen, changed = self._seen(page)
-        self.table.pair(*page.latest("pair", self._pair, seen), changed, **EVERY)
-        self.table.over(*page.latest("over", self._over, seen), changed, **EVERY)
+        self.table.pair(**page.latest("pair", self._pair, seen), outputs=changed, **EVERY)
+        self.table.over(**page.latest("over", self._over, seen), outputs=changed, **EVERY)
         page.note_heat(self.table)
 
     def _page_of(self, view: View, own: Sequence[str]) -> tuple[str, View]:

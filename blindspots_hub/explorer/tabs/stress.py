@@ -119,8 +119,8 @@ class StressTab(RunningTab):
             **NEWEST_AT_ONCE,
         )  # fmt: skip
         self.tests.open(
-            *page.latest("stress", self._open, seen),
-            [self.tests, self.gallery, form.concepts, *page.noted], **EVERY,
+            **page.latest("stress", self._open, seen),
+            outputs=[self.tests, self.gallery, form.concepts, *page.noted], **EVERY,
         )  # fmt: skip
         page.note_heat(self.gallery)
         form.file.read(

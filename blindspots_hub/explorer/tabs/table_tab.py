@@ -59,7 +59,7 @@ class TableTab(Tab):
         """The form and the pager change the table; a concept opens its card in Explore."""
         self.filters.ask(self._ask, *self._seen(page), **EVERY)
         seen, changed = self._seen(page)
-        self.table.turn(*page.latest(self._pages, self._turn, seen), changed, **EVERY)
+        self.table.turn(**page.latest(self._pages, self._turn, seen), outputs=changed, **EVERY)
         self.table.open(page.told(self._open), [page.view, page.own], page.outputs, **EVERY)
 
     def _seen(self, page: Page) -> tuple[list[Any], list[Any]]:

@@ -109,8 +109,8 @@ class AnswerList:
         """Buttons open and close; what is open is drawn, and what is to come is told."""
         changed = [self.list, *self._panel, *page.noted]
         opened, which = f"open {self._name}", [page.view, self.which]
-        self.list.open(*page.latest(opened, self._open, [page.view]), changed, **EVERY)
-        self.which.input(*page.latest(opened, self._against, which), changed, **EVERY)
+        self.list.open(**page.latest(opened, self._open, [page.view]), outputs=changed, **EVERY)
+        self.which.input(**page.latest(opened, self._against, which), outputs=changed, **EVERY)
         for drawn in (self.list.draw, self.table.ready):
             drawn(page.told(self._draw), page.view, [*self._panel, *page.noted], **NEWEST)
         self.list.tell(page.told(self._tell), page.view, [self.list, *page.noted], **NEWEST)

@@ -2,7 +2,7 @@
 const open = row => {
   if (!row) return;
   document.dispatchEvent(new CustomEvent("concept", { detail: Number(row.dataset.open) }));
-  trigger("open", { i: Number(row.dataset.open), turn: performance.now() });
+  trigger("open", { i: Number(row.dataset.open) });
 };
 
 const save = async button => {
@@ -14,7 +14,7 @@ const save = async button => {
 element.addEventListener("click", event => {
   const button = event.target.closest("button");
   if (button?.dataset.file) save(button);
-  else if (button?.dataset.rows) trigger("rows", { rows: Number(button.dataset.rows), turn: performance.now() });
+  else if (button?.dataset.rows) trigger("rows", { rows: Number(button.dataset.rows) });
   else open(event.target.closest("tr[data-open]"));
 });
 element.addEventListener("keydown", event => {

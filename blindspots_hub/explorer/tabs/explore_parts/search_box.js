@@ -17,7 +17,7 @@ const choose = hit => {
   close();
   input.blur();
   document.dispatchEvent(new CustomEvent("concept", { detail: hit.i }));
-  trigger("found", { i: hit.i, turn: performance.now() });
+  trigger("found", { i: hit.i });
 };
 
 const mark = at => {
