@@ -23,7 +23,7 @@ UNKNOWN = Correlation(float("nan"), float("nan"), float("nan"))
 
 def pearson(x: np.ndarray, y: np.ndarray) -> Correlation:
     """Pearson's r of (n,) and (n,), with Fisher's interval."""
-    if _too_few(x, y):
+    if why_unknown(x, y):
         return UNKNOWN
     from scipy import stats
 
@@ -34,7 +34,7 @@ def pearson(x: np.ndarray, y: np.ndarray) -> Correlation:
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> Correlation:
     """Spearman's ρ of (n,) and (n,), with the interval of Bonett and Wright (2000)."""
-    if _too_few(x, y):
+    if why_unknown(x, y):
         return UNKNOWN
     from scipy import stats
 
@@ -44,5 +44,10 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> Correlation:
     return Correlation(rho, float(np.tanh(z - half)), float(np.tanh(z + half)))
 
 
-def _too_few(x: np.ndarray, y: np.ndarray) -> bool:
-    return len(x) < LEAST or float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0
+def why_unknown(x: np.ndarray, y: np.ndarray) -> str:
+    """Why a correlation of δ, (n,) and (n,), says nothing, in words; "" where it does."""
+    if len(x) < LEAST:
+        return "they are too few"
+    if float(np.ptp(x)) == 0 or float(np.ptp(y)) == 0:
+        return "δ of one of the two is the same for all of them"
+    return ""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from blindspots_hub.analysis.base import Analysis, Finding, columns_of_models
-from blindspots_hub.analysis.correlation import Correlation, pearson, rank_correlation
+from blindspots_hub.analysis.correlation import Correlation, pearson, rank_correlation, why_unknown
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.reliability import MEASURES, reliability
 from blindspots_hub.artifacts.bundle import Bundle
@@ -82,7 +82,12 @@ def find(bundle: Bundle, models: Sequence[str]) -> Finding:
     titles = [bundle.model(model).title for model in models]
     one = found["relative_delta"]
     if np.isnan(one.pearson.value):
-        sentence = f"{titles[0]} and {titles[1]} judge too few of the same concepts to compare."
+        concepts, (x, y) = shared(bundle, (first, second))
+        why = why_unknown(x.delta[concepts], y.delta[concepts])
+        sentence = (
+            f"{titles[0]} and {titles[1]} judge {len(concepts)} of the same concepts: how alike "
+            f"they misdraw them cannot be told, because {why}."
+        )
     else:
         r, rho = one.pearson, one.spearman
         sentence = (

@@ -14,12 +14,16 @@ from explorer_fixtures import PAGE, page_on
 from synthetic_bundle import HOSTILE, Synthetic, write_synthetic
 
 from blindspots_hub import planted
+from blindspots_hub.analysis import model_agreement
+from blindspots_hub.analysis.correlation import UNKNOWN
 from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.model_agreement import agreement
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
+from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.page import Page
+from blindspots_hub.explorer.tabs import compare
 from blindspots_hub.explorer.tabs.compare_parts import all_models, two_models
 from blindspots_hub.explorer.tabs.compare_parts.scatter import POINT, _name_of, _points_of
 
@@ -72,9 +76,48 @@ def test_points_are_what_both_judge(page: Page, bundle: Bundle) -> None:
     k = int(found["concept"][0])
     assert name_of([asked, k])["said"].startswith(f"#{k} ")
     for forged in ("", "a/b", f"{page.first.key}/gone", None):
-        assert points_of(forged)["data"] == ""
+        assert "data" not in points_of(forged)
+        assert points_of(forged)["error"].endswith((".", "?")), "what went wrong, in a sentence"
     for wrong in ([], [asked, -1], [asked, 10**9], None):
-        assert name_of(wrong)["said"] == ""
+        assert "said" not in name_of(wrong)
+        assert name_of(wrong)["error"].endswith(".")
+
+
+def test_a_correlation_that_says_nothing_is_told_in_words(
+    page: Page, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = page.entry(page.first)
+    concepts, tables = model_agreement.shared(bundle, (entry.model, "other"))
+    same = [tables[0], replace(tables[1], delta=np.full_like(tables[1].delta, 0.5))]
+    for module in (two_models, model_agreement):
+        monkeypatch.setattr(module, "shared", lambda *_: (concepts, same))
+    monkeypatch.setattr(
+        model_agreement, "agreement", lambda *_: model_agreement.Agreement(UNKNOWN, UNKNOWN, 9)
+    )
+    for told in (
+        two_models.agreement_line(entry, "other"),
+        model_agreement.find(bundle, (entry.model, "other")).sentence,
+    ):
+        assert "nan" not in told
+        assert "δ of one of the two is the same for all of them" in told
+    monkeypatch.setattr(two_models, "shared", lambda *_: (concepts[:2], same))
+    assert "because they are too few" in two_models.agreement_line(entry, "other")
+
+
+def test_what_cannot_be_compared_is_said_in_its_place(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the place says for ever that it computes."""
+    tab: Any = page.tabs["compare"]
+    view = replace(page.first, tab="compare", other="other")
+
+    def fails(*_: Any) -> str:
+        raise BlindspotsError("The table of <Other> cannot be read.")
+
+    monkeypatch.setattr(compare, "difference", fails)
+    body = tab._draw(view)[tab.body]
+    assert "The table of &lt;Other&gt; cannot be read." in body.value
+    assert body.props["turn"] == 0
 
 
 def test_a_series_is_in_the_order_of_its_steps(bundle: Bundle) -> None:

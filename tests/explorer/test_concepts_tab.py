@@ -23,7 +23,6 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.page import Page
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import CONCEPTS_SHOWN, SORTS, ConceptsView
-from blindspots_hub.explorer.tabs.concepts import ROWS_AT
 from blindspots_hub.explorer.tabs.concepts_parts import every_model
 from blindspots_hub.explorer.tabs.concepts_parts.selection import chosen, clusters, sure_change
 from blindspots_hub.explorer.tabs.concepts_parts.table import ROWS
@@ -62,7 +61,7 @@ def rows_of(told: str) -> list[int]:
 def test_a_page_of_rows_has_an_address(page: Page) -> None:
     tab: Any = page.tabs["concepts"]
     asked = view_of(page, state="judged", sort="-delta").query()
-    at = tab.addressed()[ROWS_AT].answer
+    at = tab.addressed()[tab.rows_at].answer
     every = shown(page, state="judged", sort="-delta")
     second = at({**asked, "concepts-page": "2"})
     assert rows_of(second["html"]) == every[ROWS : 2 * ROWS].tolist()
@@ -189,7 +188,7 @@ def test_words_of_a_bundle_are_escaped(page: Page) -> None:
     assert "<img src=x" not in told
     assert "&lt;img src=x" in told
     form = page.tabs["concepts"].render(view_of(page, label='"><b>x'), [])
-    assert '"><b>' not in form[page.tabs["concepts"].outputs[0]]
+    assert '"><b>' not in form[page.tabs["concepts"].outputs[0]].value
 
 
 def test_the_form_asks_and_the_view_follows(page: Page) -> None:
@@ -283,7 +282,7 @@ def test_too_many_rows_for_a_browser_are_refused_in_a_sentence(
 
 def test_the_menu_counts_what_each_filter_shows(page: Page) -> None:
     tab: Any = page.tabs["concepts"]
-    form = tab.render(view_of(page), [])[tab.filters]
+    form = tab.render(view_of(page), [])[tab.filters].value
     for state in CONCEPTS_SHOWN:
         said = re.search(rf'<option value="{state}"[^>]*>[^(]*\(([\d,]+)\)', form)
         assert said is not None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -20,10 +23,11 @@ from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.card.all_images import PAGE as A_PAGE
 from blindspots_hub.explorer.card.all_images import all_images
 from blindspots_hub.explorer.card.histogram import energy_histogram
-from blindspots_hub.explorer.card.neighbours import within
+from blindspots_hub.explorer.card.neighbours import neighbours_part, within
 from blindspots_hub.explorer.map.cluster_names import cluster_names
 from blindspots_hub.explorer.page.caption_index import CaptionIndex
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, bundle_id
+from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.evaluate_parts.job import Job
 from blindspots_hub.explorer.tabs.explore_parts.search import find, searched
 from blindspots_hub.serving.deployment import Deployment
@@ -126,6 +130,21 @@ def test_names_of_clusters_are_what_is_common_there_only() -> None:
     assert named[0].size == 20
     assert abs(named[1].x - 10) < 2
     assert cluster_names(xy, np.full(35, -1), labels) == []
+
+
+def test_neighbours_lead_to_the_same_model_and_delta(entry: Entry) -> None:
+    """Their address is opened in a tab of its own, too, where the page has no view yet."""
+    concept = next(
+        k for k in range(entry.bundle.n_concepts) if len(within(entry, View().layout, k, 30))
+    )
+    view = View(concept=concept, kind="absolute", around=30, unjudged=True)
+    links = re.findall(r'<a href="([^"]*)"', neighbours_part(entry, view))
+    assert links
+    for address in links:
+        asked = dict(parse_qsl(unescape(address).removeprefix("?")))
+        assert asked["model"] == entry.model
+        assert asked["bundle"] == bundle_id(entry.bundle)
+        assert asked["delta"] == "absolute"
 
 
 def test_neighbours_are_the_nearest_within_the_radius(bundle: Bundle, entry: Entry) -> None:

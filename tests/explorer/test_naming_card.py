@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from explorer_fixtures import PAGE, page_on
+from explorer_fixtures import PAGE, page_on, write_another
 from synthetic_bundle import write_synthetic
 
 from blindspots_hub import planted
@@ -20,6 +20,7 @@ from blindspots_hub.artifacts.labels_csv import names_in
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.card import naming
 from blindspots_hub.explorer.map.layout_switch import map_key, names_key, points
+from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.explore import ExploreTab
 from blindspots_hub.explorer.tabs.explore_parts.map_server import colour_key
 from blindspots_hub.serving.deployment import Deployment
@@ -36,8 +37,11 @@ def tab_of(bundle: Bundle, **options: Any) -> ExploreTab:
     return tab
 
 
-def sent(**said: Any) -> Any:
-    return types.SimpleNamespace(**said)
+def sent(tab: ExploreTab, **said: Any) -> Any:
+    """What the card of the page's first view says, unless it is `said` otherwise."""
+    view = tab._page.first
+    shown = {"concept": view.concept, "key": colour_key(tab._page.entry(view), view.kind)}
+    return types.SimpleNamespace(**{**shown, **said})
 
 
 def test_names_taken_in_change_map_card_and_tables(bundle: Bundle) -> None:
@@ -45,7 +49,7 @@ def test_names_taken_in_change_map_card_and_tables(bundle: Bundle) -> None:
     page, view = tab._page, tab._page.first
     before, key = names_key(page.catalog), map_key(page.catalog)
     assert points(page.catalog, key).labels[5] != "kite"
-    shown = tab.panel.names(sent(text="concept,label\n5,kite\n", file="n.csv"), view, [])
+    shown = tab.panel.names(sent(tab, text="concept,label\n5,kite\n", file="n.csv"), view, [])
     assert names_key(page.catalog) != before
     assert map_key(page.catalog) == key, "the view of the map stays"
     assert points(page.catalog, key).labels[5] == "kite"
@@ -68,6 +72,41 @@ def test_what_is_saved_is_what_can_be_taken_in(bundle: Bundle) -> None:
     assert "error" in tab._answers.names(["elsewhere/relative/frequency"])
 
 
+def test_a_name_is_given_to_the_concept_whose_card_is_shown(bundle: Bundle, tmp_path: Path) -> None:
+    """The server may have noted another concept, or another model, by then."""
+    tab = tab_of(bundle, evaluations=tmp_path)
+    page, before = tab._page, bundle.labels
+    view = replace(page.first, concept=3)
+    updates = tab.panel.name(sent(tab, label="kite", concept=5), view, [])
+    assert bundle.labels[5] == "kite"
+    assert bundle.labels[3] == before[3]
+    assert updates[page.view].concept == 5, "link and card are of the one that was named"
+
+    other = load_bundle(write_another(tmp_path / "evaluations"))
+    elsewhere = View(page.catalog.add(other.root), "mine", concept=7)
+    untouched = list(other.labels)
+    updates = tab.panel.name(sent(tab, label="ship", concept=5), elsewhere, [])
+    assert bundle.labels[5] == "ship"
+    assert load_bundle(other.root).labels == untouched
+    assert updates[page.view] == elsewhere, "the visitor stays with the model that was chosen since"
+    tab.panel.names(sent(tab, text="concept,label\n6,moon\n", file="n.csv"), elsewhere, [])
+    assert bundle.labels[6] == "moon"
+    assert load_bundle(other.root).labels == untouched
+    for forged in ({"concept": 10**9}, {"key": "no/such/relative/frequency"}):
+        with pytest.raises(BlindspotsError):
+            tab.panel.name(sent(tab, label="kite", **forged), view, [])
+
+
+def test_what_is_chosen_on_a_card_is_of_its_concept(bundle: Bundle) -> None:
+    tab = tab_of(bundle)
+    page, view = tab._page, replace(tab._page.first, concept=3)
+    wide = tab._around(sent(tab, percent=6, concept=5), view)[page.view]
+    assert (wide.concept, wide.around) == (5, 6)
+    key = page.catalog.entries()[1].key
+    other = tab._switch(sent(tab, key=key, concept=5), view, [])[page.view]
+    assert (other.concept, other.key) == (5, key)
+
+
 def test_nobody_else_names_concepts(bundle: Bundle) -> None:
     """A stranger on a public page, whoever looks at the example, or at a copy of the Hub's."""
     public = tab_of(bundle, site=Deployment(public=True))
@@ -81,9 +120,9 @@ def test_nobody_else_names_concepts(bundle: Bundle) -> None:
         before = tab._page.entry(view).bundle.sha256
         for refused in (
             lambda tab=tab, view=view: tab.panel.names(
-                sent(text="concept,label\n5,kite\n", file="n"), view, []
+                sent(tab, text="concept,label\n5,kite\n", file="n"), view, []
             ),
-            lambda tab=tab, view=view: tab.panel.name(sent(label="kite"), view, []),
+            lambda tab=tab, view=view: tab.panel.name(sent(tab, label="kite"), view, []),
         ):
             with pytest.raises(BlindspotsError, match="on one’s own machine"):
                 refused()

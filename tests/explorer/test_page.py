@@ -32,8 +32,11 @@ from blindspots_hub.explorer.page.catalog import Catalog, bundle_id, frequency_b
 from blindspots_hub.explorer.page.concept_table import concept_table
 from blindspots_hub.explorer.page.controls import pager
 from blindspots_hub.explorer.page.counts import counts_line
+from blindspots_hub.explorer.page.marks import state_name
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import as_file, csv_text
+from blindspots_hub.explorer.page.view import View
+from blindspots_hub.explorer.tabs.concepts_parts.table import concepts_table
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search import find
@@ -212,6 +215,32 @@ def test_the_samplers_part_is_told_where_it_was_measured(
 
 
 # ---- search ------------------------------------------------------------------------------------
+
+
+def test_a_suggestion_has_the_state_of_the_delta_that_is_shown(catalog: Catalog) -> None:
+    entry, answers = catalog.entries()[0], MapServer(catalog)
+    relative, absolute = (entry.reading(kind) for kind in KINDS)
+    differs = np.flatnonzero(relative.state != absolute.state)
+    assert len(differs)
+    for kind in KINDS:
+        for k in differs[:5].tolist():
+            hit = answers.find(f"#{k}", colour_key(entry, kind))[0]
+            assert (hit["i"], hit["state"]) == (k, state_name(entry.reading(kind), k))
+    assert answers.find("#1", "no/such/relative/frequency") == []
+
+
+def test_what_a_row_of_numbers_means_is_said_to_fingers_as_well(catalog: Catalog) -> None:
+    """`definitions.js` explains an `abbr`; the title of a cell is for a mouse alone."""
+    entry = catalog.entries()[0]
+    view = View(bundle_id(entry.bundle), entry.model)
+    others = [entry, *catalog.entries()[1:2]]
+    told = rankings(entry, "relative", "all") + concepts_table(
+        entry, view, np.arange(entry.bundle.n_concepts), others
+    )
+    assert not re.search(r"<(td|span)[^>]* title=", told)
+    marks = re.findall(r'<td><abbr title="(δ [^"]*)" role="img" aria-label="([^"]*)">', told)
+    assert marks
+    assert all(title == spoken for title, spoken in marks)
 
 
 def test_search_finds_numbers_labels_and_captions(tmp_path: Path) -> None:

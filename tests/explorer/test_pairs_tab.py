@@ -98,7 +98,7 @@ def test_a_memorised_pair_says_why(page: Page) -> None:
     assert all(table.why(row) for row in memorised)
     assert "the same picture answers other captions" in html(page, which="memorised")
     form = page.tabs["pairs"].render(view_of(page, which="memorised"), [])
-    assert "answers other captions too (" in form[page.tabs["pairs"].outputs[0]]
+    assert "answers other captions too (" in form[page.tabs["pairs"].outputs[0]].value
 
 
 def test_the_bundles_own_answer_is_read_and_nothing_computed(
@@ -132,6 +132,21 @@ def test_what_is_too_long_in_coming_is_one_line_with_the_command(
     assert len(shown(told)) == ROWS, "the pairs are there all the same"
 
 
+def test_a_page_of_pairs_has_an_address(page: Page) -> None:
+    tab: Any = page.tabs["pairs"]
+    at = tab.addressed()[tab.rows_at].answer
+    second = at({**view_of(page, order="far").query(), "pairs-page": "2"})
+    assert second["html"] == html(page, order="far", page=2)
+    assert "pairs-page=2" in second["link"]
+    beyond = at({**view_of(page).query(), "pairs-page": "9999"})
+    assert "pairs-page=9999" not in beyond["link"], "a page that is not there is the last one"
+    updates = tab._turn(types.SimpleNamespace(to=3), view_of(page, order="far"), [])
+    assert updates[page.view].pairs == PairsView(order="far", page=3)
+    assert tab.table not in updates, "the browser brings the rows"
+    with pytest.raises(BlindspotsError):
+        tab._turn(types.SimpleNamespace(to="x"), view_of(page), [])
+
+
 def test_an_unpaired_model_is_told_what_would_make_pairs(hostile: Page) -> None:
     tab: Any = hostile.tabs["pairs"]
     updates = tab.render(replace(view_of(hostile), model="own"), [])
@@ -139,7 +154,7 @@ def test_an_unpaired_model_is_told_what_would_make_pairs(hostile: Page) -> None:
     assert "There are no pairs to show." in told
     root = hostile.catalog.home.root
     assert f"python -m blindspots_hub evaluate MODEL --bundle {root} --out paired" in told
-    assert updates[tab.filters] == ""
+    assert updates[tab.filters].value == ""
 
 
 def test_captions_are_searched_by_all_words(page: Page) -> None:

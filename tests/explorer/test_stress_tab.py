@@ -95,6 +95,18 @@ def test_a_row_opens_its_images_and_names_the_concept_in_the_form(tab: StressTab
         tab._open(types.SimpleNamespace(i=10**6), tab._page.first, "")  # type: ignore[arg-type]
 
 
+def test_verdicts_that_cannot_be_shown_say_so_and_are_not_asked_for_again(
+    tab: StressTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise BlindspotsError("The table of <tests> cannot be read.")
+
+    monkeypatch.setattr(tab, "_results", fails)
+    shown = tab._draw(tab._page.first, "")[tab.tests]
+    assert "The table of &lt;tests&gt; cannot be read." in str(shown.value)
+    assert shown.props["turn"] == 0
+
+
 def test_without_a_test_the_tab_says_what_makes_one(bundle: Bundle, tab: StressTab) -> None:
     others = list(bundle.models)[1:]
     view = tab._page.first.of_model(Entry(bundle, others[0]).key)

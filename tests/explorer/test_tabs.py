@@ -122,6 +122,22 @@ def test_a_tab_is_rendered_when_it_is_opened_and_only_if_it_shows_something_else
     assert set(page.tabs[tab].outputs) <= set(moved)
 
 
+def test_a_tab_that_was_left_while_it_was_drawn_is_not_what_the_page_shows(
+    page_of: Callable[[str], Page],
+) -> None:
+    page = page_of("whole")
+    drawn: list[View | None] = [None] * len(IDS)
+    heard = page.latest("tab", page._open_tab, [], page._left)["fn"]
+    turns: dict[str, float] = {}
+    event: Any = types.SimpleNamespace(value="Pairs")
+    assert page.view in heard(event, page.first, [], *drawn, 20.5, turns)
+    event = types.SimpleNamespace(value="Concepts")
+    late = heard(event, page.first, [], *drawn, 10.5, turns)
+    assert set(page.tabs["concepts"].outputs) <= set(late), "it is ready for when it is opened"
+    assert page.view not in late
+    assert page._address not in late
+
+
 def test_back_and_forward_leave_the_address_alone(page_of: Callable[[str], Page]) -> None:
     page = page_of("whole")
     for query in ({}, {"concept": "3"}, {"concept": "x"}, {"__theme": "dark"}):
@@ -177,7 +193,9 @@ def test_analyses_are_told_and_drawn_when_they_are_open(
                 file = answers._table_of()([asked, form])
                 assert base64.b64decode(file["file"])
     for forged in (["x", "csv"], [f"{view.key}/redundancy/no", "csv"], [], [asked, "exe"], None):
-        assert "error" in answers._table_of()(forged)
+        told = answers._table_of()(forged)["error"]
+        assert len(told.split()) > 3, told
+        assert told.endswith((".", "?")), "what went wrong, in a sentence"
 
 
 def test_findings_are_all_analyses(page_of: Callable[[str], Page]) -> None:

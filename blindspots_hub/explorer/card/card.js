@@ -40,13 +40,18 @@ const fill = async (box, asked) => {
 // Brings the card of a concept: whoever opens one says so by the document's event `concept`, and
 // tells the server of it besides. An answer that was overtaken, by another concept or by another
 // model, is dropped.
-let opened = 0, brought = "";
+let opened = 0, brought = "", around = null;  // the radius that was chosen since `shown` came
 
-const openCard = async i => {
+// The concept whose card is shown: what is asked for on a card is of that one, whatever the server
+// has noted by then.
+const shownConcept = () => Number(element.querySelector(".card")?.dataset.concept);
+
+const openCard = async i => {  // -1: none
   const mine = ++opened, shown = props.shown, asked = new URLSearchParams(shown);
   const heat = element.querySelector("[data-heat]")?.value;
   asked.delete("tab");
-  asked.set("concept", i);
+  if (i < 0) asked.delete("concept"); else asked.set("concept", i);
+  if (around !== null) asked.set("around", around);
   if (heat !== undefined) asked.set("heat", heat);
   if (props.own.length) asked.set("own", props.own.join());
   let answer;
@@ -63,24 +68,32 @@ const openCard = async i => {
 };
 document.addEventListener("concept", event => openCard(event.detail));
 
+const open = i => {
+  document.dispatchEvent(new CustomEvent("concept", { detail: i }));
+  if (i < 0) trigger("close", {}); else trigger("open", { i });
+};
+const widen = percent => {
+  around = percent;
+  trigger("around", { percent, concept: shownConcept() });
+  openCard(shownConcept());
+};
+
 const histogram = box => {
-  const concept = element.querySelector(".card")?.dataset.concept;
-  if (box && !box.childElementCount) fill(box, server.histogram([props.colour_key, Number(concept)]));
+  if (box && !box.childElementCount) fill(box, server.histogram([props.colour_key, shownConcept()]));
 };
 
 const drawing = button => {
-  const concept = element.querySelector(".card").dataset.concept;
-  window.blindspots.drawing(element.querySelector("svg.histogram"), `energies-${concept}`, button.dataset.drawing);
+  window.blindspots.drawing(element.querySelector("svg.histogram"), `energies-${shownConcept()}`, button.dataset.drawing);
 };
 
 const images = button => {
-  const { all, page } = button.dataset, concept = element.querySelector(".card").dataset.concept;
+  const { all, page } = button.dataset;
   const part = button.closest(".every"), box = document.createElement("div");
   part.querySelector(".way-on button")?.remove();
   if (page === "0") for (const old of part.querySelectorAll(":scope > div:not(.ask)")) old.remove();
   for (const other of part.querySelectorAll(".ask button")) other.setAttribute("aria-pressed", other.dataset.all === all);
   part.append(box);
-  fill(box, server.images([props.colour_key, Number(concept), all, Number(page)]));
+  fill(box, server.images([props.colour_key, shownConcept(), all, Number(page)]));
 };
 
 const save = async button => {
@@ -114,7 +127,7 @@ const takeIn = async input => {
   catch { told.textContent = `${file.name} is not UTF-8 text: save it as CSV in UTF-8.`; input.value = ""; return; }
   told.textContent = "";
   input.value = "";
-  trigger("taken", { text, file: file.name });
+  trigger("taken", { text, file: file.name, key: props.colour_key });
 };
 
 // `toggle` of a details does not bubble.
@@ -127,8 +140,8 @@ element.addEventListener("click", event => {
   if (asked) {
     if (asked.dataset.all) images(asked);
     else if ("names" in asked.dataset) names();
-    else if ("rename" in asked.dataset) trigger("name", { label: element.querySelector("[data-name]").value });
-    else if (asked.dataset.around !== undefined) trigger("around", { percent: Number(asked.dataset.around) });
+    else if ("rename" in asked.dataset) trigger("name", { label: element.querySelector("[data-name]").value, concept: shownConcept(), key: props.colour_key });
+    else if (asked.dataset.around !== undefined) widen(Number(asked.dataset.around));
     else if (asked.dataset.drawing) drawing(asked);
     else save(asked);
     return;
@@ -137,14 +150,11 @@ element.addEventListener("click", event => {
   if (!target) return;
   if (target.matches("a") && !plain(event)) return;
   event.preventDefault();
-  const { open, model } = target.dataset;
-  if (open !== undefined) {
-    document.dispatchEvent(new CustomEvent("concept", { detail: Number(open) }));
-    trigger("open", { i: Number(open) });
-  }
-  else if (model !== undefined) trigger("switch", { key: model });
+  const { open: concept, model } = target.dataset;
+  if (concept !== undefined) open(Number(concept));
+  else if (model !== undefined) trigger("switch", { key: model, concept: shownConcept() });
   else if ("copy" in target.dataset) copy(target);
-  else trigger("close", {});
+  else open(-1);
 });
 element.addEventListener("keydown", event => {
   if (event.key === "Enter" && event.target.matches("tr[data-open]")) event.target.click();
@@ -154,13 +164,13 @@ document.addEventListener("keydown", event => {
   if (event.key !== "Escape" || event.defaultPrevented || !element.offsetParent) return;
   if (event.target.closest?.("input, textarea, select, [role=listbox]")) return;
   if (document.querySelector("dialog[open]")) return;  // it is what closes
-  if (element.querySelector("[data-close]")) trigger("close", {});
+  if (element.querySelector("[data-close]")) open(-1);
 });
 element.addEventListener("change", event => {
   if (event.target.matches("[data-names-in]")) takeIn(event.target);
 });
 let spreads = false;
-watch("shown", () => { opened++; });
+watch("shown", () => { opened++; around = null; });
 watch("value", () => {
   if (props.value !== brought) opened++;
   const card = element.querySelector(".card");

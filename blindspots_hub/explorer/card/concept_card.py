@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 from html import escape
 
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.card.all_images import all_images_part
+from blindspots_hub.explorer.card.link import link
 from blindspots_hub.explorer.card.naming import named_by, names_file
 from blindspots_hub.explorer.card.neighbours import neighbours_part
 from blindspots_hub.explorer.page.catalog import OPEN, Entry, bundle_id
@@ -34,17 +34,6 @@ from blindspots_hub.explorer.page.marks import (
 from blindspots_hub.explorer.page.pictures import heat_switch, largest_code, pair_figure
 from blindspots_hub.explorer.page.verdicts import verdict_of
 from blindspots_hub.explorer.page.view import View
-
-
-def link(entry: Entry, kind: str, concept: int | None) -> str:
-    """The query that opens this model, δ and concept again."""
-    of_model = _link(bundle_id(entry.bundle), entry.model, kind)
-    return of_model if concept is None else f"{of_model}&concept={concept}"
-
-
-@lru_cache(maxsize=64)
-def _link(bundle: str, model: str, kind: str) -> str:
-    return View(bundle, model, kind).link
 
 
 def empty_card(entry: Entry, kind: str, editable: bool = False) -> str:

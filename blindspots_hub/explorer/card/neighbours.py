@@ -6,6 +6,7 @@ from html import escape
 
 import numpy as np
 
+from blindspots_hub.explorer.card.link import link
 from blindspots_hub.explorer.map.layout_switch import place
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.format import count, name
@@ -65,7 +66,7 @@ def _small_card(entry: Entry, view: View, concept: int) -> str:
     url = concept_picture(entry, concept)
     image = f'<img alt="" loading="lazy" src="{escape(url)}">' if url else '<i class="gap"></i>'
     return (
-        f'<a href="?concept={concept}" data-open="{concept}" '
+        f'<a href="{escape(link(entry, view.kind, concept))}" data-open="{concept}" '
         f'class="is-{state_name(reading, concept)}">{image}'
         f"<span>{name(concept, entry.bundle.labels[concept])}</span>"
         f"{track(reading, concept)}<small>{escape(delta_words(reading, concept))}</small></a>"

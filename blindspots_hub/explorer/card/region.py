@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from blindspots_hub.explorer.card.concept_card import link
+from blindspots_hub.explorer.card.link import link
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.concept_rows import table
 from blindspots_hub.explorer.page.counts import words

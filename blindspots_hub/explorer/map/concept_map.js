@@ -239,12 +239,12 @@ function open(i) {
   trigger('point', { i });
 }
 
-// A concept that was opened elsewhere on the page is rung and brought into view.
+// A concept that was opened elsewhere on the page is rung and brought into view; -1: it was closed.
 document.addEventListener('concept', ({ detail: i }) => {
   if (!view || i === scene.selected || !(i < view.count)) return;
   scene.cursor = i;
   ring(i);
-  if (view.placed(i)) look(view.showing(i), true);
+  if (i >= 0 && view.placed(i)) look(view.showing(i), true);
 });
 document.addEventListener('companions', ({ detail }) => { props.companions = detail; });
 
@@ -308,6 +308,7 @@ listen(canvas, () => view, {
     unpoint();
     Object.assign(scene, { cursor: -1, region: null });
     ring(-1);
+    document.dispatchEvent(new CustomEvent('concept', { detail: -1 }));
     trigger('close', {});
   },
   search() { if (props.search) document.querySelector(props.search)?.focus(); },

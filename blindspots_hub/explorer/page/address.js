@@ -11,10 +11,13 @@ document.addEventListener("click", (event) => {
 }, true);
 
 // Keeps the address at what is shown. Other parts of the address, such as the theme, stay. An answer
-// that the server made before the visitor's last step back is too late (menus ask twice): `turn` and
-// `answered` are times of the server.
+// that the server made before the visitor's last step back is too late (menus ask twice), and so is
+// one that a newer one has overtaken: `turn` and `answered` are times of the server.
+let newest = 0;
 watch("to", () => {
   const [link, turn, arrived] = props.to;
+  if (turn < newest) return;
+  newest = turn;
   if (turn && arrived && early !== null) {
     const tab = early;
     early = null;

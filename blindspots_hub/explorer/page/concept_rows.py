@@ -9,7 +9,14 @@ from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.analysis.words import SIGNS, times
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
-from blindspots_hub.explorer.page.format import DRAWN, count, explained, interval, term
+from blindspots_hub.explorer.page.format import (
+    DRAWN,
+    count,
+    explained,
+    explained_mark,
+    interval,
+    term,
+)
 from blindspots_hub.explorer.page.marks import NOT_JUDGED, bare_track, delta_words, state_name
 from blindspots_hub.explorer.page.pictures import thumbnail_url
 from blindspots_hub.measure.delta import fold
@@ -57,7 +64,7 @@ def _row(entry: Entry, reading: ModelDeltas, concept: int, label: str) -> str:
         f'<td><b class="sign is-{state}" aria-hidden="true">{SIGNS.get(state, "")}</b>'
         f"<small>#{concept}</small> {escape(label)}"
         f"<td>{drawn}"
-        f'<td title="{escape(ends)}">{bare_track(reading, concept, selected=True)}'
+        f"<td>{explained_mark(bare_track(reading, concept, selected=True), ends, drawing=True)}"
         f'<td class="is-{state}">{SIGNS.get(state, "")} {sure}'
         f"<td>{count(round(reading.images_natural[concept]))} / "
         f"{count(round(reading.images_generated[concept]))}</tr>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -25,12 +26,31 @@ LOADING = (
 
 
 def filter_form(elem_id: str) -> gr.HTML:
-    """A form that raises `.ask` with the `values` of all its fields whenever one has changed."""
+    """A form that raises `.ask` with the `values` of all its fields whenever one has changed.
+
+    It asks one thing at a time: every answer to `.ask` has to hold `answered`. Write its HTML by
+    `written`.
+    """
     return gr.HTML(
         "",
         js_on_load=(Path(__file__).parent / "filters.js").read_text(encoding="utf-8"),
         elem_id=elem_id,
     )
+
+
+def written(html: str) -> gr.HTML:
+    """The update that writes a form anew: its fields say what `html` does."""
+    now = _now()
+    return gr.HTML(html, written=now, answered=now)
+
+
+def answered() -> gr.HTML:
+    """The update that ends an answer to a form that stays as it is."""
+    return gr.HTML(answered=_now())
+
+
+def _now() -> int:
+    return time.monotonic_ns() // 1000
 
 
 def asked_values(values: object) -> dict[str, str]:
@@ -85,13 +105,13 @@ def pager(page: int, total: int, rows: int, what: str, label: str = "Pages") -> 
     if last == 1:
         return f'<nav class="pager" aria-label="{label}"><span role="status">{told}</span></nav>'
     buttons = "".join(
-        f'<button type="button" data-page="{to}" aria-label="{spoken}"'
+        f'<button type="button" data-page="{to}"{step} aria-label="{spoken}"'
         f"{'' if 1 <= to <= last and to != page else ' disabled'}>{sign}</button>"
-        for to, sign, spoken in (
-            (1, "«", "First page"),
-            (page - 1, "‹", "Previous page"),
-            (page + 1, "›", "Next page"),
-            (last, "»", "Last page"),
+        for to, step, sign, spoken in (
+            (1, "", "«", "First page"),
+            (page - 1, ' data-step="-1"', "‹", "Previous page"),
+            (page + 1, ' data-step="1"', "›", "Next page"),
+            (last, "", "»", "Last page"),
         )
     )
     return (

@@ -64,6 +64,17 @@ def explained(word: str, told: str) -> str:
     return f'<abbr title="{escape(told)}" tabindex="0">{escape(word)}</abbr>'
 
 
+def explained_mark(mark: str, told: str, drawing: bool = False) -> str:
+    """`mark`, as HTML in a row of a table, that says `told` on hover and on a tap.
+
+    It is no stop of the keyboard: a row is opened as a whole, and its column’s head is explained.
+    A `drawing` has no words of its own to be read aloud.
+    """
+    words = escape(told)
+    spoken = f' role="img" aria-label="{words}"' if drawing else ""
+    return f'<abbr title="{words}"{spoken}>{mark}</abbr>'
+
+
 def count(n: int) -> str:
     """A whole number with thousands separators."""
     return f"{n:,}"

@@ -22,7 +22,7 @@ window.blindspots.asked = async (button, ask) => {
   try { answer = await ask(); } catch {}
   if (answer && !answer.error) return answer;
   button.textContent = answer?.error ?? "It did not arrive: try again.";
-  setTimeout(() => { button.textContent = words; }, 3000);
+  setTimeout(() => { button.textContent = words; }, 2000 + 50 * button.textContent.length);  // to be read
   return null;
 };
 // A drawing of the page as a file of its own: colours that it takes from the page are written into it.

@@ -19,9 +19,10 @@ from blindspots_hub.explorer.page.domain_notice import result_notice
 from blindspots_hub.explorer.page.example import example_notice
 from blindspots_hub.explorer.page.format import SCALE
 from blindspots_hub.explorer.page.header import bundle_words, header
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.page_options import PageOptions as PageOptions
+from blindspots_hub.explorer.page.turns import CLOCK_JS, latest
 from blindspots_hub.explorer.page.view import NAMES, View
 from blindspots_hub.explorer.tabs.base import Tab
 
@@ -42,6 +43,7 @@ class Page:
         # A bundle that nothing can be shown of yet: begin where that is mended.
         self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
         self.view, self.own = gr.State(self.first), gr.State([])
+        self._turns, self._clock = gr.State({}), gr.Number(visible=False)
         self._build()
         self._wire()
 
@@ -87,18 +89,23 @@ class Page:
         seen = [self.view, self.own]
         # `select` of the buttons is a visitor's click; that of a tab is also raised on load.
         self._buttons.select(
-            self.told(self._open_tab), [*seen, *self._drawn.values()], self.outputs, **AT_ONCE
+            **self.latest("tab", self._open_tab, [*seen, *self._drawn.values()], self._left),
+            outputs=self.outputs,
+            **EVERY,
         )
         self._model.select(  # `input` of a menu is raised twice a choice
-            self.told(self._other_model), [*seen, self._model], self.outputs, **AT_ONCE
+            **self.latest("model", self._other_model, [*seen, self._model]),
+            outputs=self.outputs,
+            **EVERY,
         )
-        self._kind.input(self.told(self._other_kind), [*seen, self._kind], self.outputs, **AT_ONCE)
-        self.own.change(self._listed, seen, [self._bar, self._model], **AT_ONCE)
-        # The address asks one thing at a time; "once" would swallow what follows at once.
-        self._address.travel(
-            self._travel, self.own, self.outputs, trigger_mode="multiple", **AT_ONCE
+        self._kind.input(
+            **self.latest("delta", self._other_kind, [*seen, self._kind]),
+            outputs=self.outputs,
+            **EVERY,
         )
-        self._address.opened(self._opened_early, self.own, self.outputs, **AT_ONCE)
+        self.own.change(self._listed, seen, [self._bar, self._model], **NEWEST_AT_ONCE)
+        self._address.travel(self._travel, self.own, self.outputs, **EVERY)  # one at a time
+        self._address.opened(self._opened_early, self.own, self.outputs, **EVERY)
 
     def on_load(self, handler: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> Any:
         """Attach a listener of the page's being opened."""
@@ -159,7 +166,7 @@ class Page:
 
     def note_heat(self, holder: gr.HTML) -> None:
         """Note what the slider of overlays in `holder` (with `HEAT_JS`) is left at."""
-        holder.heat(self.told(self._heated), self.view, self.noted, **AT_ONCE)
+        holder.heat(**self.latest("heat", self._heated, [self.view]), outputs=self.noted, **EVERY)
 
     def other_model(self, view: View, key: str) -> View:
         """`view` of another model, by its entry's key; a pair that it did not draw is closed."""
@@ -180,6 +187,21 @@ class Page:
                 return {self._fault: self._complaint(title, error)}
 
         return told_handler
+
+    def latest(
+        self,
+        kind: str,
+        handler: Callable[..., Updates],
+        inputs: Sequence[Any],
+        late: Callable[[Updates], Updates] | None = None,
+    ) -> dict[str, Any]:
+        """How `told` is attached so that of several events of a `kind` the last one counts.
+
+        For what is answered in full by the last: a concept that is opened, a page of a table.
+        `late` says what stays of an earlier one's answer that comes after it; at first nothing.
+        """
+        heard = latest(self.told(handler), kind, late or (lambda _: {self.view: gr.skip()}))
+        return {"fn": heard, "inputs": [*inputs, self._clock, self._turns], "js": CLOCK_JS}
 
     def follow_link(self, own: list[str], request: gr.Request) -> Updates:
         """On load: bring what the address names to the screen; leave the page as it is if none.
@@ -258,6 +280,12 @@ class Page:
         view = replace(view, tab=name)
         is_drawn = dict(zip(self._drawn, drawn, strict=True))[name] == view
         return self.at(view) if is_drawn else self._shown(view, own, arrived=False)
+
+    def _left(self, updates: Updates) -> Updates:
+        """What opening a tab changes where the visitor has gone on to another one meanwhile."""
+        behind = {self.view, self._address, self._fault}
+        kept = {one: update for one, update in updates.items() if one not in behind}
+        return kept or {self.view: gr.skip()}
 
     def _other_model(self, view: View, own: list[str], key: str) -> Updates:
         return self.go(self.other_model(view, key), own)

@@ -19,7 +19,8 @@ from blindspots_hub.explorer.page.commands import (
     command,
     evaluating,
 )
-from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates
+from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
 from blindspots_hub.explorer.tabs.base import Tab, no_model
@@ -97,11 +98,14 @@ class CompareTab(Tab):
         """Menus and cells choose two models; points and names open concepts."""
         seen = [page.view, page.own]
         here = [*self.outputs, *page.noted]
-        self.other.select(page.told(self._against), [*seen, self.other], here, **AT_ONCE)
-        self.model.select(page.told(self._from), [*seen, self.model], page.outputs, **AT_ONCE)
-        self.body.two(page.told(self._two), seen, page.outputs, **AT_ONCE)
+        for menu, listener, changed in (
+            (self.other, self._against, here),
+            (self.model, self._from, page.outputs),
+        ):
+            menu.select(**page.latest("two", listener, [*seen, menu]), outputs=changed, **EVERY)
+        self.body.two(**page.latest("two", self._two, seen), outputs=page.outputs, **EVERY)
         for event in (self.scatter.open, self.body.open):
-            event(page.told(self._open), seen, page.outputs, **AT_ONCE)
+            event(page.told(self._open), seen, page.outputs, **EVERY)
         self.body.draw(page.told(self._draw), page.view, [self.body, *page.noted], **NEWEST)
 
     def _other(self, view: View) -> str:
@@ -131,15 +135,23 @@ class CompareTab(Tab):
         return self._page.go(replace(view, concept=concept, tab=FIRST_TAB), own)
 
     def _draw(self, view: View) -> Updates:
+        try:
+            html = self._compared(view)
+        except BlindspotsError as error:  # in its place: what is there says that it comes
+            html = notice("error", "These can’t be compared.", str(error))
+        return {self.body: gr.HTML(html, turn=0)}
+
+    def _compared(self, view: View) -> str:
         entry = self._page.entry(view)
         if len(entry.bundle.models) < 2:
             raise BlindspotsError("Two models are compared, and this bundle has one.")
         other = self._other(view)
-        parts = (
-            difference(entry, other),
-            stress_verdicts(entry, other),
-            series(entry),
-            matrix(entry, other),
-            shared_and_specific(entry.bundle),
+        return "".join(
+            (
+                difference(entry, other),
+                stress_verdicts(entry, other),
+                series(entry),
+                matrix(entry, other),
+                shared_and_specific(entry.bundle),
+            )
         )
-        return {self.body: gr.HTML("".join(parts), turn=0)}

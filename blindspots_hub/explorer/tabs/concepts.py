@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,10 @@ import gradio as gr
 import numpy as np
 import pyarrow as pa
 
-from blindspots_hub.explorer.page.addressed import Addressed
-from blindspots_hub.explorer.page.arrival import asked_at
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.concept_table import concept_table
-from blindspots_hub.explorer.page.controls import asked_values, pages_of
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.controls import asked_values, pages_of, written
+from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import ConceptsView
 from blindspots_hub.explorer.tabs.concepts_parts.every_model import every_model
@@ -25,9 +23,6 @@ from blindspots_hub.explorer.tabs.table_tab import TableTab
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
-
-ROWS_AT = "concept_rows"
-"""The address of a page of the table, of the query of a view."""
 
 
 class ConceptsTab(TableTab):
@@ -39,12 +34,13 @@ class ConceptsTab(TableTab):
     def render(self, view: View, own: Sequence[str]) -> Updates:
         """Form and table of the view."""
         form = concepts_form(self._page.entry(view), view.kind, view.concepts)
-        return {self.filters: form, self.table: self._table(view, own)}
+        return {self.filters: written(form), self.table: self._table(view, own)}
 
     def wire(self, page: Page) -> None:
         """As every table, and the heads sort it."""
         super().wire(page)
-        self.table.sort(page.told(self._sort), *self._seen(page), **AT_ONCE)
+        seen, changed = self._seen(page)
+        self.table.sort(**page.latest("sort", self._sort, seen), outputs=changed, **EVERY)
 
     def _chosen(self, view: View) -> np.ndarray:
         return chosen(self._page.entry(view), view.kind, view.concepts, self._catalog.entry)
@@ -52,29 +48,11 @@ class ConceptsTab(TableTab):
     def _others(self, entry: Entry, own: Sequence[str]) -> list[Entry]:
         return [other for other in self._catalog.entries(own) if other != entry]
 
-    def addressed(self) -> Mapping[str, Addressed]:
-        """A page of the table."""
-        return {ROWS_AT: Addressed(self._rows_at)}
-
-    def _rows_at(self, query: Mapping[str, str]) -> dict[str, str]:
-        """What the address of a page of the table names: its HTML, and the link of what it shows.
-
-        `query` is that of `arrival.asked_at`.
-        """
-        html, view = self._page_of(*asked_at(query, self._catalog, self.id))
-        return {"html": html, "link": view.link}
-
     def _page_of(self, view: View, own: Sequence[str]) -> tuple[str, View]:
-        """A page of the table, and its view; a page that is not there any more is the last one."""
         entry, concepts = self._page.entry(view), self._chosen(view)
         page = min(view.concepts.page, pages_of(len(concepts), ROWS))
         view = replace(view, concepts=replace(view.concepts, page=page))
         return concepts_table(entry, view, concepts, self._others(entry, own)), view
-
-    def _table(self, view: View, own: Sequence[str]) -> gr.HTML:
-        html, view = self._page_of(view, own)
-        # All that its script reads: a component that is not on the screen yet keeps nothing else.
-        return gr.HTML(html, link=view.link, own=list(own), address=ROWS_AT, pages="concepts-page")
 
     def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         said = asked_values(event.values)
@@ -86,11 +64,6 @@ class ConceptsTab(TableTab):
         asked = ConceptsView.from_query({"concepts-sort": str(event.by)})
         view = replace(view, concepts=replace(view.concepts, sort=asked.sort, page=1))
         return {**self.render(view, own), **self._page.at(view)}
-
-    def _turn(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        asked = ConceptsView.from_query({"concepts-page": str(event.to)})
-        # The browser has asked for the rows by their address: the view is noted.
-        return self._page.at(replace(view, concepts=replace(view.concepts, page=asked.page)))
 
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         entry = self._page.entry(view)

@@ -22,7 +22,7 @@ from blindspots_hub.explorer.map.map_data import map_addresses, map_answers
 from blindspots_hub.explorer.page.addressed import Addressed
 from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.counts import counts_line
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.view import ROWS, WIDEST, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
 from blindspots_hub.explorer.tabs.explore_parts.card_panel import CardPanel, companions
@@ -128,26 +128,31 @@ class ExploreTab(Tab):
     def wire(self, page: Page) -> None:
         """Points, rows, hits and links open concepts; the controls change what is shown."""
         seen = [page.view, page.own]
-        # The browser has brought the card by then, and rung the concept: the view is noted.
+        # The browser has brought the card by then, and rung the concept: the view is noted. So it
+        # has where a card is closed, or shows its neighbours.
         for event in (
             self.map.point,
             self.card.open,
             self.rankings.open,
             self.controls.search.found,
         ):
-            event(page.told(self._open), page.view, page.noted, **AT_ONCE)
+            event(**page.latest("concept", self._open, [page.view]), outputs=page.noted, **EVERY)
         for event in (self.map.close, self.card.close):
-            event(page.told(self._close), seen, [self.card, self.map, *page.noted], **AT_ONCE)
-        self.map.region(page.told(self._region), seen, [self.card, *page.noted], **AT_ONCE)
+            event(**page.latest("concept", self._close, [page.view]), outputs=page.noted, **EVERY)
+        self.map.region(page.told(self._region), seen, [self.card, *page.noted], **EVERY)
         self.rankings.rows(
-            page.told(self._more), page.view, [self.rankings, *page.noted], **AT_ONCE
+            **page.latest("rows", self._more, [page.view]),
+            outputs=[self.rankings, *page.noted],
+            **EVERY,
         )
         self.card.around(
-            page.told(self._around), seen, [self.card, self.map, *page.noted], **AT_ONCE
+            **page.latest("around", self._around, [page.view]),
+            outputs=[self.map, *page.noted],
+            **EVERY,
         )
         self.panel.wire(page)
         self.controls.wire(page, self.map, self.panel, self.rankings)
-        self.card.switch(page.told(self._switch), seen, page.outputs, **AT_ONCE)
+        self.card.switch(page.told(self._switch), seen, page.outputs, **EVERY)
 
     def _ranking_function(self) -> Callable[[list[str]], dict[str, str]]:
         def ranking(asked: list[str]) -> dict[str, str]:
@@ -177,13 +182,8 @@ class ExploreTab(Tab):
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
         return self._page.at(replace(view, concept=concept))
 
-    def _close(self, view: View, own: list[str]) -> Updates:
-        view = replace(view, concept=None)
-        return {
-            self.card: self.panel.html(view, own),
-            self.map: update_map(selected=None, companions=[]),
-            **self._page.at(view),
-        }
+    def _close(self, view: View) -> Updates:
+        return self._page.at(replace(view, concept=None))
 
     def _region(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         view, entry = replace(view, concept=None), self._page.entry(view)
@@ -198,13 +198,16 @@ class ExploreTab(Tab):
         shown = rankings(self._page.entry(view), view.kind, view.show, view.rows)
         return {self.rankings: shown, **self._page.at(view)}
 
-    def _around(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        view = replace(view, around=min(max(int(event.percent), 0), WIDEST))
-        return {
-            self.card: gr.HTML(self.panel.html(view, own), shown=view.link),
-            self.map: update_map(around=view.around),
-            **self._page.at(view),
-        }
+    def _on_card(self, event: gr.EventData, view: View) -> View:
+        """`view` with the concept whose card the visitor saw: another's event may be on its way."""
+        concept = check_concept(self._catalog.bundle(view.bundle), int(event.concept))
+        return replace(view, concept=concept)
+
+    def _around(self, event: gr.EventData, view: View) -> Updates:
+        around = min(max(int(event.percent), 0), WIDEST)
+        view = replace(self._on_card(event, view), around=around)
+        return {self.map: update_map(around=around), **self._page.at(view)}
 
     def _switch(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        view = self._on_card(event, view)
         return self._page.go(self._page.other_model(view, str(event.key)), own)

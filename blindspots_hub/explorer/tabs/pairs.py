@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import check_concept
-from blindspots_hub.explorer.page.controls import asked_values, pages_of
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.controls import asked_values, pages_of, written
+from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.page.view_parts import PairsView
 from blindspots_hub.explorer.tabs.pairs_parts.pair_list import (
@@ -38,50 +38,48 @@ class PairsTab(TableTab):
         """Form and list of the view; one sentence for a model that was measured unpaired."""
         entry = self._page.entry(view)
         if not entry.paired:
-            return {self.filters: "", self.table: gr.HTML(unpaired_notice(entry), link="")}
+            return {
+                self.filters: written(""),
+                self.table: gr.HTML(unpaired_notice(entry), link=""),
+            }
         form = pairs_form(pair_table(entry), view.pairs)
-        return {self.filters: form, self.table: self._table(view)}
+        return {self.filters: written(form), self.table: self._table(view, own)}
 
     def wire(self, page: Page) -> None:
         """As every table, and a caption opens its pair."""
         super().wire(page)
-        self.table.pair(page.told(self._pair), *self._seen(page), **AT_ONCE)
-        self.table.over(page.told(self._over), *self._seen(page), **AT_ONCE)
+        seen, changed = self._seen(page)
+        self.table.pair(**page.latest("pair", self._pair, seen), outputs=changed, **EVERY)
+        self.table.over(**page.latest("over", self._over, seen), outputs=changed, **EVERY)
         page.note_heat(self.table)
 
-    def _table(self, view: View) -> gr.HTML:
-        """The list; a page that is not there any more is the last one."""
+    def _page_of(self, view: View, own: Sequence[str]) -> tuple[str, View]:
         entry = self._page.entry(view)
         table = pair_table(entry)
         rows = chosen(entry.bundle, table, view.pairs)
         page = min(view.pairs.page, pages_of(len(rows), ROWS))
         view = replace(view, pairs=replace(view.pairs, page=page))
-        return gr.HTML(pair_list(entry, view, table, rows), link=view.link)
+        return pair_list(entry, view, table, rows), view
 
     def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         said = asked_values(event.values)
         asked = PairsView.from_query({f"pairs-{name}": text for name, text in said.items()})
         before, view = view, replace(view, pairs=replace(asked, page=1, concept=view.pairs.concept))
         whole = before.pairs.which != asked.which  # the form asks for a cause of memorised pairs
-        updates = self.render(view, own) if whole else {self.table: self._table(view)}
+        updates = self.render(view, own) if whole else {self.table: self._table(view, own)}
         return {**updates, **self._page.at(view)}
-
-    def _turn(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        asked = PairsView.from_query({"pairs-page": str(event.to)})
-        view = replace(view, pairs=replace(view.pairs, page=asked.page))
-        return {self.table: self._table(view), **self._page.at(view)}
 
     def _pair(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         pair_id = str(event.id)[:200] or None
         if pair_id is not None and pair_id not in pair_table(self._page.entry(view)).ids:
             raise BlindspotsError("The page asked for a pair that does not exist: reload it.")
         view = replace(view, pair=pair_id, pairs=replace(view.pairs, concept=None))
-        return {self.table: self._table(view), **self._page.at(view)}
+        return {self.table: self._table(view, own), **self._page.at(view)}
 
     def _over(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
         view = replace(view, pairs=replace(view.pairs, concept=concept))
-        return {self.table: self._table(view), **self._page.at(view)}
+        return {self.table: self._table(view, own), **self._page.at(view)}
 
     def _exported(self, view: View) -> tuple[pa.Table, str]:
         entry = self._page.entry(view)

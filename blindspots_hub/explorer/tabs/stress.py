@@ -14,7 +14,7 @@ import gradio as gr
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry, check_concept
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import View
@@ -116,16 +116,16 @@ class StressTab(RunningTab):
         seen = [page.view, self.session]
         self.tests.draw(  # not in the queue, whose answers can be lost where a page was left
             page.told(self._draw), seen, [self.tests, self.gallery, *page.noted],
-            trigger_mode="always_last", **AT_ONCE,
+            **NEWEST_AT_ONCE,
         )  # fmt: skip
         self.tests.open(
-            page.told(self._open), seen,
-            [self.tests, self.gallery, form.concepts, *page.noted], **AT_ONCE,
+            **page.latest("stress", self._open, seen),
+            outputs=[self.tests, self.gallery, form.concepts, *page.noted], **EVERY,
         )  # fmt: skip
         page.note_heat(self.gallery)
         form.file.read(
             page.told(self._read, "The prompts can’t be read."), None,
-            [form.lines, form.source, *page.faults], **AT_ONCE,
+            [form.lines, form.source, *page.faults], **EVERY,
         )  # fmt: skip
         self._wire_estimate(
             [
@@ -178,7 +178,11 @@ class StressTab(RunningTab):
         }
 
     def _draw(self, view: View, session: str) -> Updates:
-        return self._shown(view, session)
+        try:
+            return self._shown(view, session)
+        except BlindspotsError as error:  # in its place: else it would be asked for again
+            told = notice("error", "The verdicts can’t be shown.", str(error))
+            return {self.tests: gr.HTML(told, turn=0), self.gallery: ""}
 
     def _open(self, event: gr.EventData, view: View, session: str) -> Updates:
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))

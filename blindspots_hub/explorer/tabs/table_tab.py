@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.explorer.page.addressed import Addressed
+from blindspots_hub.explorer.page.arrival import asked_at
 from blindspots_hub.explorer.page.catalog import check_concept
-from blindspots_hub.explorer.page.controls import LOADING, LONGEST_LINK, filter_form
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.controls import LOADING, LONGEST_LINK, answered, filter_form
+from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
@@ -55,23 +57,60 @@ class TableTab(Tab):
 
     def wire(self, page: Page) -> None:
         """The form and the pager change the table; a concept opens its card in Explore."""
-        self.filters.ask(
-            page.told(self._filter), *self._seen(page), trigger_mode="always_last", **AT_ONCE
-        )
-        self.table.turn(page.told(self._turn), *self._seen(page), **AT_ONCE)
-        self.table.open(page.told(self._open), [page.view, page.own], page.outputs, **AT_ONCE)
+        self.filters.ask(self._ask, *self._seen(page), **EVERY)
+        seen, changed = self._seen(page)
+        self.table.turn(**page.latest(self._pages, self._turn, seen), outputs=changed, **EVERY)
+        self.table.open(page.told(self._open), [page.view, page.own], page.outputs, **EVERY)
 
     def _seen(self, page: Page) -> tuple[list[Any], list[Any]]:
         """What a listener of the table reads, and what it changes."""
         return [page.view, page.own], [*self.outputs, *page.noted]
+
+    def _ask(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
+        """The form was changed; it waits for an answer, whatever it is."""
+        updates = self._page.told(self._filter)(event, view, own)
+        return {self.filters: answered(), **updates}
 
     @abstractmethod
     def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         """The form was changed."""
 
     @abstractmethod
+    def _page_of(self, view: View, own: Sequence[str]) -> tuple[str, View]:
+        """A page of the table, and its view; a page that is not there any more is the last one."""
+
+    @property
+    def rows_at(self) -> str:
+        """The address of a page of the table, of the query of a view."""
+        return f"{self.id}_rows"
+
+    @property
+    def _pages(self) -> str:
+        """The name of a page's number in a link."""
+        return f"{self.id}-page"
+
+    def addressed(self) -> Mapping[str, Addressed]:
+        """A page of the table."""
+        return {self.rows_at: Addressed(self._rows_at)}
+
+    def _rows_at(self, query: Mapping[str, str]) -> dict[str, str]:
+        """What the address of a page of the table names: its HTML, and the link of what it shows.
+
+        `query` is that of `arrival.asked_at`.
+        """
+        html, view = self._page_of(*asked_at(query, self._catalog, self.id))
+        return {"html": html, "link": view.link}
+
+    def _table(self, view: View, own: Sequence[str]) -> gr.HTML:
+        html, view = self._page_of(view, own)
+        # All that its script reads: a component that is not on the screen yet keeps nothing else.
+        return gr.HTML(html, link=view.link, own=list(own), address=self.rows_at, pages=self._pages)
+
     def _turn(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        """Another page."""
+        """Another page, whose rows the browser has asked for by their address: it is noted."""
+        page = getattr(View.from_query({self._pages: str(event.to)}), self.id).page
+        part = replace(getattr(view, self.id), page=page)
+        return self._page.at(replace(view, **{self.id: part}))
 
     @abstractmethod
     def _exported(self, view: View) -> tuple[pa.Table, str]:

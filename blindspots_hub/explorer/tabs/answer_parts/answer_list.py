@@ -16,7 +16,7 @@ from blindspots_hub.analysis.stored import left_to_ask
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.commands import computing, reporting
-from blindspots_hub.explorer.page.listening import AT_ONCE, NEWEST, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import as_file
 from blindspots_hub.explorer.page.view import View
@@ -37,6 +37,8 @@ HERE = Path(__file__).parent
 
 OPEN, CLOSED = ["answer-panel"], ["answer-panel", "is-closed"]
 """Classes of the panel: it stays mounted, for what is sent to a part that is not yet is lost."""
+
+NO_TABLE = "The page asked for a table that it does not show: reload it."
 
 COMING = '<div class="skeleton" role="status">Computing…</div>'
 
@@ -105,8 +107,9 @@ class AnswerList:
     def wire(self, page: Page) -> None:
         """Buttons open and close; what is open is drawn, and what is to come is told."""
         changed = [self.list, *self._panel, *page.noted]
-        self.list.open(page.told(self._open), page.view, changed, **AT_ONCE)
-        self.which.input(page.told(self._against), [page.view, self.which], changed, **AT_ONCE)
+        opened, which = f"open {self._name}", [page.view, self.which]
+        self.list.open(**page.latest(opened, self._open, [page.view]), outputs=changed, **EVERY)
+        self.which.input(**page.latest(opened, self._against, which), outputs=changed, **EVERY)
         for drawn in (self.list.draw, self.table.ready):
             drawn(page.told(self._draw), page.view, [*self._panel, *page.noted], **NEWEST)
         self.list.tell(page.told(self._tell), page.view, [self.list, *page.noted], **NEWEST)
@@ -160,12 +163,7 @@ class AnswerList:
         head = self._title(analysis)
         try:
             group = self._group(analysis, view)
-            if left_to_ask(entry.bundle, analysis.name):
-                raise BlindspotsError(
-                    "A bundle of this size takes a minute for this figure: "
-                    f"{computing(entry.bundle, analysis.name)} computes it beside the page, and "
-                    f"{reporting(entry.bundle)} draws it."
-                )
+            self._check_computed(entry, analysis)
             found = answer(entry.bundle, analysis, group)
             figure, table = found.figure(), table_html(analysis, found)
         except BlindspotsError as error:
@@ -190,6 +188,15 @@ class AnswerList:
                 named=f"{analysis.name}-{'-'.join(group)}",
             ),
         }
+
+    def _check_computed(self, entry: Entry, analysis: Analysis) -> None:
+        """Raise `BlindspotsError` where a page does not compute an analysis."""
+        if left_to_ask(entry.bundle, analysis.name):
+            raise BlindspotsError(
+                "A bundle of this size takes a minute for this figure: "
+                f"{computing(entry.bundle, analysis.name)} computes it beside the page, and "
+                f"{reporting(entry.bundle)} draws it."
+            )
 
     def _group(self, analysis: Analysis, view: View) -> Group:
         entry = self._page.entry(view)
@@ -249,17 +256,18 @@ class AnswerList:
             try:
                 place, kind = (str(part) for part in asked)
                 identity, model, name, models = place.split("/")
+                group, analysis = tuple(models.split(",")), self._analyses[name]
+            except (KeyError, TypeError, ValueError):
+                return {"error": NO_TABLE}
+            try:
                 entry = self._page.catalog.entry(f"{identity}/{model}")
-                analysis = self._analyses[name]
-                if left_to_ask(entry.bundle, name):
-                    return {"error": "not here"}
-                group = tuple(models.split(","))
+                self._check_computed(entry, analysis)
                 if group not in answerable(analysis, entry):
-                    return {"error": "not here"}
+                    raise BlindspotsError(NO_TABLE)
                 table = file_table(analysis, answer(entry.bundle, analysis, group), kind)
                 file = as_file(table, name, kind)
-            except (BlindspotsError, KeyError, TypeError, ValueError):
-                return {"error": "not here"}
+            except BlindspotsError as error:
+                return {"error": str(error)}
             return {"file": file["content"], "type": file["type"]}
 
         return table_of

@@ -1,5 +1,6 @@
 // δ of one model against δ of another: a point a concept, on a canvas; a click opens the nearest.
 const canvas = element.querySelector("canvas"), tip = element.querySelector(".tip");
+const spoken = element.querySelector("[role=status]");
 const stops_of = JSON.parse(element.querySelector(".scatter").dataset.stops);
 const PAD = { left: 52, right: 12, top: 10, bottom: 42 };
 let points = [], chosen = -1, asking = 0;
@@ -58,6 +59,12 @@ function draw() {
   canvas.dataset.drawn = points.length;
 }
 
+const fail = words => {
+  tip.textContent = spoken.textContent = words;
+  tip.hidden = false;
+  tip.style.left = tip.style.top = "12px";
+};
+
 async function load() {
   const key = props.asked;
   points = []; chosen = -1; tip.hidden = true;
@@ -65,8 +72,9 @@ async function load() {
     let answer;
     try { answer = await server.points_of(key); } catch {}
     if (key !== props.asked) return;
-    if (!answer) { tip.textContent = "The points did not arrive: choose the models again."; tip.hidden = false; }
-    const raw = Uint8Array.from(atob(answer?.data || ""), c => c.charCodeAt(0));
+    answer ??= { error: "The points did not arrive: choose the models again." };
+    if (answer.error) fail(answer.error);
+    const raw = Uint8Array.from(atob(answer.data || ""), c => c.charCodeAt(0));
     const view = new DataView(raw.buffer);
     for (let at = 0; at + 8 <= raw.length; at += 8) {
       points.push([view.getUint32(at, true), view.getUint16(at + 4, true) / 65535, view.getUint16(at + 6, true) / 65535]);
@@ -85,16 +93,20 @@ const nearest = (px, py) => {
   return best;
 };
 
-async function show(point) {
+// `aloud`: a visitor who walks by keys hears where they are.
+async function show(point, aloud = false) {
   if (!point) { tip.hidden = true; chosen = -1; draw(); return; }
   if (chosen === point[0] && !tip.hidden) return;
   chosen = point[0]; draw();
   const turn = ++asking;
   let answer;
   try { answer = await server.name_of([props.asked, point[0]]); } catch {}
-  if (turn !== asking || !answer) return;
+  if (turn !== asking) return;
+  answer ??= { error: "The concept’s name did not arrive: check the connection." };
+  if (answer.error) return fail(answer.error);
   const { x, y, box } = scale();
   tip.textContent = answer.said;
+  if (aloud) spoken.textContent = answer.said;
   tip.hidden = false;
   tip.style.left = Math.min(Math.max(x(point[1]) - tip.offsetWidth / 2, 0), box.width - tip.offsetWidth) + "px";
   tip.style.top = (y(point[2]) > 60 ? y(point[2]) - tip.offsetHeight - 10 : y(point[2]) + 14) + "px";
@@ -110,7 +122,7 @@ canvas.addEventListener("keydown", event => {
   if (!steps || !points.length) return;
   event.preventDefault();
   const from = points.find(([k]) => k === chosen);
-  if (!from) { show(points[0]); return; }
+  if (!from) { show(points[0], true); return; }
   let best = null, least = Infinity;
   for (const point of points) {
     const dx = point[1] - from[1], dy = point[2] - from[2], along = dx * steps[0] + dy * steps[1];
@@ -118,7 +130,7 @@ canvas.addEventListener("keydown", event => {
     const cost = Math.hypot(dx, dy) + 3 * Math.abs(dx * steps[1] + dy * steps[0]);
     if (cost < least) { least = cost; best = point; }
   }
-  if (best) show(best);
+  if (best) show(best, true);
 });
 new ResizeObserver(draw).observe(canvas);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });

@@ -33,7 +33,8 @@ def scatter(catalog: Catalog, elem_id: str) -> gr.HTML:
     said = "δ of two models, a point a concept; arrows walk, Enter opens"
     html = (
         f'<div class="scatter" data-stops="{escape(json.dumps(stops))}"><canvas tabindex="0" '
-        f'role="img" aria-label="{said}"></canvas><div class="tip" hidden></div></div>'
+        f'role="application" aria-roledescription="scatter plot" aria-label="{said}"></canvas>'
+        '<div class="tip" hidden></div><span class="hidden-words" role="status"></span></div>'
     )
     return gr.HTML(
         html,
@@ -62,7 +63,13 @@ def points(bundle: Bundle, first: str, other: str) -> np.ndarray:
 
 
 def _models(catalog: Catalog, asked: str) -> tuple[Entry, str]:
-    identity, model, other = str(asked).split("/")
+    """The entry and the other model of what `show_models` has asked for."""
+    try:
+        identity, model, other = str(asked).split("/")
+    except ValueError:
+        raise BlindspotsError(
+            "The page asked for models that it does not show: reload it."
+        ) from None
     entry = catalog.entry(f"{identity}/{model}")
     entry.bundle.model(other)
     return entry, other
@@ -72,8 +79,8 @@ def _points_of(catalog: Catalog) -> Callable[[str], dict[str, str]]:
     def points_of(asked: str) -> dict[str, str]:
         try:
             entry, other = _models(catalog, asked)
-        except (BlindspotsError, ValueError):
-            return {"data": ""}
+        except BlindspotsError as error:
+            return {"error": str(error)}
         found = points(entry.bundle, entry.model, other)
         return {"data": base64.b64encode(found.tobytes()).decode("ascii")}
 
@@ -86,8 +93,10 @@ def _name_of(catalog: Catalog) -> Callable[[list[object]], dict[str, str]]:
             place, concept = asked
             entry, other = _models(catalog, str(place))
             k = check_concept(entry.bundle, int(str(concept)))
-        except (BlindspotsError, ValueError, TypeError):
-            return {"said": ""}
+        except BlindspotsError as error:
+            return {"error": str(error)}
+        except (ValueError, TypeError):
+            return {"error": "The page asked for a point that it does not show: reload it."}
         _, tables = shared(entry.bundle, (entry.model, other))
         told = [
             f"{entry.bundle.model(m).title or m} δ {probability(float(table.delta[k]))}"

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from blindspots_hub.analysis.changes import Changes
-from blindspots_hub.analysis.correlation import pearson
+from blindspots_hub.analysis.correlation import pearson, why_unknown
 from blindspots_hub.analysis.model_agreement import shared
 from blindspots_hub.analysis.model_comparison import changes
 from blindspots_hub.analysis.registry import analysis
@@ -147,8 +147,6 @@ def _example(bundle: Bundle, first: str, other: str, concept: int) -> str | None
 
 def judged_words(pearson: float) -> str:
     """How much alike two models are, in a word."""
-    if not np.isfinite(pearson):
-        return "cannot be told"
     return "much alike" if pearson > 0.8 else "partly alike" if pearson > 0.4 else "hardly alike"
 
 
@@ -157,9 +155,13 @@ def agreement_line(entry: Entry, other: str) -> str:
     bundle, first = entry.bundle, entry.model
     concepts, (x, y) = shared(bundle, (first, other))
     names = f"{escape(title(bundle, first))} and {escape(title(bundle, other))}"
-    if len(concepts) < 4:
-        return f"<p>{names} judge {len(concepts)} of the same concepts: too few to compare.</p>"
-    r = pearson(x.delta[concepts], y.delta[concepts])
+    measured = (x.delta[concepts], y.delta[concepts])
+    r = pearson(*measured)
+    if why := why_unknown(*measured):
+        return (
+            f"<p>{names} judge {len(concepts)} of the same concepts: how alike they misdraw them "
+            f"cannot be told, because {why}.</p>"
+        )
     return (
         f"<p class=lead>{names} misdraw {judged_words(r.value)}: relative δ correlates with "
         f"<b>r = {r.value:.2f}</b> [{r.low:.2f}, {r.high:.2f}] over the {count(len(concepts))} "

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 
 from blindspots_hub.analysis.deltas import ModelDeltas
-from blindspots_hub.analysis.words import MEANING, times
+from blindspots_hub.analysis.words import MEANING, ORDER, SIGNS, times
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import NATURAL
 from blindspots_hub.explorer.page.catalog import Entry
@@ -25,6 +25,7 @@ from blindspots_hub.explorer.page.format import (
     DRAWN,
     count,
     explained,
+    explained_mark,
     interval,
     name,
     number,
@@ -159,6 +160,7 @@ def _heads(
 ) -> list[str]:
     confidence = f"{entry.confidence:.4g}%"
     told = {
+        "state": explained("state", "; ".join(f"{one}: {MEANING[one]}" for one in ORDER)),
         "delta": term(kind, f"{kind} δ"),
         "interval": term("selected", "interval", confidence=confidence),
         "q": term("q"),
@@ -167,9 +169,10 @@ def _heads(
     }
     heads = ['<th role="columnheader" scope="col" class="images">images</th>']
     for column, words in (
-        ("concept", "concept"), ("label", "label"), ("state", "state"), ("delta", told["delta"]),
-        ("interval", told["interval"]), ("drawn", told["drawn"]), ("q", told["q"]),
-        ("support", told["support"]), *((("cluster", "cluster"),) if clustered else ()),
+        ("concept", "concept"), ("label", "label"), ("state", told["state"]),
+        ("delta", told["delta"]), ("interval", told["interval"]), ("drawn", told["drawn"]),
+        ("q", told["q"]), ("support", told["support"]),
+        *((("cluster", "cluster"),) if clustered else ()),
     ):  # fmt: skip
         heads.append(_head(column, words, asked.sort, column in SORTS))
     for other in others:
@@ -240,7 +243,7 @@ def _row(
         ("images", "", pictures),
         ("concept", "", f"#{concept}"),
         ("label", "", _link(view, concept, bundle.labels[concept]) + named_by(bundle, concept)),
-        ("state", "", f'<span title="{escape(MEANING[state])}">{badge(reading, concept)}</span>'
+        ("state", "", f"{explained_mark(badge(reading, concept), MEANING[state])}"
          f"{verdict_of(entry, concept)}"),
         ("delta", f"{view.kind} δ", f"<b>{escape(delta)}</b>"),
         ("interval", "interval", f"{bare_track(reading, concept, selected=True)}"
@@ -286,9 +289,9 @@ def _of_model(reading: ModelDeltas, concept: int) -> str:
         return NOT_JUDGED
     low, high = float(reading.selected_low[concept]), float(reading.selected_high[concept])
     state = state_name(reading, concept)
-    told = escape(f"{state}, {interval(low, high)}")
+    delta = escape(probability(float(reading.delta[concept])))
+    shown = f'<span class="is-{state}">{SIGNS.get(state, "")} {delta}</span>'
     return (
-        f'<span class="is-{state}" title="{told}">'
-        f"{escape(probability(float(reading.delta[concept])))}</span>"
+        f"{explained_mark(shown, f'{state}: {MEANING[state]}')}"
         f"<small>{escape(interval(low, high))}</small>"
     )

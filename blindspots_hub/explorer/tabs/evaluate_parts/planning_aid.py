@@ -11,7 +11,7 @@ from blindspots_hub.analysis.planning import Need, pairs_needed
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.format import count
-from blindspots_hub.explorer.page.listening import PRIVATE
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.slider import slider
 
@@ -45,8 +45,8 @@ class PlanningAid:
     def wire(self, pairs: gr.Slider) -> None:
         """Attach the listeners, one of which sets `pairs`."""
         for event in (self.panel.expand, self.margin.release):
-            event(self.needs, self.margin, self.table, **PRIVATE)
-        self.table.use(self._use, None, pairs, **PRIVATE)
+            event(self.needs, self.margin, self.table, **NEWEST)
+        self.table.use(self._use, None, pairs, **EVERY)
 
     def needs(self, margin: float) -> str:
         """What the table shows for a margin, as HTML."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ from blindspots_hub.explorer.card.concept_card import concept_card, empty_card
 from blindspots_hub.explorer.card.naming import can_be_named, rename, take_in
 from blindspots_hub.explorer.map.map_data import weighted
 from blindspots_hub.explorer.page.arrival import asked_at
-from blindspots_hub.explorer.page.catalog import Catalog, check_concept
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.catalog import Catalog, Entry, check_concept
+from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
@@ -82,35 +83,42 @@ class CardPanel:
         """Names that are given, and the overlay's slider; the tab listens to all else."""
         seen = [page.view, page.own]
         kept = "The name can’t be kept."
-        self.card.name(page.told(self.name, kept), seen, page.outputs, **AT_ONCE)
+        self.card.name(page.told(self.name, kept), seen, page.outputs, **EVERY)
         kept = "The names can’t be taken in."
-        self.card.taken(page.told(self.names, kept), seen, page.outputs, **AT_ONCE)
+        self.card.taken(page.told(self.names, kept), seen, page.outputs, **EVERY)
         page.note_heat(self.card)
 
     def name(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        """The open concept is given another name."""
-        bundle = self._nameable(view)
-        if view.concept is None:
-            raise BlindspotsError("No concept is open: open one to name it.")
-        rename(bundle, check_concept(bundle, view.concept), str(event.label))
+        """The concept whose card is shown is given another name.
+
+        The view may be of another one by now, or of another model.
+        """
+        entry, bundle = self._nameable(event)
+        concept = check_concept(bundle, int(event.concept))
+        rename(bundle, concept, str(event.label))
+        if self._page.entry(view) == entry:
+            view = replace(view, concept=concept)
         return self._page.anew(view, own, "")
 
     def names(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
         """A file of names is taken in."""
-        told = take_in(self._nameable(view), str(event.text), str(event.file))
+        _, bundle = self._nameable(event)
+        told = take_in(bundle, str(event.text), str(event.file))
         return self._page.anew(view, own, notice("done", "Names were taken in.", told))
 
     def _may_name(self, bundle: Bundle) -> bool:
         """Whether who sees the page may name concepts: on their own machine, in their own files."""
         return not self._page.options.site.public and can_be_named(bundle)
 
-    def _nameable(self, view: View) -> Bundle:
-        bundle = self._page.entry(view).bundle
+    def _nameable(self, event: gr.EventData) -> tuple[Entry, Bundle]:
+        """The model that the card showed, and the bundle that its names are written into."""
+        entry, _, _ = self._answers.asked(str(event.key))
+        bundle = entry.bundle
         if not self._may_name(bundle):
             raise BlindspotsError(
                 "Concepts are named on one’s own machine, in a bundle of one's own."
             )
-        return bundle
+        return entry, bundle
 
     def _functions(self) -> list[Callable[..., Any]]:
         """What parts of the card are asked for by, outside the queue."""

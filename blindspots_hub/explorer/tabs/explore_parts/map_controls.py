@@ -12,7 +12,7 @@ from blindspots_hub.analysis.deltas import SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.concept_map import update_map
 from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.view import SIZES, View
 from blindspots_hub.explorer.tabs.explore_parts.card_panel import CardPanel, companions
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
@@ -39,7 +39,10 @@ class MapControls:
                 self.companions = gr.Checkbox(
                     view.companions, label="curves to companions", elem_id="companions"
                 )
-            self.search = search_box(answers.find, view.key if view.model else "")
+            self.search = search_box(answers.find, self._key(view) if view.model else "")
+
+    def _key(self, view: View) -> str:
+        return colour_key(self._page.entry(view), view.kind)
 
     @property
     def outputs(self) -> list[Any]:
@@ -56,7 +59,7 @@ class MapControls:
             self.size: view.size,
             self.unjudged: view.unjudged,
             self.companions: view.companions,
-            self.search: gr.HTML(key_of_model=view.key),
+            self.search: gr.HTML(colour_key=self._key(view)),
         }
 
     def wire(self, page: Page, chart: gr.HTML, panel: CardPanel, table: gr.HTML) -> None:
@@ -71,7 +74,7 @@ class MapControls:
             (self.unjudged, self.ask_for_unjudged, every[:1]),
         ):
             outputs: Sequence[Any] = [*changed, *page.noted]
-            control.input(page.told(listener), [page.view, control], outputs, **AT_ONCE)
+            control.input(page.told(listener), [page.view, control], outputs, **NEWEST_AT_ONCE)
 
     def _resize(self, view: View, size: str) -> Updates:
         if size not in SIZES:

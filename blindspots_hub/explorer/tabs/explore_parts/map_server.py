@@ -90,12 +90,12 @@ class MapServer:
         return told
 
     def find(self, text: str, key: str) -> list[dict[str, Any]]:
-        """Suggestions of the search box."""
+        """Suggestions of the search box, with states by the δ of the colour key."""
         try:
-            entry = self._catalog.entry(key)
+            entry, kind, _ = self.asked(key)
         except BlindspotsError:
             return []  # the page's own error face says it: a suggestion list has no place for it
-        reading = entry.reading(KINDS[0])
+        reading = entry.reading(kind)
         hits: list[dict[str, Any]] = [
             {
                 "i": hit.concept,

@@ -1,11 +1,16 @@
 // Suggestions of the server under the box. All text is set as text, never as HTML.
 const box = element.querySelector(".search"), input = box.querySelector("input");
-const list = box.querySelector("ul");
-let hits = [], active = -1, asked = 0, timer = 0;
+const list = box.querySelector("ul"), told = box.querySelector("[role=status]");
+let hits = [], of = "", active = -1, asked = 0, timer = 0;
+
+// What is searched now; `of` is what the hits were found by, which may be a former text.
+const wanted = () => JSON.stringify([input.value.trim(), props.colour_key]);
 
 const close = () => {
   list.hidden = true; active = -1;
-  box.setAttribute("aria-expanded", "false");
+  input.setAttribute("aria-expanded", "false");
+  input.removeAttribute("aria-activedescendant");
+  told.textContent = "";
 };
 
 const choose = hit => {
@@ -18,7 +23,9 @@ const choose = hit => {
 const mark = at => {
   active = hits.length ? (at + hits.length) % hits.length : -1;
   [...list.children].slice(0, hits.length).forEach((row, i) => row.setAttribute("aria-selected", i === active));
-  list.children[active]?.scrollIntoView({ block: "nearest" });
+  if (active < 0) return input.removeAttribute("aria-activedescendant");
+  list.children[active].scrollIntoView({ block: "nearest" });
+  input.setAttribute("aria-activedescendant", list.children[active].id);
 };
 
 const line = (tag, text, parent) => {
@@ -27,12 +34,14 @@ const line = (tag, text, parent) => {
   parent.append(node);
 };
 
-const show = found => {
+const show = (found, by) => {
+  of = by;
   hits = found.filter(hit => hit.i !== undefined);
   const searched = found.find(hit => hit.searched)?.searched || "";
   list.replaceChildren();
-  for (const hit of hits) {
+  for (const [at, hit] of hits.entries()) {
     const row = document.createElement("li");
+    row.id = `search-hit-${at}`;
     row.setAttribute("role", "option");
     if (hit.image) Object.assign(row.appendChild(document.createElement("img")), { src: hit.image, alt: "" });
     else row.append(document.createElement("i"));
@@ -44,24 +53,24 @@ const show = found => {
     row.onpointerdown = event => { event.preventDefault(); choose(hit); };
     list.append(row);
   }
-  if (!hits.length && !found.some(hit => hit.failed)) line("li", "No concept has this number or name, and no caption these words.", list);
-  if (searched) {
-    line("li", searched, list);
-    list.lastElementChild.className = "searched";
-    list.lastElementChild.setAttribute("role", "presentation");
-  }
+  const none = hits.length || found.some(hit => hit.failed) ? "" : "No concept has this number or name, and no caption these words.";
+  if (none) line("li", none, list);
+  if (searched) line("li", searched, list);
+  if (searched) list.lastElementChild.className = "searched";
+  for (const note of list.querySelectorAll(":scope > :not([role])")) note.setAttribute("role", "presentation");
+  told.textContent = hits.length ? `${hits.length} found` : none || searched;
   list.hidden = false;
-  box.setAttribute("aria-expanded", "true");
+  input.setAttribute("aria-expanded", "true");
   mark(0);
 };
 
 const ask = async () => {
-  const text = input.value.trim(), turn = ++asked;
-  if (!text) return close();
+  const by = wanted(), turn = ++asked;
+  if (!input.value.trim()) { hits = []; of = by; list.replaceChildren(); return close(); }
   let found;
-  try { found = await server.suggest([text, props.key_of_model]); } catch {}
+  try { found = await server.suggest(JSON.parse(by)); } catch {}
   if (!found) found = [{ failed: true, searched: "The search did not arrive: check the connection and type again." }];
-  if (turn === asked && document.activeElement === input) show(found);
+  if (turn === asked && document.activeElement === input) show(found, by);
 };
 
 input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 80); });
@@ -72,9 +81,11 @@ input.addEventListener("keydown", async event => {
   else if (event.key === "ArrowUp") mark(active - 1);
   else if (event.key === "Escape") { event.stopPropagation(); close(); input.blur(); return; }
   else if (event.key === "Enter") {
+    event.preventDefault();
     clearTimeout(timer);
-    if (list.hidden || !hits.length) await ask();
-    if (hits[Math.max(active, 0)]) choose(hits[Math.max(active, 0)]);
+    if (list.hidden || !hits.length || of !== wanted()) await ask();
+    if (of === wanted() && hits[Math.max(active, 0)]) choose(hits[Math.max(active, 0)]);
+    return;
   } else return;
   event.preventDefault();
 });

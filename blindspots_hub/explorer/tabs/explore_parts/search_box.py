@@ -11,12 +11,13 @@ import gradio as gr
 HERE = Path(__file__).parent
 
 TEMPLATE = """
-<div class="search" role="combobox" aria-expanded="false" aria-haspopup="listbox">
+<div class="search">
   <label for="concept-search">Search</label>
   <input id="concept-search" type="search" autocomplete="off" spellcheck="false"
-    aria-autocomplete="list" aria-controls="search-hits"
+    role="combobox" aria-expanded="false" aria-autocomplete="list" aria-controls="search-hits"
     placeholder="Name, number, words of a caption…">
-  <ul id="search-hits" role="listbox" hidden></ul>
+  <ul id="search-hits" role="listbox" aria-label="Concepts that were found" hidden></ul>
+  <span class="hidden-words" role="status"></span>
 </div>
 """
 
@@ -27,8 +28,8 @@ def search_box(
     """Build the box; `find(text, key)` answers with `i`, `label`, `reason`, `state`, its
     `sign` and the address of an `image` a suggestion, and last what was `searched`.
 
-    `key` says to the server which model is searched; keep it up to date as a property. Choosing a
-    suggestion raises `.found` with `i`.
+    `key` is the colour key of what is shown, whose model is searched and whose δ a suggestion's
+    state is of; keep it up to date as a property. Choosing a suggestion raises `.found` with `i`.
     """
 
     def suggest(asked: list[str]) -> list[dict[str, Any]]:
@@ -40,5 +41,5 @@ def search_box(
         js_on_load=(HERE / "search_box.js").read_text(encoding="utf-8"),
         server_functions=[suggest],
         elem_id=elem_id,
-        key_of_model=key,
+        colour_key=key,
     )

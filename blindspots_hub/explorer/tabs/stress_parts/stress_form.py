@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from blindspots_hub.explorer.page.listening import AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.slider import slider
 from blindspots_hub.explorer.tabs.evaluate_parts.generation_form import GenerationForm
@@ -133,7 +133,8 @@ class StressForm:
     def wire(self) -> None:
         """What a source of prompts needs is shown while it is chosen, and no longer."""
         self.source.change(
-            self._needed, self.source, [self.lines, self.writer_row, self.prompts_place], **AT_ONCE
+            self._needed, self.source, [self.lines, self.writer_row, self.prompts_place],
+            **NEWEST_AT_ONCE,
         )  # fmt: skip
 
     def _needed(self, source: str) -> Updates:

@@ -1,12 +1,17 @@
 // The verdicts: a row opens the images of its test; what is shown is asked for when it is due.
 const PATIENCE = 8000;  // milliseconds until what has not come is asked for again
+const TRIES = 3;
 let waiting;
-const ask = () => {
+const ask = tried => {
   clearTimeout(waiting);
   const turn = props.turn;
   if (!turn) return;
   trigger("draw", {});
-  waiting = setTimeout(() => { if (props.turn === turn) ask(); }, PATIENCE);
+  waiting = setTimeout(() => {
+    if (props.turn !== turn) return;
+    if (tried < TRIES) ask(tried + 1);
+    else props.value = "<p class='none' role='status'>The verdicts did not arrive: check the connection, and open this tab again after another one.</p>";
+  }, PATIENCE);
 };
 element.addEventListener("click", event => {
   const target = event.target.closest("[data-open]");
@@ -14,5 +19,5 @@ element.addEventListener("click", event => {
   event.preventDefault();
   trigger("open", { i: Number(target.dataset.open) });
 });
-watch("turn", ask);
-ask();
+watch("turn", () => ask(1));
+ask(1);
