@@ -177,7 +177,12 @@ class Deployment:
 
     def told(self, sentence: str) -> str:
         """A sentence as a visitor may read it: a stranger is told no path of this machine."""
-        return _PATHS.sub("…", sentence) if self.public else sentence
+        return without_paths(sentence) if self.public else sentence
+
+
+def without_paths(sentence: str) -> str:
+    """A sentence with every path of this machine left out."""
+    return _PATHS.sub("…", sentence)
 
 
 def _whole(what: str, value: object) -> int:

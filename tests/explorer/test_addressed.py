@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from blindspots_hub import planted
+from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.addressed import LONGEST, Addressed, AnswerServer
+from blindspots_hub.explorer.page.catalog import Catalog
 
 
 def answer(query: Mapping[str, str]) -> dict[str, Any]:
@@ -72,3 +75,22 @@ def test_all_else_is_passed_on() -> None:
     for path, scope in (("/", {}), ("/card", {}), ("/cards/1", {}), ("/cards", {"method": "POST"})):
         start, rest = ask(path, **scope)  # type: ignore[arg-type]
         assert (start["headers"], rest) == ([(b"a", b"b")], PASSED)
+
+
+def test_a_stranger_is_told_no_path_of_the_server() -> None:
+    def damaged(query: Any) -> Any:
+        raise BlindspotsError("/srv/bundles/x/deltas.parquet is damaged: fetch it again.")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    hosted = Catalog(load_bundle(planted.BUNDLE), hosted=True)
+    server = AnswerServer(app, {"cards": Addressed(damaged)}, hosted.said)
+    scope = {"type": "http", "method": "GET", "path": "/cards", "query_string": b"", "headers": []}
+    asyncio.run(server(scope, None, send))
+    assert json.loads(sent[1]["body"]) == {"error": "… is damaged: fetch it again."}

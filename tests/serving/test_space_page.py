@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import types
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.app import build_app, serve
 from blindspots_hub.explorer.page.catalog import Catalog, bundle_id
 from blindspots_hub.explorer.tabs.evaluate import EvaluateTab
+from blindspots_hub.explorer.tabs.evaluate_parts import publishing
 from blindspots_hub.explorer.tabs.evaluate_parts.publishing import PublishPanel
 from blindspots_hub.serving import deployment as sites
 from blindspots_hub.serving.deployment import PUBLIC_PAIRS, Deployment
@@ -225,3 +227,32 @@ def test_what_goes_wrong_is_told_without_the_token(
     assert TOKEN not in "".join(told)
     assert "Log in first." in pressed("ana", None)[-1]
     assert "three numbers" in pressed(hub.owner, hub.token, version="1")[-1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/srv/x"), "The disk is full"),
+        (ConnectionResetError("broken pipe"), "publish again, and it goes on"),
+    ],
+)
+def test_a_push_that_breaks_off_gives_the_button_back(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, fault: OSError, told: str
+) -> None:
+    class Broken:
+        @staticmethod
+        def stream(*_: Any, **__: Any) -> Any:
+            raise fault
+
+    monkeypatch.setattr(publishing, "push", Broken)
+    site = Deployment(public=True, login=True)
+    with gr.Blocks():
+        catalog = Catalog(bundle, hosted=True)
+        panel = PublishPanel(catalog, site)
+    key = catalog.entries()[0].key
+    profile: Any = types.SimpleNamespace(username="ana")
+    token = gr.OAuthToken(TOKEN, "contribute-repos", 0)
+    *_, last = panel._push(key, "birds", "1.0.0", True, profile, token)
+    assert told in last[panel.told]
+    assert "/srv" not in last[panel.told]
+    assert last[panel.push].interactive

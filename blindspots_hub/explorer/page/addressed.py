@@ -43,8 +43,14 @@ class AnswerServer:
     ever is one.
     """
 
-    def __init__(self, app: App, answers: Mapping[str, Addressed]) -> None:
-        self.app, self._answers = app, answers
+    def __init__(
+        self,
+        app: App,
+        answers: Mapping[str, Addressed],
+        said: Callable[[BlindspotsError], str] = str,
+    ) -> None:
+        """`said` is what a visitor reads of an error."""
+        self.app, self._answers, self._said = app, answers, said
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -56,7 +62,7 @@ class AnswerServer:
             await self._send(send, self._answers[name], scope["query_string"])
 
     async def _send(self, send: Send, asked: Addressed, query: bytes) -> None:
-        status, told = await anyio.to_thread.run_sync(_found, asked, query)
+        status, told = await anyio.to_thread.run_sync(_found, asked, query, self._said)
         body = json.dumps(told).encode()
         kept = asked.kept and status == 200
         headers = [
@@ -68,13 +74,15 @@ class AnswerServer:
         await send({"type": "http.response.body", "body": body})
 
 
-def _found(asked: Addressed, query: bytes) -> tuple[int, Mapping[str, Any]]:
+def _found(
+    asked: Addressed, query: bytes, said: Callable[[BlindspotsError], str]
+) -> tuple[int, Mapping[str, Any]]:
     """Status and JSON of the answer to a query."""
     try:
         if len(query) > LONGEST:
             raise ValueError("a query that no page asks")
         return 200, asked.answer(dict(parse_qsl(query.decode("ascii"), max_num_fields=MOST_NAMES)))
     except BlindspotsError as error:
-        return 404, {"error": str(error)}
+        return 404, {"error": said(error)}
     except ValueError:
         return 400, {"error": "The page asked in a way that is not its own: reload it."}

@@ -149,7 +149,7 @@ def serve(
                     Middleware(PictureServer, catalog=page.catalog),
                     Middleware(Assets, folder=assets, first=scripts),
                     Middleware(GZipMiddleware, minimum_size=2_000, compresslevel=4),
-                    Middleware(AnswerServer, answers=page.answers),
+                    Middleware(AnswerServer, answers=page.answers, said=page.catalog.said),
                     Middleware(FirstPage, hints=hints),
                 ]
             },

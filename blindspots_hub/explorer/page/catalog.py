@@ -15,6 +15,7 @@ from blindspots_hub.analysis.deltas import ModelDeltas
 from blindspots_hub.artifacts.bundle import Bundle, Redraw, load_bundle
 from blindspots_hub.artifacts.layout import MANIFEST
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.serving.deployment import without_paths
 
 ID_DIGITS = 16
 """Hex digits of a bundle's identity that stand for it in links and keys."""
@@ -71,6 +72,11 @@ class Entry:
 @lru_cache(maxsize=OPEN)
 def _reading(entry: Entry, kind: str) -> ModelDeltas:
     return ModelDeltas.of(entry.bundle.deltas(entry.model), kind)
+
+
+def said(error: BlindspotsError, hosted: bool) -> str:
+    """The sentence of an error; where a page is `hosted` for strangers it names no path."""
+    return without_paths(str(error)) if hosted else str(error)
 
 
 class Catalog:
@@ -146,6 +152,10 @@ class Catalog:
                     del self._added[identity]
                     self._open.pop(identity, None)
         _reading.cache_clear()
+
+    def said(self, error: BlindspotsError) -> str:
+        """The sentence of an error as a visitor may read it: a stranger is told no path."""
+        return said(error, self._hosted)
 
     def _mark(self, bundle: Bundle) -> None:
         bundle.redraw, bundle.hosted = self._redraw, self._hosted

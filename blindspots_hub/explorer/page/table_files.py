@@ -10,10 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blindspots_hub.errors import BlindspotsError
+from blindspots_hub.serving.turns import Turns
 from blindspots_hub.utils.spreadsheet import no_formula
 
 FORMATS = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 """Endings of files, and their media types."""
+
+FILES = Turns(2)
+"""Tables that are made ready for a browser at once: of all models they are large."""
 
 
 def as_file(table: pa.Table, name: str, ending: str) -> dict[str, str]:

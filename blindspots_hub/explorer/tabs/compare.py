@@ -138,7 +138,7 @@ class CompareTab(Tab):
         try:
             html = self._compared(view)
         except BlindspotsError as error:  # in its place: what is there says that it comes
-            html = notice("error", "These can’t be compared.", str(error))
+            html = notice("error", "These can’t be compared.", self._page.catalog.said(error))
         return {self.body: gr.HTML(html, turn=0)}
 
     def _compared(self, view: View) -> str:

@@ -181,7 +181,7 @@ class StressTab(RunningTab):
         try:
             return self._shown(view, session)
         except BlindspotsError as error:  # in its place: else it would be asked for again
-            told = notice("error", "The verdicts can’t be shown.", str(error))
+            told = notice("error", "The verdicts can’t be shown.", self._catalog.said(error))
             return {self.tests: gr.HTML(told, turn=0), self.gallery: ""}
 
     def _open(self, event: gr.EventData, view: View, session: str) -> Updates:

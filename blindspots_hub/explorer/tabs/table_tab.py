@@ -20,7 +20,7 @@ from blindspots_hub.explorer.page.catalog import check_concept
 from blindspots_hub.explorer.page.controls import LOADING, LONGEST_LINK, answered, filter_form
 from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.pictures import HEAT_JS
-from blindspots_hub.explorer.page.table_files import as_file
+from blindspots_hub.explorer.page.table_files import FILES, as_file
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
 
@@ -131,9 +131,10 @@ class TableTab(Tab):
                 link, ending = (str(part)[:LONGEST_LINK] for part in asked[:2])
                 every, own = asked[2:3] == [True], [str(one)[:LONGEST_LINK] for one in asked[3:]]
                 view = View.from_query(dict(parse_qsl(link.removeprefix("?"))))
-                table, name = self._every(view, own) if every else self._exported(view)
-                return as_file(table, name, ending)
+                with FILES.taking("files"):
+                    table, name = self._every(view, own) if every else self._exported(view)
+                    return as_file(table, name, ending)
             except BlindspotsError as error:
-                return {"error": str(error)}
+                return {"error": self._catalog.said(error)}
 
         return file

@@ -18,7 +18,7 @@ from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.commands import computing, reporting
 from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates
 from blindspots_hub.explorer.page.notice import notice
-from blindspots_hub.explorer.page.table_files import as_file
+from blindspots_hub.explorer.page.table_files import FILES, as_file
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.answer_parts.report_file import report_function, report_line
 from blindspots_hub.explorer.tabs.answer_parts.table import file_table, table_html
@@ -167,7 +167,7 @@ class AnswerList:
             found = answer(entry.bundle, analysis, group)
             figure, table = found.figure(), table_html(analysis, found)
         except BlindspotsError as error:
-            told = notice("idle", "There is no figure to show.", str(error))
+            told = notice("idle", "There is no figure to show.", self._page.catalog.said(error))
             return {
                 self.head: head + told,
                 self.figure: gr.Plot(None),
@@ -264,10 +264,11 @@ class AnswerList:
                 self._check_computed(entry, analysis)
                 if group not in answerable(analysis, entry):
                     raise BlindspotsError(NO_TABLE)
-                table = file_table(analysis, answer(entry.bundle, analysis, group), kind)
-                file = as_file(table, name, kind)
+                with FILES.taking("files"):
+                    table = file_table(analysis, answer(entry.bundle, analysis, group), kind)
+                    file = as_file(table, name, kind)
             except BlindspotsError as error:
-                return {"error": str(error)}
+                return {"error": self._page.catalog.said(error)}
             return {"file": file["content"], "type": file["type"]}
 
         return table_of

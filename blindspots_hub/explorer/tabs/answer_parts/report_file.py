@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable
 from functools import lru_cache
 from html import escape
-from threading import Lock
 
 from blindspots_hub.analysis.answers import ask
 from blindspots_hub.analysis.registry import ANALYSES
@@ -15,8 +14,10 @@ from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Catalog
 from blindspots_hub.explorer.page.commands import reporting
+from blindspots_hub.serving.turns import Turns
 
-_one_at_a_time = Lock()
+_TURNS = Turns(1)
+"""A report takes seconds, and the memory of all figures."""
 
 
 def report_line(bundle: Bundle) -> str:
@@ -39,10 +40,10 @@ def report_function(catalog: Catalog) -> Callable[[str], dict[str, str]]:
             bundle = catalog.entry(str(key)).bundle
             if _too_long(bundle):
                 raise BlindspotsError(f"{reporting(bundle)} writes it.")
-            with _one_at_a_time:
+            with _TURNS.taking("reports"):
                 content = _report(bundle, bundle.sha256)
         except BlindspotsError as error:
-            return {"error": str(error)}
+            return {"error": catalog.said(error)}
         return {"name": f"{bundle.name}-report.html", "type": "text/html", "content": content}
 
     return report

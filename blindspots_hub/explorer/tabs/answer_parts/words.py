@@ -9,7 +9,7 @@ from blindspots_hub.analysis.base import Analysis, Finding
 from blindspots_hub.analysis.stored import left_to_ask, stored_sentences
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.catalog import Entry, said
 from blindspots_hub.explorer.page.commands import (
     BUNDLE,
     another_model,
@@ -59,7 +59,7 @@ def _computed(bundle: Bundle, analysis: Analysis, group: Group, state: str) -> s
     try:
         return answer(bundle, analysis, group).sentence
     except BlindspotsError as error:
-        return str(error)
+        return said(error, bundle.hosted)
 
 
 _said: set[tuple[str, str, Group]] = set()

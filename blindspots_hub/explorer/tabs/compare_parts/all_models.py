@@ -16,7 +16,7 @@ from blindspots_hub.analysis.shared_blindspots import OPEN, SHARED
 from blindspots_hub.analysis.stored import left_to_ask, stored_rows
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
-from blindspots_hub.explorer.page.catalog import Entry
+from blindspots_hub.explorer.page.catalog import Entry, said
 from blindspots_hub.explorer.page.commands import computing
 from blindspots_hub.explorer.page.format import count
 from blindspots_hub.explorer.tabs.answer_parts.words import answer
@@ -224,6 +224,6 @@ def _rows(bundle: Bundle, name: str) -> tuple[list[dict[str, Any]] | None, str]:
     try:
         found = answer(bundle, one, group)
     except BlindspotsError as error:
-        return None, str(error)
+        return None, said(error, bundle.hosted)
     rows = found.to_arrow(one.spec).to_pylist()
     return rows, found.sentence

@@ -80,7 +80,7 @@ def _points_of(catalog: Catalog) -> Callable[[str], dict[str, str]]:
         try:
             entry, other = _models(catalog, asked)
         except BlindspotsError as error:
-            return {"error": str(error)}
+            return {"error": catalog.said(error)}
         found = points(entry.bundle, entry.model, other)
         return {"data": base64.b64encode(found.tobytes()).decode("ascii")}
 
@@ -94,7 +94,7 @@ def _name_of(catalog: Catalog) -> Callable[[list[object]], dict[str, str]]:
             entry, other = _models(catalog, str(place))
             k = check_concept(entry.bundle, int(str(concept)))
         except BlindspotsError as error:
-            return {"error": str(error)}
+            return {"error": catalog.said(error)}
         except (ValueError, TypeError):
             return {"error": "The page asked for a point that it does not show: reload it."}
         _, tables = shared(entry.bundle, (entry.model, other))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterator
 from html import escape
@@ -17,6 +18,9 @@ from blindspots_hub.explorer.page.listening import Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.tabs.evaluate_parts.running import RunningPage, pictures
 from blindspots_hub.serving.deployment import Deployment
+from blindspots_hub.utils.files import told_by_the_system
+
+_log = logging.getLogger(__name__)
 
 FIRST = "1.0.0"
 """Version that the form begins with."""
@@ -120,8 +124,12 @@ class PublishPanel:
             page = RunningPage(f"{profile.username}/{name.strip() or bundle.name} {version}")
             published = yield from pictures(work, page, self.told)
             told = _published(published, private)
-        except BlindspotsError as error:
-            told = notice("error", "It was not published.", str(error))
+        except (BlindspotsError, OSError) as error:
+            refused = told_by_the_system(error) if isinstance(error, OSError) else error
+            if refused is None:
+                _log.warning("publishing failed: %s: %s", type(error).__name__, error)
+                refused = BlindspotsError("The upload broke off: publish again, and it goes on.")
+            told = notice("error", "It was not published.", self._catalog.said(refused))
         yield {self.told: told, self.push: gr.Button(interactive=True)}
 
 

@@ -123,7 +123,7 @@ class MapServer:
                 concept_table(entry, kind, concepts), f"{entry.model}-{side}-{kind}", ending
             )
         except BlindspotsError as error:
-            return {"error": str(error)}
+            return {"error": self._catalog.said(error)}
 
     def histogram(self, asked: list[Any]) -> str:
         """Energies of single images of a concept: `asked` is the colour key and the concept."""
@@ -141,14 +141,14 @@ class MapServer:
             entry, _, _ = self.asked(str(asked[0]))
             return made(entry, check_concept(entry.bundle, int(asked[1])))
         except BlindspotsError as error:
-            return f"<p class='none'>{escape(str(error))}</p>"
+            return f"<p class='none'>{escape(self._catalog.said(error))}</p>"
 
     def names(self, asked: list[Any]) -> dict[str, str]:
         """All names of a bundle as a file: `asked` is the colour key."""
         try:
             return names_to_save(self.asked(str(asked[0]))[0].bundle)
         except BlindspotsError as error:
-            return {"error": str(error)}
+            return {"error": self._catalog.said(error)}
 
     def region(self, asked: list[Any]) -> dict[str, str]:
         """Some concepts as a file: `asked` is the colour key, the concepts, the format."""
@@ -160,7 +160,7 @@ class MapServer:
                 concept_table(entry, kind, np.array(concepts, np.int64)), name, str(asked[2])
             )
         except BlindspotsError as error:
-            return {"error": str(error)}
+            return {"error": self._catalog.said(error)}
 
 
 def _sizes(reading: ModelDeltas, shown: np.ndarray, size: str) -> np.ndarray | None:
