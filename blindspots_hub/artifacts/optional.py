@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from blindspots_hub.artifacts.cards.templates import write_bundle_card
-from blindspots_hub.artifacts.layout import MANIFEST, table_path
+from blindspots_hub.artifacts.layout import LOCK, MANIFEST, table_path
 from blindspots_hub.artifacts.manifest import FileEntry, Manifest
 from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import TableSpec, has_columns, with_optional
@@ -30,8 +30,14 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
 
     The manifest keeps all else that it says: what was measured with which program, and the files
     that are not here. Whoever adds to what a table holds reads it `in_turn`, too. Raises
-    `BlindspotsError` where the folder cannot be written.
+    `BlindspotsError` where the folder cannot be written, or lies in the cache of the Hub's client:
+    its manifest is the published one whenever it is opened.
     """
+    if _is_cached(root):
+        raise BlindspotsError(
+            f"{root.parent.name.replace('--', '/')} was opened from the Hub, and nothing is kept "
+            "in a copy of that: pull it to a folder of yours (python -m blindspots_hub pull)."
+        )
     with in_turn(root):
         _add(root, tables)
 
@@ -58,6 +64,14 @@ def _add(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
         raise BlindspotsError(
             f"{root} cannot be written: copy the bundle to a folder of yours."
         ) from error
+
+
+def _is_cached(root: Path) -> bool:
+    if not (root / LOCK).is_file():
+        return False
+    from blindspots_hub.artifacts.hub.fetch import is_cached
+
+    return is_cached(root)
 
 
 def read_optional(

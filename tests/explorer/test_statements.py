@@ -124,11 +124,16 @@ def crowded(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> Entry:
     n = bundle.n_concepts
     state = np.full(n, CODE["aligned"], np.uint8)
     state[:12], state[20] = CODE["weakened"], CODE["suppressed"]
-    high = np.full(n, 0.5)
-    high[:12], high[20] = 0.2, 0.45
+    high = np.full(n, 0.0)
+    high[:12], high[20] = -0.2, -0.05
     flat = np.zeros(n)
     made = replace(
-        real, state=state, selected_high=high, certain=flat > 0, gap_low=flat, gap_high=flat + 0.2
+        real,
+        state=state,
+        gap_selected_high=high,
+        certain=flat > 0,
+        gap_low=flat,
+        gap_high=flat + 0.2,
     )
     monkeypatch.setattr(catalog, "_reading", lambda entry, kind: made)
     return entry
