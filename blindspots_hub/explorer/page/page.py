@@ -43,7 +43,7 @@ class Page:
         # A bundle that nothing can be shown of yet: begin where that is mended.
         self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
         self.view, self.own = gr.State(self.first), gr.State([])
-        self._turns, self._clock = gr.State({}), gr.Number(visible=False)
+        self._turns, self._clock = gr.State({}), gr.Number(visible=False, elem_id="clock")
         self._build()
         self._wire()
 
