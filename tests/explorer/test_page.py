@@ -349,7 +349,7 @@ def test_nothing_lies_outside_of_the_tabs(bundle: Bundle, tmp_path: Path) -> Non
     seen = [one for one in page.children if type(one).__name__ not in ("State", "Api")]
     assert [one.elem_id for one in seen if one.page] == ["programs", "readme"]
     places = [one.elem_id for one in seen if not one.page]
-    assert places == ["clock", "top", "address", "example", "fault", "bar", "finding", "tabs"]
+    assert places == ["top", "address", "example", "fault", "bar", "finding", "tabs"]
 
 
 def test_only_named_endpoints_are_a_public_api(bundle: Bundle, tmp_path: Path) -> None:

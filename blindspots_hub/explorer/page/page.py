@@ -43,7 +43,7 @@ class Page:
         # A bundle that nothing can be shown of yet: begin where that is mended.
         self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
         self.view, self.own = gr.State(self.first), gr.State([])
-        self._turns, self._clock = gr.State({}), gr.Number(visible=False, elem_id="clock")
+        self._turns = gr.State({})
         self._build()
         self._wire()
 
@@ -67,6 +67,7 @@ class Page:
                 label=f"δ: {SCALE}",
                 elem_id="delta",
             )
+            self._clock = gr.Number(visible=False)
         self.finding = gr.HTML(self._told_of(self.first), elem_id="finding")
         self._lacks: dict[str, gr.HTML] = {}
         self._bodies: dict[str, gr.Column] = {}
