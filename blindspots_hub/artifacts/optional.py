@@ -33,13 +33,18 @@ def add_tables(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:
     `BlindspotsError` where the folder cannot be written, or lies in the cache of the Hub's client:
     its manifest is the published one whenever it is opened.
     """
+    check_keeps(root)
+    with in_turn(root):
+        _add(root, tables)
+
+
+def check_keeps(root: Path) -> None:
+    """`BlindspotsError` where nothing can be kept in the bundle at `root`: before work is begun."""
     if _is_cached(root):
         raise BlindspotsError(
             f"{root.parent.name.replace('--', '/')} was opened from the Hub, and nothing is kept "
             "in a copy of that: pull it to a folder of yours (python -m blindspots_hub pull)."
         )
-    with in_turn(root):
-        _add(root, tables)
 
 
 def _add(root: Path, tables: Mapping[TableSpec, pa.Table]) -> None:

@@ -11,7 +11,7 @@ from blindspots_hub.analysis.answers import Answers, ask
 from blindspots_hub.analysis.registry import ANALYSES, analysis
 from blindspots_hub.analysis.stored import told
 from blindspots_hub.artifacts.bundle import load_bundle
-from blindspots_hub.artifacts.optional import add_tables
+from blindspots_hub.artifacts.optional import add_tables, check_keeps
 from blindspots_hub.progress import Call, Event, Work
 
 
@@ -24,6 +24,7 @@ def analyse(root: str | Path, names: Sequence[str] = ()) -> Work[list[Answers]]:
     `Answers.left_out`.
     """
     bundle = load_bundle(root)
+    check_keeps(bundle.root)
     asked = [analysis(name) for name in names] if names else list(ANALYSES)
     answers: list[Answers] = []
     for done, one in enumerate(asked):

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import GENERATIONS_PART, PAIRS_PART
-from blindspots_hub.artifacts.optional import add_tables
+from blindspots_hub.artifacts.optional import add_tables, check_keeps
 from blindspots_hub.artifacts.parquet import batches_of
 from blindspots_hub.artifacts.schema import GENERATIONS, IMAGE_TEXT, PAIRS, TableSpec
 from blindspots_hub.errors import BlindspotsError
@@ -37,6 +37,7 @@ def score_captions(
     hold its images: `BlindspotsError` otherwise.
     """
     bundle = load_bundle(root, (PAIRS_PART, GENERATIONS_PART))
+    check_keeps(bundle.root)
     models = [name for name, entry in bundle.models.items() if entry.paired]
     if not models:
         raise BlindspotsError(f"{bundle.name} holds no model of paired images to score.")

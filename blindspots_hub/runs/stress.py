@@ -22,7 +22,7 @@ import pyarrow as pa
 from blindspots_hub import planted
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.artifacts.layout import BACKBONE, NATURAL, SAE, table_path
-from blindspots_hub.artifacts.optional import add_tables
+from blindspots_hub.artifacts.optional import add_tables, check_keeps
 from blindspots_hub.artifacts.parquet import read_table
 from blindspots_hub.artifacts.schema import (
     STRESS_IMAGES,
@@ -132,6 +132,8 @@ def stress_test(
     opened = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     root = opened.root if work_dir is None else Path(work_dir).expanduser().resolve()
     work = root / WORK
+    if work_dir is None:
+        check_keeps(root)
     if work_dir is None and not os.access(root, os.W_OK):
         raise BlindspotsError(
             f"{root} cannot be written: name a folder for the result (--work), or copy the bundle "

@@ -25,8 +25,8 @@ TERMS = {
     "selected": "A concept at the top of a ranking is there because it is extreme. This wider "
     "interval holds the truth also for concepts that were picked that way; only it decides what is "
     "called certain.",
-    "null": "What the method flags when the two sides are swapped at random, so that nothing "
-    "differs: its false alarms, and the least and most of the repeats.",
+    "null": "What the method flags when the two sides’ images are exchanged at random, so that "
+    "nothing differs: its false alarms, and the least and most of the repeats.",
     "relative": "Relative δ compares by ratio, so that rare concepts count as much as common ones.",
     "absolute": "Absolute δ compares by difference of energies: common concepts weigh more.",
     "support": f"{SUPPORT[0].upper()}{SUPPORT[1:]}.",

@@ -30,6 +30,7 @@ from blindspots_hub.progress import drive
 from blindspots_hub.runs.analyse import analyse
 from blindspots_hub.runs.combine import combine
 from blindspots_hub.runs.remeasure import remeasure
+from blindspots_hub.runs.stress import stress_test
 
 LATER = re.compile(r"/(energies|features|token_codes|generations)/|-pairs/|-generations/|-sae/")
 
@@ -149,6 +150,8 @@ def test_commands_of_a_bundle_of_the_hub_are_of_its_reference(
     assert told == f"{run} pull {reference} --out later && {run} analyse later redundancy"
     with pytest.raises(BlindspotsError, match="pull it to a folder of yours"):
         analyse(name, ["redundancy"])
+    with pytest.raises(BlindspotsError, match="pull it to a folder of yours"):
+        stress_test(name, "planted/alder-1", concepts=[0])  # before anything is drawn
     assert load_bundle(name).optional(analysis("redundancy").spec) is None, "which opens still"
     drive(pull.stream(reference, tmp_path / "later"))
     own = load_bundle(tmp_path / "later")

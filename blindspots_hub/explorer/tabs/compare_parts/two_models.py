@@ -26,6 +26,7 @@ from blindspots_hub.explorer.tabs.compare_parts.pieces import (
     times_words,
     title,
 )
+from blindspots_hub.utils.numerals import percent
 
 EXAMPLES = 6
 """Concepts of each kind that are shown; the direct comparison's command lists all."""
@@ -54,7 +55,7 @@ def difference(entry: Entry, other: str) -> str:
         f"{count(found.pairs)} captions that both drew: of {count(found.judged)} judged concepts "
         f"<b>{counts['fixed']} fixed</b>, <b>{counts['broken']} broken</b>, "
         f"{counts['moved']} moved, {count(counts['unchanged'])} unchanged. Of those called changed "
-        f"at most {found.settings.alpha:.0%} are expected to be chance.</p>"
+        f"at most {percent(found.settings.alpha)} are expected to be chance.</p>"
         if found.judged
         else "<p>No concept fires in enough of these pairs to be compared.</p>"
     )
