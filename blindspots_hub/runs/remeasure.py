@@ -69,6 +69,7 @@ def _remeasured(bundle: Bundle, out: Path, changes: dict[str, Any]) -> Work[Bund
         del compared, generation_energies
         bundle.let_go()  # else the energies of every model stay in memory
     fields = {key: value for key, value in bundle.manifest.to_json().items() if key not in ANEW}
-    write_manifest(out, {**fields, "models": entries, "remeasured_from": bundle.sha256})
+    told = {"tokens": bundle.tokens, "remeasured_from": bundle.sha256}
+    write_manifest(out, {**fields, "models": entries, **told})
     yield Event("compute tables", len(bundle.models), len(bundle.models))
     return load_bundle(out)
