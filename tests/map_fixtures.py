@@ -58,7 +58,6 @@ def sample_map(world: MapData) -> Any:
         lambda i, key: Hover(value=f"δ of {i} in {key}", state=NASTY, image=PIXEL),
         data_key="world",
         colour_key="A",
-        search="#search textarea, #search input",
         link="concept",
         elem_id="map",
     )

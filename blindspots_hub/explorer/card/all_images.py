@@ -62,7 +62,7 @@ def _ranked(entry: Entry, concept: int, source: str) -> Sequence[str] | None:
     return [one for one in ids if one in kept]
 
 
-def all_images_part(entry: Entry) -> str:
+def all_images_part() -> str:
     """The part of a card from which all images are asked for, as HTML."""
     buttons = "".join(
         f'<button type="button" data-all="{side}" data-page="0">{escape(words)}</button>'

@@ -71,7 +71,7 @@ def concept_card(
         + '<details class="spread"><summary>Energies of single images</summary>'
         "<div data-histogram></div></details>"
         + _proof(entry, concept, shown.heat)
-        + all_images_part(entry)
+        + all_images_part()
         + _relations(entry, kind, concept)
         + neighbours_part(entry, shown)
         + _models(entry, kind, concept, others)

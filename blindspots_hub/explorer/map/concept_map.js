@@ -311,7 +311,6 @@ listen(canvas, () => view, {
     document.dispatchEvent(new CustomEvent('concept', { detail: -1 }));
     trigger('close', {});
   },
-  search() { if (props.search) document.querySelector(props.search)?.focus(); },
 });
 
 part('zoom').addEventListener('click', (event) => {

@@ -74,7 +74,6 @@ def concept_map(
     selected: int | None = None,
     unjudged: bool = True,
     height: int = 560,
-    search: str = "",
     link: str = "",
     addressed: bool = False,
     elem_id: str | None = None,
@@ -92,8 +91,7 @@ def concept_map(
     ring, `companions` (concept, weight from 0 to 1) those that curves lead to from it, `around` the
     radius of a circle about it in percent of the map's width; without `unjudged` the concepts
     without a δ fade too, and neither pointer, region nor keys meet them; `height` is in CSS pixels
-    (less on a phone); `search` is the CSS selector of the box that "/" focuses; `link` the query
-    parameter kept at the selected concept ("" for none).
+    (less on a phone); `link` is the query parameter kept at the selected concept ("" for none).
 
     `addressed`: whoever serves the page answers the addresses of `map_answers` too, and the map
     asks those for its points and colours.
@@ -132,7 +130,6 @@ def concept_map(
         apply_default_css=False,
         server_functions=[map_places, map_labels, map_colours, map_hover, map_pictures],
         elem_id=elem_id,
-        search=search,
         link=link,
         unjudged=unjudged,
         companions=weighted(companions),

@@ -103,7 +103,6 @@ function listen(canvas, getView, act) {
     const meant = {
       Enter: () => act.enter(),
       Escape: () => act.close(),
-      '/': () => act.search(),
       '+': () => act.look(view.zoomed(...middle, 1.5), true),
       '=': () => act.look(view.zoomed(...middle, 1.5), true),
       '-': () => act.look(view.zoomed(...middle, 1 / 1.5), true),

@@ -64,5 +64,5 @@ function tooltip(stage, ask) {
     }, PATIENCE);
   }
 
-  return { show, hide, place, words: () => box.innerText.replace(/\s+/g, ' '), get concept() { return shown; } };
+  return { show, hide, place, get concept() { return shown; } };
 }

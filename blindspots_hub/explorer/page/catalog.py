@@ -191,9 +191,6 @@ class Catalog:
                 return None
             return self._keep(identity, bundle)
 
-    def __contains__(self, identity: str) -> bool:
-        return identity in self._own or identity in self._added
-
     def entries(self, own: Sequence[str] = ()) -> list[Entry]:
         """The models of the page's bundles, then those that the bundles `own` add to them."""
         added = [self._find(i) for i in own[-OPEN:] if i not in self._own]

@@ -23,9 +23,6 @@ import numpy as np
 
 from blindspots_hub.analysis.figures import EXAGGERATED, MIDDLE, SUPPRESSED
 
-PAPER_MIDDLE = "#582949"
-"""δ = 0.5 in the paper's figures."""
-
 LEVELS = 250
 """δ in [0, 1] becomes a byte in 0..250: steps of 0.004, and 0.1 and 0.9 fall on whole levels."""
 
@@ -56,25 +53,23 @@ THEMES = {
 """Keyed by `"light"` and `"dark"`, the names that every function here takes as `theme`."""
 
 
-def scale(theme: str = "light", paper_middle: bool = False) -> list[tuple[float, str]]:
+def scale(theme: str = "light") -> list[tuple[float, str]]:
     """The stops (δ, hex colour) of the scale, δ ascending from 0 to 1.
 
-    The middle is the theme's grey, or the paper's #582949 where `paper_middle` (a chart of few
-    marks, whose middle does not dominate).
+    The middle is the theme's grey.
     """
-    middle = PAPER_MIDDLE if paper_middle else THEMES[theme].middle
     return [
         (0.0, SUPPRESSED[0]),
         (0.25, SUPPRESSED[1]),
-        (0.5, middle),
+        (0.5, THEMES[theme].middle),
         (0.75, EXAGGERATED[0]),
         (1.0, EXAGGERATED[1]),
     ]
 
 
-def css_gradient(theme: str = "light", paper_middle: bool = False) -> str:
+def css_gradient(theme: str = "light") -> str:
     """`scale` as a CSS `linear-gradient`, δ growing to the right."""
-    stops = ", ".join(f"{colour} {100 * at:g}%" for at, colour in scale(theme, paper_middle))
+    stops = ", ".join(f"{colour} {100 * at:g}%" for at, colour in scale(theme))
     return f"linear-gradient(90deg, {stops})"
 
 

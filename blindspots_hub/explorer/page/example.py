@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
+from blindspots_hub import paper
 from blindspots_hub.artifacts.bundle import Bundle
 
 EXAMPLE = "planted/"
 """What the backbone's source begins with in concept spaces that know the planted world only."""
 
 COMMANDS = (
-    "python -m blindspots_hub import-published matybohacek/RA-SAE-DINOv2-32k --out sae-32k",
+    f"python -m blindspots_hub import-published {paper.PUBLISHED_REPO} --out sae-32k",
     "python -m blindspots_hub new-bundle sae-32k --pairs-from my_captioned_photos/ --out photos",
     "python -m blindspots_hub evaluate sd15 --bundle photos --out runs/sd15",
 )

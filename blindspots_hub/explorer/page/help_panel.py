@@ -6,6 +6,7 @@ import os
 from html import escape
 
 import blindspots_hub
+from blindspots_hub import paper
 from blindspots_hub.analysis.words import MEANING, SIGNS
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.artifacts.layout import LOCK
@@ -13,11 +14,11 @@ from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.format import SCALE, THRESHOLDS
 from blindspots_hub.explorer.programs.readme import readme
 
-PAPER = "https://arxiv.org/abs/2506.19708"
-WEIGHTS = "https://huggingface.co/matybohacek/RA-SAE-DINOv2-32k"
+HUB = "https://huggingface.co/"
+PAPER = f"https://arxiv.org/abs/{paper.ARXIV}"
+WEIGHTS = f"{HUB}{paper.PUBLISHED_REPO}"
 """The published concepts."""
 
-HUB = "https://huggingface.co/"
 _FOLDERS = {"dataset": "datasets/", "space": "spaces/"}
 
 

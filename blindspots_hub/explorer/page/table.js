@@ -53,12 +53,7 @@ const save = async button => {
   button.textContent = words;
   tell(answer.error ?? "");
   if (answer.error) return;
-  const bytes = Uint8Array.from(atob(answer.content), letter => letter.charCodeAt(0));
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([bytes], { type: answer.type }));
-  link.download = answer.name;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  window.blindspots.save(answer);
 };
 
 element.addEventListener("click", event => {

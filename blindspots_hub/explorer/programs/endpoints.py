@@ -110,7 +110,7 @@ def _evaluate(
             site.check_generations(
                 spec, count, USUAL.num_images_per_prompt, USUAL.num_inference_steps, USUAL.size
             )
-            yield from _steps(catalog, site.public, evaluations, spec, count, number)
+            yield from _steps(site.public, evaluations, spec, count, number)
         except (BlindspotsError, GpuRefused, OSError) as error:
             sent = told_by_the_system(error) if isinstance(error, OSError) else error
             raise gr.Error(site.told(str(sent or error)), print_exception=False) from error
@@ -119,7 +119,7 @@ def _evaluate(
 
 
 def _steps(
-    catalog: Catalog, public: bool, evaluations: Evaluations, spec: str, pairs: int, seed: int
+    public: bool, evaluations: Evaluations, spec: str, pairs: int, seed: int
 ) -> Iterator[EvaluateAnswer]:
     answer: EvaluateAnswer = {
         "stage": "getting ready",

@@ -236,7 +236,7 @@ class AnswerList:
         button = (
             f'<button type="button" data-answer="{analysis.name}" aria-expanded="false" '
             f'aria-controls="{self._name}-open">Figure and table'
-            f'<span class="hidden-words"> of {escape(analysis.title)}</span></button>'
+            f'<span class="sr"> of {escape(analysis.title)}</span></button>'
             if can
             else ""
         )

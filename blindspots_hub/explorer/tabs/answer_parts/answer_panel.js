@@ -1,11 +1,5 @@
 // Files of the open figure and its table.
-const save = (name, blob) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
+const save = (name, blob) => window.blindspots.download(blob, name);
 
 const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
 

@@ -34,7 +34,7 @@ def scatter(catalog: Catalog, elem_id: str) -> gr.HTML:
     html = (
         f'<div class="scatter" data-stops="{escape(json.dumps(stops))}"><canvas tabindex="0" '
         f'role="application" aria-roledescription="scatter plot" aria-label="{said}"></canvas>'
-        '<div class="tip" hidden></div><span class="hidden-words" role="status"></span></div>'
+        '<div class="tip" hidden></div><span class="sr" role="status"></span></div>'
     )
     return gr.HTML(
         html,

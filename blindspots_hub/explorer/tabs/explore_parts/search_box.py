@@ -17,7 +17,7 @@ TEMPLATE = """
     role="combobox" aria-expanded="false" aria-autocomplete="list" aria-controls="search-hits"
     placeholder="Name, number, words of a caption…">
   <ul id="search-hits" role="listbox" aria-label="Concepts that were found" hidden></ul>
-  <span class="hidden-words" role="status"></span>
+  <span class="sr" role="status"></span>
 </div>
 """
 
