@@ -345,6 +345,7 @@ def test_the_page_writes_a_name_and_a_space_does_not(root: Path, tmp_path: Path)
     from blindspots_hub.explorer.page.page import Page
     from blindspots_hub.explorer.page.page_options import PageOptions
     from blindspots_hub.explorer.page.view import View
+    from blindspots_hub.explorer.tabs.explore_parts.map_server import colour_key
     from blindspots_hub.explorer.tabs.registry import TABS
     from blindspots_hub.serving.deployment import Deployment
 
@@ -355,7 +356,8 @@ def test_the_page_writes_a_name_and_a_space_does_not(root: Path, tmp_path: Path)
             page = Page(Catalog(bundle), PageOptions(tmp_path, site=Deployment(public)), TABS)
         view: View = replace_view(page.first, 344)
         tab: Any = page.tabs["explore"]
-        event = SimpleNamespace(label="seed house")
+        key = colour_key(page.entry(view), view.kind)
+        event = SimpleNamespace(label="seed house", concept=344, key=key)
         if public:
             with pytest.raises(BlindspotsError, match="on one’s own machine"):
                 tab.panel.name(event, view, [])
