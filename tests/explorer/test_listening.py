@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import typing
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from synthetic_bundle import write_synthetic
 from blindspots_hub.artifacts.bundle import load_bundle
 from blindspots_hub.explorer.page.app import build_app
 from blindspots_hub.explorer.page.turns import Turns, latest
+from blindspots_hub.explorer.page.view import View
 
 RUNS = {"run", "cancel", "stress-run", "stress-cancel", "explore-it"}
 """Buttons that say nothing but that they were pressed: pressed again while that is answered, they
@@ -61,7 +64,7 @@ def test_what_is_asked_again_is_not_what_the_answer_has_written(listeners: list[
 
 
 def test_of_events_that_overtake_each_other_the_last_one_counts() -> None:
-    turns: Turns = {}
+    turns = Turns()
 
     def told(event: gr.EventData, what: str) -> dict[Any, Any]:
         if what == "slow":  # another one is heard meanwhile
@@ -69,12 +72,31 @@ def test_of_events_that_overtake_each_other_the_last_one_counts() -> None:
         return {"what": what}
 
     event = gr.EventData(None, {})
-    heard = latest(told, "concept", lambda updates: {"late": updates["what"]})
+    heard = latest(told, "concept", "view", lambda updates: {"late": updates["what"]})
     assert heard(event, "first", 3.5, turns) == {"what": "first"}
     assert heard(event, "slow", 4.5, turns) == {"late": "slow"}
     assert heard(event, "arrives late", 4.9, turns) == {"late": "arrives late"}
     assert heard(event, "last", 6.0, turns) == {"what": "last"}
-    other = latest(told, "tab", lambda _: {})
+    other = latest(told, "tab", "view", lambda _: {})
     assert other(event, "of another kind", 1.0, turns) == {"what": "of another kind"}
-    assert turns == {"concept": 6.0, "tab": 1.0}
+    assert turns.times == {"concept": 6.0, "tab": 1.0}
     assert next(iter(inspect.signature(heard).parameters)) == "event"
+
+
+def test_an_event_starts_from_the_view_that_the_one_before_has_left() -> None:
+    """Both came in with the same view: neither takes the other's change back."""
+    turns, came_in = Turns(), View(noted=7)
+
+    def changed(**changes: Any) -> Any:
+        return lambda view: {"view": replace(view, noted=view.noted + 1, **changes)}
+
+    first = latest(changed(kind="absolute"), "delta", "view", lambda _: {})
+    second = latest(changed(show="suppressed"), "show", "view", lambda _: {})
+    assert first(came_in, 1.0, turns)["view"].kind == "absolute"
+    both = second(came_in, 2.0, turns)["view"]
+    assert (both.kind, both.show) == ("absolute", "suppressed")
+    noted_since = View(concept=3, noted=99)  # by a listener of no kind
+    assert first(noted_since, 3.0, turns)["view"].concept == 3
+    assert first(came_in, 0.5, turns) == {}
+    assert turns.view.concept == 3
+    assert deepcopy(turns).times == {}

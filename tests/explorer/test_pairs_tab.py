@@ -140,11 +140,15 @@ def test_a_page_of_pairs_has_an_address(page: Page) -> None:
     assert "pairs-page=2" in second["link"]
     beyond = at({**view_of(page).query(), "pairs-page": "9999"})
     assert "pairs-page=9999" not in beyond["link"], "a page that is not there is the last one"
-    updates = tab._turn(types.SimpleNamespace(to=3), view_of(page, order="far"), [])
+    far = view_of(page, order="far")
+    updates = tab._turn(types.SimpleNamespace(to=3, link=far.link), far, [])
     assert updates[page.view].pairs == PairsView(order="far", page=3)
     assert tab.table not in updates, "the browser brings the rows"
     with pytest.raises(BlindspotsError):
-        tab._turn(types.SimpleNamespace(to="x"), view_of(page), [])
+        tab._turn(types.SimpleNamespace(to="x", link=far.link), far, [])
+    other = tab._turn(types.SimpleNamespace(to=3, link=view_of(page).link), far, [])
+    assert tab.id not in str(other), "of a table that is no longer shown"
+    assert not any(isinstance(one, View) for one in other.values())
 
 
 def test_an_unpaired_model_is_told_what_would_make_pairs(hostile: Page) -> None:

@@ -20,6 +20,7 @@ from blindspots_hub.analysis.registry import ANALYSES
 from blindspots_hub.artifacts.bundle import Bundle, load_bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.page import Page
+from blindspots_hub.explorer.page.turns import Turns
 from blindspots_hub.explorer.page.view import View
 from blindspots_hub.explorer.tabs.answer_parts.words import answerable
 from blindspots_hub.explorer.tabs.registry import TABS
@@ -128,7 +129,7 @@ def test_a_tab_that_was_left_while_it_was_drawn_is_not_what_the_page_shows(
     page = page_of("whole")
     drawn: list[View | None] = [None] * len(IDS)
     heard = page.latest("tab", page._open_tab, [], page._left)["fn"]
-    turns: dict[str, float] = {}
+    turns = Turns()
     event: Any = types.SimpleNamespace(value="Pairs")
     assert page.view in heard(event, page.first, [], *drawn, 20.5, turns)
     event = types.SimpleNamespace(value="Concepts")

@@ -40,13 +40,14 @@ const fill = async (box, asked) => {
 // Brings the card of a concept: whoever opens one says so by the document's event `concept`, and
 // tells the server of it besides. An answer that was overtaken, by another concept or by another
 // model, is dropped.
-let opened = 0, brought = "", around = null;  // the radius that was chosen since `shown` came
+let last = -1, opened = 0, brought = "", around = null;  // the radius that was chosen since `shown` came
 
 // The concept whose card is shown: what is asked for on a card is of that one, whatever the server
 // has noted by then.
 const shownConcept = () => Number(element.querySelector(".card")?.dataset.concept);
 
 const openCard = async i => {  // -1: none
+  last = i;
   const mine = ++opened, shown = props.shown, asked = new URLSearchParams(shown);
   const heat = element.querySelector("[data-heat]")?.value;
   asked.delete("tab");
@@ -170,7 +171,16 @@ element.addEventListener("change", event => {
   if (event.target.matches("[data-names-in]")) takeIn(event.target);
 });
 let spreads = false;
-watch("shown", () => { opened++; around = null; });
+// The server noted a concept after it had made what is shown: an answer that knew nothing of it has
+// taken its card away, and it is asked for anew.
+const agree = () => {
+  const [i, at] = props.noted;
+  if (at > props.shown_at && i === last && i !== shownConcept()) {
+    document.dispatchEvent(new CustomEvent("concept", { detail: i }));
+  }
+};
+watch("noted", agree);
+watch("shown_at", () => { opened++; around = null; agree(); });
 watch("value", () => {
   if (props.value !== brought) opened++;
   const card = element.querySelector(".card");

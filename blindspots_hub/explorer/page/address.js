@@ -14,7 +14,7 @@ document.addEventListener("click", (event) => {
 // that the server made before the visitor's last step back is too late (menus ask twice), and so is
 // one that a newer one has overtaken: `turn` and `answered` are times of the server.
 let newest = 0;
-watch("to", () => {
+function keep() {
   const [link, turn, arrived] = props.to;
   if (turn < newest) return;
   newest = turn;
@@ -31,7 +31,8 @@ watch("to", () => {
   if (!differ(props.names)) return;
   const how = !arrived && differ(props.places) ? "pushState" : "replaceState";
   history[how](history.state, "", there);
-});
+}
+watch("to", keep);
 
 // Back and forward: the address is already where the visitor wants to be, and the page follows it.
 // One question at a time, so that quick steps cannot be answered in another order; what was asked
@@ -46,6 +47,7 @@ function settled() {
   clearTimeout(waiting);
   waiting = 0;
   if (again) { again = false; travel(); }
+  else keep();  // what was shown meanwhile, if it is newer than the step that was answered
 }
 
 addEventListener("popstate", () => { early = null; travel(); });

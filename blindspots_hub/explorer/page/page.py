@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import wraps
+from itertools import count
 from typing import Any
 
 import gradio as gr
@@ -22,9 +23,12 @@ from blindspots_hub.explorer.page.header import bundle_words, header
 from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.page_options import PageOptions as PageOptions
-from blindspots_hub.explorer.page.turns import CLOCK_JS, latest
+from blindspots_hub.explorer.page.turns import CLOCK_JS, Turns, latest
 from blindspots_hub.explorer.page.view import NAMES, View
 from blindspots_hub.explorer.tabs.base import Tab
+
+_NOTED = count(1)
+"""Numbers of views, in the order in which pages noted them."""
 
 
 class Page:
@@ -43,7 +47,7 @@ class Page:
         # A bundle that nothing can be shown of yet: begin where that is mended.
         self.first = replace(first, tab=list(self.tabs)[-1]) if lacking else first
         self.view, self.own = gr.State(self.first), gr.State([])
-        self._turns = gr.State({})
+        self._turns = gr.State(Turns())
         self._build()
         self._wire()
 
@@ -201,7 +205,9 @@ class Page:
         For what is answered in full by the last: a concept that is opened, a page of a table.
         `late` says what stays of an earlier one's answer that comes after it; at first nothing.
         """
-        heard = latest(self.told(handler), kind, late or (lambda _: {self.view: gr.skip()}))
+        heard = latest(
+            self.told(handler), kind, self.view, late or (lambda _: {self.view: gr.skip()})
+        )
         return {"fn": heard, "inputs": [*inputs, self._clock, self._turns], "js": CLOCK_JS}
 
     def follow_link(self, own: list[str], request: gr.Request) -> Updates:
@@ -227,6 +233,7 @@ class Page:
         return self.at(view.heated(event.percent))
 
     def _noted(self, view: View, arrived: bool) -> Updates:
+        view = replace(view, noted=next(_NOTED))
         return {
             self.view: view,
             self._address: address_of(view, arrived),

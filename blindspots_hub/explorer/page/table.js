@@ -70,7 +70,7 @@ element.addEventListener("click", event => {
     busy(".pager button:not(:disabled)");
     aim = led(target);
     bring(aim);
-    trigger("turn", { to: aim });
+    trigger("turn", { to: aim, link: props.link });
   }
   else if (over) { busy(`[data-over="${Number(over)}"]`); trigger("over", { i: Number(over) }); }
   else if (pair !== undefined) { busy("[data-close]"); trigger("pair", { id: pair }); }

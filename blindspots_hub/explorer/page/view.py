@@ -55,7 +55,8 @@ class View:
     `around` the radius of the open concept's neighbours in percent of the map's width (0: none),
     `rows` the rows of a ranking, `heat` the opacity of overlays in percent. `concepts` and `pairs`
     are what the tables of these tabs show, `open` names the analysis whose figure is open, `other`
-    the model that `model` is held against. `tab` is a tab's id.
+    the model that `model` is held against. `tab` is a tab's id. `noted` says when the page noted
+    the view, later ones having larger numbers: it is no part of what is on the screen.
     """
 
     bundle: str = ""
@@ -76,6 +77,7 @@ class View:
     open: str = ""
     other: str = ""
     tab: str = FIRST_TAB
+    noted: int = field(default=0, compare=False)
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> View:

@@ -105,7 +105,7 @@ class CompareTab(Tab):
             menu.select(**page.latest("two", listener, [*seen, menu]), outputs=changed, **EVERY)
         self.body.two(**page.latest("two", self._two, seen), outputs=page.outputs, **EVERY)
         for event in (self.scatter.open, self.body.open):
-            event(page.told(self._open), seen, page.outputs, **EVERY)
+            event(**page.latest("concept", self._open, seen), outputs=page.outputs, **EVERY)
         self.body.draw(page.told(self._draw), page.view, [self.body, *page.noted], **NEWEST)
 
     def _other(self, view: View) -> str:

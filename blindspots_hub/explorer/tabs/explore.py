@@ -25,7 +25,12 @@ from blindspots_hub.explorer.page.counts import counts_line
 from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.view import ROWS, WIDEST, View
 from blindspots_hub.explorer.tabs.base import Tab, no_model
-from blindspots_hub.explorer.tabs.explore_parts.card_panel import CardPanel, companions
+from blindspots_hub.explorer.tabs.explore_parts.card_panel import (
+    CardPanel,
+    companions,
+    noted,
+    shown,
+)
 from blindspots_hub.explorer.tabs.explore_parts.map_controls import MapControls
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
@@ -117,7 +122,7 @@ class ExploreTab(Tab):
             self.card: gr.HTML(
                 self.panel.html(view, own, opened=view.concept is not None),
                 colour_key=key,
-                shown=view.link,
+                **shown(view),
                 own=list(own),
             ),
             self.rankings: gr.HTML(
@@ -136,7 +141,11 @@ class ExploreTab(Tab):
             self.rankings.open,
             self.controls.search.found,
         ):
-            event(**page.latest("concept", self._open, [page.view]), outputs=page.noted, **EVERY)
+            event(
+                **page.latest("concept", self._open, [page.view]),
+                outputs=[self.card, *page.noted],
+                **EVERY,
+            )
         for event in (self.map.close, self.card.close):
             event(**page.latest("concept", self._close, [page.view]), outputs=page.noted, **EVERY)
         self.map.region(page.told(self._region), seen, [self.card, *page.noted], **EVERY)
@@ -152,7 +161,7 @@ class ExploreTab(Tab):
         )
         self.panel.wire(page)
         self.controls.wire(page, self.map, self.panel, self.rankings)
-        self.card.switch(page.told(self._switch), seen, page.outputs, **EVERY)
+        self.card.switch(**page.latest("model", self._switch, seen), outputs=page.outputs, **EVERY)
 
     def _ranking_function(self) -> Callable[[list[str]], dict[str, str]]:
         def ranking(asked: list[str]) -> dict[str, str]:
@@ -180,7 +189,8 @@ class ExploreTab(Tab):
 
     def _open(self, event: gr.EventData, view: View) -> Updates:
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
-        return self._page.at(replace(view, concept=concept))
+        # A card that the browser has dropped, for an answer that knew nothing of it, is asked anew.
+        return {self.card: noted(concept), **self._page.at(replace(view, concept=concept))}
 
     def _close(self, view: View) -> Updates:
         return self._page.at(replace(view, concept=None))
@@ -195,8 +205,8 @@ class ExploreTab(Tab):
         if event.rows not in ROWS:
             raise BlindspotsError("The page asked for rows that it does not offer: reload it.")
         view = replace(view, rows=int(event.rows))
-        shown = rankings(self._page.entry(view), view.kind, view.show, view.rows)
-        return {self.rankings: shown, **self._page.at(view)}
+        ranked = rankings(self._page.entry(view), view.kind, view.show, view.rows)
+        return {self.rankings: ranked, **self._page.at(view)}
 
     def _on_card(self, event: gr.EventData, view: View) -> View:
         """`view` with the concept whose card the visitor saw: another's event may be on its way."""

@@ -57,10 +57,11 @@ class TableTab(Tab):
 
     def wire(self, page: Page) -> None:
         """The form and the pager change the table; a concept opens its card in Explore."""
-        self.filters.ask(self._ask, *self._seen(page), **EVERY)
         seen, changed = self._seen(page)
+        asked = page.latest(f"ask {self.id}", self._ask, seen, self._only_answered)
+        self.filters.ask(**asked, outputs=changed, **EVERY)
         self.table.turn(**page.latest(self._pages, self._turn, seen), outputs=changed, **EVERY)
-        self.table.open(page.told(self._open), [page.view, page.own], page.outputs, **EVERY)
+        self.table.open(**page.latest("concept", self._open, seen), outputs=page.outputs, **EVERY)
 
     def _seen(self, page: Page) -> tuple[list[Any], list[Any]]:
         """What a listener of the table reads, and what it changes."""
@@ -70,6 +71,10 @@ class TableTab(Tab):
         """The form was changed; it waits for an answer, whatever it is."""
         updates = self._page.told(self._filter)(event, view, own)
         return {self.filters: answered(), **updates}
+
+    def _only_answered(self, updates: Updates) -> Updates:
+        """What stays of an answer to the form that a later one has overtaken."""
+        return {self.filters: updates[self.filters]}
 
     @abstractmethod
     def _filter(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
@@ -107,10 +112,20 @@ class TableTab(Tab):
         return gr.HTML(html, link=view.link, own=list(own), address=self.rows_at, pages=self._pages)
 
     def _turn(self, event: gr.EventData, view: View, own: list[str]) -> Updates:
-        """Another page, whose rows the browser has asked for by their address: it is noted."""
+        """Another page, whose rows the browser has asked for by their address: it is noted.
+
+        But of a table that is no longer shown, whose rows the browser drops.
+        """
+        seen = View.from_query(dict(parse_qsl(str(event.link).removeprefix("?"))))
+        if self._table_of(seen) != self._table_of(view):
+            return {self._page.view: gr.skip()}
         page = getattr(View.from_query({self._pages: str(event.to)}), self.id).page
         part = replace(getattr(view, self.id), page=page)
         return self._page.at(replace(view, **{self.id: part}))
+
+    def _table_of(self, view: View) -> tuple[str, str, object]:
+        """What tells the tables that this tab can show apart, whichever their page."""
+        return view.key, view.kind, replace(getattr(view, self.id), page=1)
 
     @abstractmethod
     def _exported(self, view: View) -> tuple[pa.Table, str]:

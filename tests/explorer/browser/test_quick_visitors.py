@@ -112,6 +112,47 @@ def test_the_last_card_is_what_link_and_history_say(visit: Visit) -> None:
     wait_until(page, lambda: shown_concept(page) != third, "back is a card before", 10)
 
 
+def test_a_card_opened_while_the_page_changes_stays_open(visit: Visit) -> None:
+    """What was made before the card was opened knows nothing of it, and comes after it."""
+    page = visit("", ".card[data-concept]")
+    first, second = rows(page)[:2]
+    for change, concept in (("#delta label >> text=absolute", first), ("#model", second)):
+        with held(page) as kept:
+            page.locator(change).first.click()
+            if change == "#model":
+                page.get_by_role("option").nth(1).click()
+            open_row(page, concept)
+            wait_until(page, lambda: len(kept) == 2, "both are told to the server")
+        wait_said(page, "concept", concept)
+        wait_until(page, lambda c=concept: shown_concept(page) == c, "the card is shown", 10)
+    assert said(page, "delta") == "absolute"
+    assert said(page, "model") == "plain-b"
+    page.reload()
+    page.wait_for_selector(f".card[data-concept='{second}']")
+
+
+def test_controls_of_two_kinds_both_hold(visit: Visit) -> None:
+    page = visit("", ".card[data-concept]")
+    with held(page) as kept:
+        page.locator("#delta label >> text=absolute").click()
+        page.locator("#show label >> text=suppressed").click()
+        wait_until(page, lambda: len(kept) == 2, "both are told to the server")
+    wait_said(page, "delta", "absolute")
+    wait_said(page, "show", "suppressed")
+    assert page.locator("#show input:checked").input_value() == "suppressed"
+
+
+def test_a_page_of_a_table_that_was_sorted_meanwhile_is_not_turned(visit: Visit) -> None:
+    page = visit("tab=concepts", ROW)
+    with held(page) as kept:
+        page.locator("#concepts-table [data-sort]").nth(2).click()
+        page.locator("#concepts-table [aria-label='Next page']").first.click()
+        wait_until(page, lambda: len(kept) == 2, "both are told to the server")
+    wait_until(page, lambda: said(page, "concepts-sort") is not None, "the order is kept", 10)
+    page.wait_for_selector("#concepts-table .pager >> text=page 1 of")
+    assert said(page, "concepts-page") is None
+
+
 def test_a_name_is_given_to_the_card_that_is_shown(visit: Visit, root: Path) -> None:
     page = visit("", ".card[data-concept]")
     first, second = rows(page)[:2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,16 @@ def companions(catalog: Catalog, view: View) -> list[tuple[int, float]]:
     return list(zip(*both, strict=True))
 
 
+def shown(view: View) -> dict[str, Any]:
+    """Properties of the card that say of what view the page is, and when that was said."""
+    return {"shown": view.link, "shown_at": time.monotonic_ns() // 1000}
+
+
+def noted(concept: int) -> gr.HTML:
+    """The update that says that a concept was opened: its card is shown, whatever came between."""
+    return gr.HTML(noted=[concept, time.monotonic_ns() // 1000])
+
+
 class CardPanel:
     """The component `card`, which shows a concept of the page's view or that none is open.
 
@@ -54,6 +65,8 @@ class CardPanel:
             elem_id="card",
             colour_key=key,
             shown=view.link,
+            shown_at=0,
+            noted=[-1, 0],
             own=[],
         )
 

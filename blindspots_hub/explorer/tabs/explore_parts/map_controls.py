@@ -12,9 +12,13 @@ from blindspots_hub.analysis.deltas import SHOW
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.map.concept_map import update_map
 from blindspots_hub.explorer.map.layout_switch import lay_out, layout_switch
-from blindspots_hub.explorer.page.listening import NEWEST_AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import EVERY, Updates
 from blindspots_hub.explorer.page.view import SIZES, View
-from blindspots_hub.explorer.tabs.explore_parts.card_panel import CardPanel, companions
+from blindspots_hub.explorer.tabs.explore_parts.card_panel import (
+    CardPanel,
+    companions,
+    shown,
+)
 from blindspots_hub.explorer.tabs.explore_parts.map_server import MapServer, colour_key
 from blindspots_hub.explorer.tabs.explore_parts.rankings import rankings
 from blindspots_hub.explorer.tabs.explore_parts.search_box import search_box
@@ -74,7 +78,9 @@ class MapControls:
             (self.unjudged, self.ask_for_unjudged, every[:1]),
         ):
             outputs: Sequence[Any] = [*changed, *page.noted]
-            control.input(page.told(listener), [page.view, control], outputs, **NEWEST_AT_ONCE)
+            seen = [page.view, control]
+            heard = page.latest(str(control.elem_id), listener, seen)
+            control.input(**heard, outputs=outputs, **EVERY)
 
     def _resize(self, view: View, size: str) -> Updates:
         if size not in SIZES:
@@ -92,7 +98,7 @@ class MapControls:
         view = replace(view, companions=wanted)
         return {
             self._map: update_map(companions=companions(self._page.catalog, view)),
-            self._panel.card: gr.HTML(shown=view.link),
+            self._panel.card: gr.HTML(**shown(view)),
             **self._page.at(view),
         }
 
@@ -107,10 +113,10 @@ class MapControls:
         if show not in SHOW:
             raise BlindspotsError("The page asked for a filter that does not exist: reload it.")
         view = replace(view, show=show)
-        shown = rankings(self._page.entry(view), view.kind, show, view.rows)
+        ranked = rankings(self._page.entry(view), view.kind, show, view.rows)
         return {
             self._map: update_map(show=SHOW[show]),
-            self._rankings: gr.HTML(shown, show=show),
+            self._rankings: gr.HTML(ranked, show=show),
             **self._page.at(view),
         }
 
