@@ -40,14 +40,15 @@ const fill = async (box, asked) => {
 // Brings the card of a concept: whoever opens one says so by the document's event `concept`, and
 // tells the server of it besides. An answer that was overtaken, by another concept or by another
 // model, is dropped.
-let last = -1, opened = 0, brought = "", around = null;  // the radius that was chosen since `shown` came
+// `coming` is the concept whose card is asked for or there, until an answer takes it away.
+let last = -1, coming = null, opened = 0, brought = "", around = null;  // the radius that was chosen since `shown` came
 
 // The concept whose card is shown: what is asked for on a card is of that one, whatever the server
 // has noted by then.
 const shownConcept = () => Number(element.querySelector(".card")?.dataset.concept);
 
 const openCard = async i => {  // -1: none
-  last = i;
+  last = coming = i;
   const mine = ++opened, shown = props.shown, asked = new URLSearchParams(shown);
   const heat = element.querySelector("[data-heat]")?.value;
   asked.delete("tab");
@@ -175,14 +176,14 @@ let spreads = false;
 // taken its card away, and it is asked for anew.
 const agree = () => {
   const [i, at] = props.noted;
-  if (at > props.shown_at && i === last && i !== shownConcept()) {
+  if (at > props.shown_at && i === last && i !== coming && i !== shownConcept()) {
     document.dispatchEvent(new CustomEvent("concept", { detail: i }));
   }
 };
 watch("noted", agree);
-watch("shown_at", () => { opened++; around = null; agree(); });
+watch("shown_at", () => { opened++; around = coming = null; agree(); });
 watch("value", () => {
-  if (props.value !== brought) opened++;
+  if (props.value !== brought) { opened++; coming = null; }
   const card = element.querySelector(".card");
   // What was open stays open with the next concept.
   const spread = element.querySelector(".spread");
