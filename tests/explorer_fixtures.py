@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from synthetic_bundle import Synthetic, write_synthetic
@@ -24,6 +25,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
 WEBGL = "--enable-unsafe-swiftshader"
 FLAT = "--disable-3d-apis"
+CUT_OFF = ("AbortError: signal is aborted", "Connection errored out.")
+"""What Gradio's client tells of requests that it ends itself, when its page is left."""
 
 PAGE = Synthetic(
     models={"plain-a": "Plain A", "own": "Own images"},
@@ -136,6 +139,17 @@ class Watched:
         self.page.wait_for_selector("#map .loading[data-done]", state="attached")
         return self
 
+    def reload(self) -> None:
+        """Leave the page and open it anew.
+
+        What is under way is cut off by Gradio as a page is left, and told on the console: that is
+        no fault of the page. Whatever else it tells is kept.
+        """
+        before = len(self.faults)
+        self.page.reload()
+        met = self.faults[before:]
+        self.faults[before:] = [fault for fault in met if not fault.startswith(CUT_OFF)]
+
 
 def wait_until(page: BrowserPage, is_so: Callable[[], bool], what: str, seconds: int = 30) -> None:
     """Let the page go on until `is_so`: for what this side sees of it, however busy the machine."""
@@ -144,6 +158,16 @@ def wait_until(page: BrowserPage, is_so: Callable[[], bool], what: str, seconds:
             return
         page.wait_for_timeout(50)
     pytest.fail(f"{seconds} s passed, and not yet: {what}.")
+
+
+def said(page: BrowserPage, name: str) -> str | None:
+    """What the address says of `name`."""
+    return next(iter(parse_qs(urlsplit(page.url).query).get(name, [])), None)
+
+
+def wait_said(page: BrowserPage, name: str, value: str | None) -> None:
+    """Until the address says so: it follows the server's answer, which may come after the card."""
+    wait_until(page, lambda: said(page, name) == value, f"the address’s {name} is {value}")
 
 
 def shown_concept(page: BrowserPage) -> str | None:

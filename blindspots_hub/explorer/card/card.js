@@ -40,8 +40,11 @@ const fill = async (box, asked) => {
 // Brings the card of a concept: whoever opens one says so by the document's event `concept`, and
 // tells the server of it besides. An answer that was overtaken, by another concept or by another
 // model, is dropped.
-// `coming` is the concept whose card is asked for or there, until an answer takes it away.
-let last = -1, coming = null, opened = 0, brought = "", around = null;  // the radius that was chosen since `shown` came
+// `last` is the concept that was opened last, `coming` the one whose card is asked for or there,
+// until an answer takes it away, `around` the radius that was chosen since `shown` came.
+// `noted` is the concept of the view that the server has noted last, and when.
+let noted = { concept: -1, turn: 0 };
+let last = -1, coming = null, opened = 0, brought = "", around = null;
 
 // The concept whose card is shown: what is asked for on a card is of that one, whatever the server
 // has noted by then.
@@ -175,15 +178,19 @@ let spreads = false;
 // The server noted a concept after it had made what is shown: an answer that knew nothing of it has
 // taken its card away, and it is asked for anew.
 const agree = () => {
-  const [i, at] = props.noted;
-  if (at > props.shown_at && i === last && i !== coming && i !== shownConcept()) {
-    document.dispatchEvent(new CustomEvent("concept", { detail: i }));
+  const { concept, turn } = noted;
+  if (turn > props.shown_at && concept >= 0 && concept === last && concept !== coming && concept !== shownConcept()) {
+    document.dispatchEvent(new CustomEvent("concept", { detail: concept }));
   }
 };
-watch("noted", agree);
+document.addEventListener("noted", event => {
+  const { link, turn } = event.detail;
+  noted = { concept: Number(new URLSearchParams(link).get("concept") ?? -1), turn };
+  agree();
+});
 watch("shown_at", () => { opened++; around = coming = null; agree(); });
 watch("value", () => {
-  if (props.value !== brought) { opened++; coming = null; }
+  if (props.value !== brought) { opened++; coming = null; agree(); }
   const card = element.querySelector(".card");
   // What was open stays open with the next concept.
   const spread = element.querySelector(".spread");

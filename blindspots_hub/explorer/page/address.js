@@ -18,6 +18,7 @@ function keep() {
   const [link, turn, arrived] = props.to;
   if (turn < newest) return;
   newest = turn;
+  document.dispatchEvent(new CustomEvent("noted", { detail: { link, turn } }));
   if (turn && arrived && early !== null) {
     const tab = early;
     early = null;

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import gradio as gr
 
+from blindspots_hub.explorer.page.listening import server_time
 from blindspots_hub.explorer.page.view import NAMES, PLACES, View
 
 
@@ -32,9 +32,9 @@ def address_bar() -> gr.HTML:
 
 def address_of(view: View, arrived: bool = False) -> gr.HTML:
     """The update that brings the address to `view`; with `arrived` it stays the same entry."""
-    return gr.HTML(to=[view.link, time.monotonic_ns() // 1000, arrived])
+    return gr.HTML(to=[view.link, server_time(), arrived])
 
 
 def answered() -> gr.HTML:
     """The update that ends the answer to `.travel`: the address stays, it is there already."""
-    return gr.HTML(answered=time.monotonic_ns() // 1000)
+    return gr.HTML(answered=server_time())

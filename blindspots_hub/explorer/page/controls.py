@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from blindspots_hub.explorer.page.format import count
+from blindspots_hub.explorer.page.listening import server_time
 from blindspots_hub.explorer.page.view import LONGEST
 
 LONGEST_LINK = 4_000
@@ -40,17 +40,13 @@ def filter_form(elem_id: str) -> gr.HTML:
 
 def written(html: str) -> gr.HTML:
     """The update that writes a form anew: its fields say what `html` does."""
-    now = _now()
+    now = server_time()
     return gr.HTML(html, written=now, answered=now)
 
 
 def answered() -> gr.HTML:
     """The update that ends an answer to a form that stays as it is."""
-    return gr.HTML(answered=_now())
-
-
-def _now() -> int:
-    return time.monotonic_ns() // 1000
+    return gr.HTML(answered=server_time())
 
 
 def asked_values(values: object) -> dict[str, str]:

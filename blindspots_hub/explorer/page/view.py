@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from blindspots_hub.analysis.deltas import KINDS, SHOW
 from blindspots_hub.analysis.registry import ANALYSES
@@ -107,6 +107,11 @@ class View:
             other=said.get("with", ""),
             tab=said.get("tab") or FIRST_TAB,
         )
+
+    @classmethod
+    def from_link(cls, link: str) -> View:
+        """The view of a `link`, as `from_query`."""
+        return cls.from_query(dict(parse_qsl(link.removeprefix("?"))))
 
     def query(self) -> dict[str, str]:
         """The query that names this view; what is as the page opens with is left out."""

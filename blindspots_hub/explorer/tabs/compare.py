@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from blindspots_hub.explorer.page.commands import (
     command,
     evaluating,
 )
-from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates, server_time
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
 from blindspots_hub.explorer.tabs.answer_parts.answer_list import COMING
@@ -91,7 +90,7 @@ class CompareTab(Tab):
             self.other: gr.Dropdown(choices=[t for t in titles if t[1] != view.model], value=other),
             self.words: agreement_line(entry, other),
             self.scatter: show_models(entry, other),
-            self.body: gr.HTML(COMING, turn=time.monotonic_ns() // 1000),
+            self.body: gr.HTML(COMING, turn=server_time()),
         }
 
     def wire(self, page: Page) -> None:

@@ -28,7 +28,6 @@ from blindspots_hub.explorer.tabs.base import Tab, no_model
 from blindspots_hub.explorer.tabs.explore_parts.card_panel import (
     CardPanel,
     companions,
-    noted,
     shown,
 )
 from blindspots_hub.explorer.tabs.explore_parts.map_controls import MapControls
@@ -143,7 +142,7 @@ class ExploreTab(Tab):
         ):
             event(
                 **page.latest("concept", self._open, [page.view]),
-                outputs=[self.card, *page.noted],
+                outputs=page.noted,
                 **EVERY,
             )
         for event in (self.map.close, self.card.close):
@@ -189,8 +188,7 @@ class ExploreTab(Tab):
 
     def _open(self, event: gr.EventData, view: View) -> Updates:
         concept = check_concept(self._catalog.bundle(view.bundle), int(event.i))
-        # A card that the browser has dropped, for an answer that knew nothing of it, is asked anew.
-        return {self.card: noted(concept), **self._page.at(replace(view, concept=concept))}
+        return self._page.at(replace(view, concept=concept))
 
     def _close(self, view: View) -> Updates:
         return self._page.at(replace(view, concept=None))

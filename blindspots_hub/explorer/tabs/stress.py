@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import gradio as gr
 from blindspots_hub.artifacts.bundle import Bundle
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry, check_concept
-from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST_AT_ONCE, Updates, server_time
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import View
@@ -98,7 +97,7 @@ class StressTab(RunningTab):
         entry = self._page.entry(view)
         suggested = self._suggested(entry, view)
         return {
-            self.tests: gr.HTML(COMING, turn=time.monotonic_ns() // 1000),
+            self.tests: gr.HTML(COMING, turn=server_time()),
             self.gallery: "",
             self.form.model: self._spec_of(entry),
             self.form.concepts: suggested,
@@ -274,6 +273,6 @@ class StressTab(RunningTab):
             self.status: notice("done", "The stress test is done.", told) + page.html("finished"),
             self.finished: choice.words,
             # The browser asks for what is shown: the visitor may look at another model by now.
-            self.tests: gr.HTML(COMING, turn=time.monotonic_ns() // 1000),
+            self.tests: gr.HTML(COMING, turn=server_time()),
             **self._at_rest(),
         }

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
 import gradio as gr
 import pyarrow as pa
@@ -116,7 +115,7 @@ class TableTab(Tab):
 
         But of a table that is no longer shown, whose rows the browser drops.
         """
-        seen = View.from_query(dict(parse_qsl(str(event.link).removeprefix("?"))))
+        seen = View.from_link(str(event.link))
         if self._table_of(seen) != self._table_of(view):
             return {self._page.view: gr.skip()}
         page = getattr(View.from_query({self._pages: str(event.to)}), self.id).page
@@ -145,7 +144,7 @@ class TableTab(Tab):
             try:
                 link, ending = (str(part)[:LONGEST_LINK] for part in asked[:2])
                 every, own = asked[2:3] == [True], [str(one)[:LONGEST_LINK] for one in asked[3:]]
-                view = View.from_query(dict(parse_qsl(link.removeprefix("?"))))
+                view = View.from_link(link)
                 with FILES.taking("files"):
                     table, name = self._every(view, own) if every else self._exported(view)
                     return as_file(table, name, ending)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, served, wait_until
+from explorer_fixtures import Watched, served, wait_said, wait_until
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ def test_an_open_figure_follows_every_change_of_model(site: str, visit: Visit, t
     assert names == ["step-200", "other", "step-100"]
     page.locator(f"#{tab}-list [data-answer=redundancy]").click()
     page.wait_for_selector(f"#{tab}-open", state="hidden")
-    assert "open=" not in page.url
+    wait_said(page, "open", None)
     page.go_back()
     drawn(page, tab, "Step 100")
-    assert "open=redundancy" in page.url
+    wait_said(page, "open", "redundancy")
     assert watched.faults == []
 
 

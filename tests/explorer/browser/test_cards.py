@@ -137,7 +137,7 @@ def test_curves_lead_from_what_is_open_and_go_with_it(watched: Watched) -> None:
 def test_scripts_points_and_colours_are_kept_by_the_browser(watched: Watched) -> None:
     page = watched.page
     assert received(page) > 50_000
-    page.reload()
+    watched.reload()
     page.wait_for_selector("#map .loading[data-done]", state="attached")
     assert received(page) == 0
 

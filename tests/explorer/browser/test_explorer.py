@@ -9,7 +9,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from explorer_fixtures import FLAT, Watched, browser, served, shown_concept
+from explorer_fixtures import (
+    FLAT,
+    Watched,
+    browser,
+    said,
+    served,
+    shown_concept,
+    wait_said,
+    wait_until,
+)
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -123,8 +132,7 @@ def test_a_click_opens_the_card_of_its_point(site: str, large: Path, visit: Visi
         )
         right += shown_concept(page) == str(concept)
     assert right == 40
-    query = parse_qs(urlsplit(page.url).query)
-    assert query["concept"] == [shown_concept(page)]
+    wait_said(page, "concept", shown_concept(page))
 
 
 def test_recolouring_is_small_and_moves_nothing(site: str, large: Path, visit: Visit) -> None:
@@ -155,7 +163,7 @@ def test_recolouring_is_small_and_moves_nothing(site: str, large: Path, visit: V
     page.get_by_role("option", name="Plain B").click()
     page.wait_for_selector('.models a[aria-current]:has-text("Plain B")')
     assert shown_concept(page) == concept  # another model keeps the card
-    assert parse_qs(urlsplit(page.url).query)["model"] == ["plain-b"]
+    wait_said(page, "model", "plain-b")
     assert watched.faults == []
 
 
@@ -172,7 +180,7 @@ def test_search_rankings_links_and_keys(site: str, visit: Visit) -> None:
     wait_card(page, concept)
     page.locator(".ranking [data-rows='300']").first.click()
     page.wait_for_function("document.querySelectorAll('.ranking tr[data-open]').length > 300")
-    assert "rows=300" in page.url
+    wait_said(page, "rows", "300")
     link = page.locator(".relations a").first
     beside = int(link.get_attribute("data-open"))
     link.click()
@@ -276,7 +284,7 @@ def test_dark_is_kept_and_a_phone_gets_a_sheet(hostile_site: str, visit: Visit) 
     page.get_by_role("button", name="Close the card").click()
     page.wait_for_selector(".card.empty")
     page.locator("[data-theme]").click()
-    page.reload()
+    watched.reload()
     page.wait_for_selector("body.dark .card")
     assert watched.faults == []
 
@@ -295,7 +303,8 @@ def test_findings_are_words_at_once_and_figures_when_opened(
     page.get_by_role("option", name="Own images").click()
     page.wait_for_selector("#findings-list:has-text('Own images:')")
     page.wait_for_selector("#findings-head:has-text('Own images')")
-    assert "tab=findings" in page.url
+    wait_said(page, "model", "own")
+    assert said(page, "tab") == "findings"
     again = visit(page.url).page
     again.wait_for_selector("#findings-list:has-text('Own images:')")
     assert again.get_by_role("tab", name="Findings").get_attribute("aria-selected") == "true"
@@ -328,7 +337,7 @@ def test_back_and_forward_walk_through_what_was_opened(site: str, visit: Visit) 
     page.wait_for_function("document.querySelector('#delta .selected').innerText === 'relative'")
     page.go_back()
     wait_card(page, int(first or -1))
-    assert not urlsplit(page.url).query
+    wait_until(page, lambda: not urlsplit(page.url).query, "the first address is there again")
     page.go_forward()
     wait_card(page, int(opened[0] or -1))
     page.evaluate("history.go(2)")
@@ -336,7 +345,7 @@ def test_back_and_forward_walk_through_what_was_opened(site: str, visit: Visit) 
     page.evaluate("history.back(); setTimeout(() => history.back(), 30)")  # faster than answers
     wait_card(page, int(opened[0] or -1))
     page.wait_for_timeout(1000)
-    assert shown_concept(page) == opened[0] == parse_qs(urlsplit(page.url).query)["concept"][0]
+    assert shown_concept(page) == opened[0] == said(page, "concept")
     assert watched.faults == []
 
 
@@ -356,7 +365,7 @@ def test_what_was_not_judged_is_met_only_when_asked_for(
     page.wait_for_function("document.querySelector('#map .count').innerText === '300 concepts'")
     page.mouse.click(*place(page, alone))
     wait_card(page, alone)
-    assert "unjudged=1" in page.url
+    wait_said(page, "unjudged", "1")
     assert page.locator(".card .value .delta b").inner_text() == "–"
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from explorer_fixtures import Watched, served, shown_concept, wait_until
+from explorer_fixtures import Watched, said, served, shown_concept, wait_said, wait_until
 from synthetic_bundle import Synthetic, write_synthetic
 
 from blindspots_hub.artifacts.bundle import load_bundle
@@ -75,7 +75,8 @@ def held(page: Page, most: int = 100) -> Iterator[list[Route]]:
     page.route(EVENTS, late)
     yield kept
     for route in kept:
-        route.continue_()
+        with page.expect_response(lambda answer, held=route: answer.request == held.request):
+            route.continue_()
     page.unroute(EVENTS)
 
 
@@ -88,15 +89,6 @@ def rows(page: Page) -> list[str]:
 def open_row(page: Page, concept: str) -> None:
     page.locator(f"#rankings tr[data-open='{concept}']").first.click()
     page.wait_for_selector(f".card[data-concept='{concept}']")
-
-
-def said(page: Page, name: str) -> str | None:
-    """What the address says of `name`."""
-    return next(iter(parse_qs(urlsplit(page.url).query).get(name, [])), None)
-
-
-def wait_said(page: Page, name: str, value: str | None) -> None:
-    wait_until(page, lambda: said(page, name) == value, f"{name} is {value}", 10)
 
 
 def test_the_last_card_is_what_link_and_history_say(visit: Visit) -> None:
@@ -125,10 +117,10 @@ def test_a_card_opened_while_the_page_changes_stays_open(visit: Visit) -> None:
             wait_until(page, lambda: len(kept) == 2, "both are told to the server")
         wait_said(page, "concept", concept)
         wait_until(page, lambda c=concept: shown_concept(page) == c, "the card is shown", 10)
-    assert said(page, "delta") == "absolute"
-    assert said(page, "model") == "plain-b"
-    page.reload()
-    page.wait_for_selector(f".card[data-concept='{second}']")
+    wait_said(page, "delta", "absolute")
+    wait_said(page, "model", "plain-b")
+    assert shown_concept(page) == second
+    visit(urlsplit(page.url).query, f".card[data-concept='{second}']")
 
 
 def test_controls_of_two_kinds_both_hold(visit: Visit) -> None:

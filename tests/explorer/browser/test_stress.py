@@ -42,7 +42,7 @@ def test_a_full_fault_is_confirmed_after_a_stop(site: str, visit: Watched) -> No
     page.locator("#stress-gallery figure.lacks").first.wait_for()
     assert page.locator("#stress-gallery figure.shows").count() == 0
     assert page.locator("#stress-gallery .stress-images img").count() >= 40
-    page.reload()  # on one's own machine it is still there, beside the example
+    visit.reload()  # on one's own machine it is still there, beside the example
     page.locator("#stress-tests .stress-verdict.is-confirmed").wait_for()
     assert visit.faults == []
     assert visit.outside == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from explorer_fixtures import Watched, served
+from explorer_fixtures import Watched, served, wait_said
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -64,13 +64,6 @@ def first(page: Page, selector: str) -> str:
     return str(page.locator(selector).first.inner_text())
 
 
-def wait_query(page: Page, name: str, value: str | None) -> None:
-    page.wait_for_function(
-        "([name, value]) => new URLSearchParams(location.search).get(name) === value",
-        arg=[name, value],
-    )
-
-
 @pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("tab", "row"), [("concepts", ROW), ("pairs", PAIR)])
@@ -103,26 +96,26 @@ def test_concepts_are_filtered_sorted_and_paged_and_the_link_says_so(visit: Visi
     watched = visit("tab=concepts", ROW)
     page = watched.page
     page.select_option("#concepts-filters [name=state]", "judged")
-    wait_query(page, "concepts-state", "judged")
+    wait_said(page, "concepts-state", "judged")
     page.fill("#concepts-filters [name=label]", "palm")
-    wait_query(page, "concepts-label", "palm")
+    wait_said(page, "concepts-label", "palm")
     page.wait_for_function(
         "row => [...document.querySelectorAll(row)].every(e => e.innerText.includes('palm tree'))",
         arg=ROW,
     )
     assert page.evaluate("document.activeElement.name") == "label", "typing goes on"
     page.click("#concepts-filters [data-clear]")
-    wait_query(page, "concepts-label", None)
-    wait_query(page, "concepts-state", None)
+    wait_said(page, "concepts-label", None)
+    wait_said(page, "concepts-state", None)
     page.click("#concepts-table [data-column=support]")
-    wait_query(page, "concepts-sort", "support")
+    wait_said(page, "concepts-sort", "support")
     page.wait_for_selector("#concepts-table th.support[aria-sort=ascending]")
     assert page.evaluate("document.activeElement.dataset.column") == "support"
     page.keyboard.press("Enter")
-    wait_query(page, "concepts-sort", "-support")
+    wait_said(page, "concepts-sort", "-support")
     page.wait_for_selector("#concepts-table th.support[aria-sort=descending]")
     page.locator("#concepts-table [aria-label='Next page']").first.click()
-    wait_query(page, "concepts-page", "2")
+    wait_said(page, "concepts-page", "2")
     page.wait_for_selector("#concepts-table .pager >> text=51–100 of 300")
     there = first(page, f"{ROW} td.concept")
     again = visit(urlsplit(page.url).query, ROW).page
@@ -153,14 +146,14 @@ def test_the_open_table_follows_the_model_and_one_that_is_not_open_costs_nothing
     page = watched.page
     page.click("#model input")
     page.click("[role=option]:has-text('Plain <B>')")
-    wait_query(page, "model", "plain-b")
+    wait_said(page, "model", "plain-b")
     page.wait_for_selector("#concepts-table th.of-model >> text=δ of Plain A")
     page.click("[role=tab]:has-text('Explore')")
     page.wait_for_selector(".card")
     sent: list[str] = []
     page.on("response", lambda answer: sent.append(answer.text() if "/api/" in answer.url else ""))
     page.click("#delta label:has-text('absolute')")
-    wait_query(page, "delta", "absolute")
+    wait_said(page, "delta", "absolute")
     page.wait_for_timeout(300)
     assert not any("wide-table" in text or "pair-block" in text for text in sent)
     page.click("[role=tab]:has-text('Concepts')")
@@ -180,13 +173,13 @@ def test_pairs_are_opened_searched_and_walked_back_to(visit: Visit) -> None:
     assert query(page)["pair"] == pair
     page.click(".open-pair [data-close]")
     page.wait_for_selector(".open-pair", state="detached")
-    wait_query(page, "pair", None)
+    wait_said(page, "pair", None)
     page.fill("#pairs-filters [name=words]", "no such caption")
     page.wait_for_selector("#pairs-table .notice >> text=No pair is like that.")
     page.click("#pairs-filters [data-clear]")
     page.wait_for_selector(PAIR)
     page.locator("#pairs-table [aria-label='Last page']").first.click()
-    wait_query(page, "pairs-page", "9")
+    wait_said(page, "pairs-page", "9")
     page.wait_for_function("row => document.querySelectorAll(row).length === 8", arg=PAIR)
 
 
@@ -204,10 +197,10 @@ def test_an_open_pair_has_overlays_a_slider_and_opens_large(visit: Visit, tmp_pa
         arg=before,
     )
     chosen = page.locator(".open-pair [data-over][aria-pressed=true]").get_attribute("data-over")
-    wait_query(page, "pairs-concept", chosen)
+    wait_said(page, "pairs-concept", chosen)
     assert page.evaluate("document.activeElement.dataset.over") == chosen
     page.locator(".open-pair [data-heat]").fill("80")
-    wait_query(page, "heat", "80")
+    wait_said(page, "heat", "80")
     page.locator(".open-pair figure.pair img").first.click()
     page.wait_for_selector("dialog.lightbox[open]")
     assert page.locator("dialog.lightbox .picture img").count() >= 1
@@ -220,7 +213,7 @@ def test_an_open_pair_has_overlays_a_slider_and_opens_large(visit: Visit, tmp_pa
     saved.save_as(tmp_path / "overlay.png")
     assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
     page.fill("dialog.lightbox .heat-switch input", "20")
-    wait_query(page, "heat", "20")
+    wait_said(page, "heat", "20")
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.lightbox[open]", state="detached")
     assert page.locator(".open-pair").count() == 1, "Escape closes the picture, not the pair"
@@ -237,7 +230,7 @@ def test_kinds_of_pairs_are_chosen_and_memorised_ones_by_their_cause(visit: Visi
     assert page.locator("#pairs-filters [name=why]").count() == 0
     page.select_option("#pairs-filters [name=which]", "memorised")
     page.wait_for_selector("#pairs-filters [name=why]")
-    wait_query(page, "pairs-which", "memorised")
+    wait_said(page, "pairs-which", "memorised")
     page.select_option("#pairs-filters [name=which]", "incongruent")
     page.wait_for_selector("#pairs-table .told >> text=Incongruent")
     assert page.locator(PAIR).count() == 20

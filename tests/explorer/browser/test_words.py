@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
-from explorer_fixtures import PAGE, Watched, served, write_another
+from explorer_fixtures import PAGE, Watched, served, wait_said, write_another
 from synthetic_bundle import write_synthetic
 
 if TYPE_CHECKING:
@@ -105,10 +106,10 @@ def test_the_header_names_the_bundle_that_is_shown(visit: Visit, viewport: dict[
     page.locator("#model").click()
     page.get_by_role("option", name="Mine", exact=True).click()
     page.wait_for_selector(".top .bundle:has-text('mine-200')")
-    page.reload()
-    page.wait_for_selector(".top .bundle:has-text('mine-200')")
     digits = header.locator("code").inner_text()
-    assert f"bundle={digits}" in page.url
+    wait_said(page, "bundle", digits)
+    again = visit(f"?{urlsplit(page.url).query}")
+    again.wait_for_selector(".top .bundle:has-text('mine-200')")
 
 
 def test_the_report_is_one_file(visit: Visit) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
@@ -16,7 +15,7 @@ from blindspots_hub.analysis.stored import left_to_ask
 from blindspots_hub.errors import BlindspotsError
 from blindspots_hub.explorer.page.catalog import Entry
 from blindspots_hub.explorer.page.commands import computing, reporting
-from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates
+from blindspots_hub.explorer.page.listening import EVERY, NEWEST, Updates, server_time
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.table_files import FILES, as_file
 from blindspots_hub.explorer.page.view import View
@@ -101,7 +100,7 @@ class AnswerList:
         """The words on the view's model; the panel says that its figure comes."""
         html, to_come = self._words(self._page.entry(view), now=False)
         opened = view.open if view.open in self._analyses else ""
-        shown = gr.HTML(html, turn=[_now(), opened, to_come], key_of_model=view.key)
+        shown = gr.HTML(html, turn=[server_time(), opened, to_come], key_of_model=view.key)
         return {self.list: shown, **self._coming(view)}
 
     def wire(self, page: Page) -> None:
@@ -127,7 +126,7 @@ class AnswerList:
             raise BlindspotsError(
                 "The page asked for an analysis that it does not show: reload it."
             )
-        turn = gr.HTML(turn=[_now(), view.open, False])
+        turn = gr.HTML(turn=[server_time(), view.open, False])
         return {self.list: turn, **self._coming(view), **self._page.at(view)}
 
     def _coming(self, view: View) -> Updates:
@@ -280,7 +279,3 @@ def _meaning(meaning: str | None) -> str:
 
 def _other(group: Group, model: str) -> str:
     return next((name for name in group if name != model), model)
-
-
-def _now() -> int:
-    return time.monotonic_ns() // 1000

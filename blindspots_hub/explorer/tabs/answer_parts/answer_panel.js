@@ -1,8 +1,6 @@
 // Files of the open figure and its table.
 const save = (name, blob) => window.blindspots.download(blob, name);
 
-const bytes = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
-
 // Plotly draws a figure as layers of SVG: joined they are the figure as one file.
 const figure = () => {
   const place = document.getElementById(element.closest("[id$=-table]").id.replace("-table", "-figure"));
@@ -46,6 +44,6 @@ element.addEventListener("click", async event => {
   if (button.dataset.figure) saveFigure(button.dataset.figure);
   if (button.dataset.save) {
     const answer = await window.blindspots.asked(button, () => server.table_of([props.asked, button.dataset.save]));
-    if (answer) save(`${props.named}.${button.dataset.save}`, new Blob([bytes(answer.file)], { type: answer.type }));
+    if (answer) window.blindspots.save({ name: `${props.named}.${button.dataset.save}`, type: answer.type, content: answer.file });
   }
 });

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from blindspots_hub.explorer.card.naming import can_be_named, rename, take_in
 from blindspots_hub.explorer.map.map_data import weighted
 from blindspots_hub.explorer.page.arrival import asked_at
 from blindspots_hub.explorer.page.catalog import Catalog, Entry, check_concept
-from blindspots_hub.explorer.page.listening import EVERY, Updates
+from blindspots_hub.explorer.page.listening import EVERY, Updates, server_time
 from blindspots_hub.explorer.page.notice import notice
 from blindspots_hub.explorer.page.pictures import HEAT_JS
 from blindspots_hub.explorer.page.view import FIRST_TAB, View
@@ -40,12 +39,7 @@ def companions(catalog: Catalog, view: View) -> list[tuple[int, float]]:
 
 def shown(view: View) -> dict[str, Any]:
     """Properties of the card that say of what view the page is, and when that was said."""
-    return {"shown": view.link, "shown_at": time.monotonic_ns() // 1000}
-
-
-def noted(concept: int) -> gr.HTML:
-    """The update that says that a concept was opened: its card is shown, whatever came between."""
-    return gr.HTML(noted=[concept, time.monotonic_ns() // 1000])
+    return {"shown": view.link, "shown_at": server_time()}
 
 
 class CardPanel:
@@ -66,7 +60,6 @@ class CardPanel:
             colour_key=key,
             shown=view.link,
             shown_at=0,
-            noted=[-1, 0],
             own=[],
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,18 @@ from blindspots_hub.explorer.tabs.explore_parts.search_box import search_box
 
 if TYPE_CHECKING:
     from blindspots_hub.explorer.page.page import Page
+
+
+def _holding(control: Any, listener: Callable[[View, Any], Updates]) -> Callable[..., Updates]:
+    """`listener`, whose answer writes the control's value too.
+
+    What was answered before it may have written the control back to what it was.
+    """
+
+    def held(view: View, value: Any) -> Updates:
+        return {control: value, **listener(view, value)}
+
+    return held
 
 
 class MapControls:
@@ -77,9 +89,10 @@ class MapControls:
             (self.show, self._filter, [self._map, table]),
             (self.unjudged, self.ask_for_unjudged, every[:1]),
         ):
-            outputs: Sequence[Any] = [*changed, *page.noted]
-            seen = [page.view, control]
-            heard = page.latest(str(control.elem_id), listener, seen)
+            outputs: Sequence[Any] = [control, *changed, *page.noted]
+            heard = page.latest(
+                str(control.elem_id), _holding(control, listener), [page.view, control]
+            )
             control.input(**heard, outputs=outputs, **EVERY)
 
     def _resize(self, view: View, size: str) -> Updates:
