@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
 WEBGL = "--enable-unsafe-swiftshader"
 FLAT = "--disable-3d-apis"
-CUT_OFF = ("AbortError: signal is aborted", "Connection errored out.")
+CUT_OFF = re.compile("AbortError: signal is aborted|^(Unexpected error )?Connection errored out")
 """What Gradio's client tells of requests that it ends itself, when its page is left."""
 
 PAGE = Synthetic(
@@ -148,7 +149,7 @@ class Watched:
         before = len(self.faults)
         self.page.reload()
         met = self.faults[before:]
-        self.faults[before:] = [fault for fault in met if not fault.startswith(CUT_OFF)]
+        self.faults[before:] = [fault for fault in met if not CUT_OFF.search(fault)]
 
 
 def wait_until(page: BrowserPage, is_so: Callable[[], bool], what: str, seconds: int = 30) -> None:

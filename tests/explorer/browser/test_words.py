@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from explorer_fixtures import PAGE, Watched, served, wait_said, write_another
+from explorer_fixtures import PAGE, Watched, served, wait_until, write_another
 from synthetic_bundle import write_synthetic
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_the_header_names_the_bundle_that_is_shown(visit: Visit, viewport: dict[
     page.get_by_role("option", name="Mine", exact=True).click()
     page.wait_for_selector(".top .bundle:has-text('mine-200')")
     digits = header.locator("code").inner_text()
-    wait_said(page, "bundle", digits)
+    wait_until(page, lambda: f"bundle={digits}" in page.url, "the address names it too")
     again = visit(f"?{urlsplit(page.url).query}")
     again.wait_for_selector(".top .bundle:has-text('mine-200')")
 
