@@ -12,7 +12,8 @@ document.addEventListener("click", (event) => {
 
 // Keeps the address at what is shown. Other parts of the address, such as the theme, stay. An answer
 // that the server made before the visitor's last step back is too late (menus ask twice), and so is
-// one that a newer one has overtaken: `turn` and `answered` are times of the server.
+// one that a newer one has overtaken: `turn` and `answered` are times of the server. Who needs to know
+// what the server has noted hears it by the document's event `noted`.
 let newest = 0;
 function keep() {
   const [link, turn, arrived] = props.to;

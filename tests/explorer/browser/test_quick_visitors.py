@@ -131,7 +131,8 @@ def test_controls_of_two_kinds_both_hold(visit: Visit) -> None:
         wait_until(page, lambda: len(kept) == 2, "both are told to the server")
     wait_said(page, "delta", "absolute")
     wait_said(page, "show", "suppressed")
-    assert page.locator("#show input:checked").input_value() == "suppressed"
+    checked = page.locator("#show input:checked")
+    wait_until(page, lambda: checked.input_value() == "suppressed", "so says the control")
 
 
 def test_a_page_of_a_table_that_was_sorted_meanwhile_is_not_turned(visit: Visit) -> None:
