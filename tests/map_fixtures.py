@@ -19,6 +19,9 @@ from blindspots_hub.explorer.map.map_data import Hover, MapData, colour_bytes
 N = paper.CONCEPTS
 NASTY = "<img src=x onerror='window.hacked=1'>"
 NO_MODEL = "This bundle has no model bad: choose another."
+POINTS_ALONE = (
+    "body * { visibility: hidden !important } canvas.points { visibility: visible !important }"
+)
 PIXEL = "data:image/png;base64," + (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -160,6 +163,11 @@ class Visit:
 
     def settle(self) -> None:
         self.page.wait_for_timeout(260)
+
+    def points(self) -> bytes:
+        """The points as a picture, without names and controls, which come when they come."""
+        picture: bytes = self.canvas.screenshot(style=POINTS_ALONE)
+        return picture
 
     def ink(self) -> int:
         """How many distinct colours the map shows: one or two where nothing is drawn."""

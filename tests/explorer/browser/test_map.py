@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from explorer_fixtures import FLAT, browser
+from explorer_fixtures import FLAT, browser, wait_until
 from map_fixtures import NASTY, NO_MODEL, N, Visit, map_page, sample_colours
 
 from blindspots_hub.explorer.map.concept_map import REGION_LIMIT
@@ -281,19 +280,22 @@ def test_a_fault_is_one_sentence_with_a_way_on(visit: Visit) -> None:
 
 def test_a_lost_context_comes_back_and_the_theme_is_followed(visit: Visit) -> None:
     visit.page.mouse.move(5, 5)
-    bright = visit.canvas.screenshot()
+    visit.page.evaluate("() => document.fonts.ready.then(() => true)")  # they move the page
+    visit.settle()
+    bright = visit.points()
     visit.canvas.evaluate(
         """async (canvas) => {
           const loss = canvas.getContext('webgl2').getExtension('WEBGL_lose_context');
+          const lost = new Promise((done) => {
+            canvas.addEventListener('webglcontextlost', done, { once: true });
+          });
           loss.loseContext();
-          await new Promise((done) => setTimeout(done, 100));
+          await lost;
+          await new Promise((done) => setTimeout(done));  // only then may it be asked for again
           loss.restoreContext();
         }"""
     )
-    deadline = time.monotonic() + 5
-    while visit.canvas.screenshot() != bright:
-        assert time.monotonic() < deadline, "the map did not come back as it was"
+    wait_until(visit.page, lambda: visit.points() == bright, "the map comes back as it was")
     visit.page.evaluate("document.body.classList.toggle('dark')")
-    visit.settle()
-    assert visit.canvas.screenshot() != bright
+    wait_until(visit.page, lambda: visit.points() != bright, "the map follows the theme")
     assert visit.ink() > 100
