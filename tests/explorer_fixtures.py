@@ -176,6 +176,18 @@ def shown_concept(page: BrowserPage) -> str | None:
     return page.locator(".card").get_attribute("data-concept")
 
 
+def walk_to_a_point(page: BrowserPage) -> None:
+    """Press a key on Compare's plot until it names a point: none is there while others come."""
+    page.locator("#compare-scatter canvas").focus()
+
+    def is_named() -> bool:
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(500)
+        return page.locator("#compare-scatter .tip").is_visible()
+
+    wait_until(page, is_named, "a point of the plot is named")
+
+
 def axe_findings(page: BrowserPage) -> list[str]:
     """What axe calls serious or critical on what the page shows now: rule, element, why.
 

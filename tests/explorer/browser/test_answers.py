@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from explorer_fixtures import Watched, served, wait_said, wait_until
+from explorer_fixtures import Watched, served, wait_said, wait_until, walk_to_a_point
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -162,9 +162,7 @@ def test_compare_walks_back_and_forward(site: str, visit: Visit) -> None:
     page.locator("#compare-below .matrix button").nth(3).click()
     page.wait_for_function("location.search.includes('with=')")
     there = page.url
-    page.locator("#compare-scatter canvas").focus()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_selector("#compare-scatter .tip:not([hidden])")
+    walk_to_a_point(page)
     page.keyboard.press("Enter")
     page.wait_for_function("!location.search.includes('tab=compare')")
     page.wait_for_selector(".card[data-concept]")

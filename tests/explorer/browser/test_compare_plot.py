@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from explorer_fixtures import Watched, axe_findings, served
+from explorer_fixtures import Watched, axe_findings, served, walk_to_a_point
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def page(chromium: Browser) -> Iterator[Page]:
 def test_a_walk_by_keys_is_told(site: str, page: Page) -> None:
     page.goto(f"{site}/?tab=compare")
     page.wait_for_function(f"document.querySelector('{PLOT} canvas')?.dataset.drawn > 0")
-    page.focus(f"{PLOT} canvas")
-    page.keyboard.press("ArrowRight")
+    walk_to_a_point(page)
     page.locator(f"{PLOT} [role=status]").get_by_text("δ").wait_for(state="attached")
     told = page.text_content(f"{PLOT} [role=status]")
     assert (told or "").startswith("#")

@@ -68,6 +68,7 @@ const fail = words => {
 async function load() {
   const key = props.asked;
   points = []; chosen = -1; tip.hidden = true;
+  asking++;  // a name that is on its way is of a point that is gone
   if (key) {
     let answer;
     try { answer = await server.points_of(key); } catch {}
