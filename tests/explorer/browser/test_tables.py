@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from explorer_fixtures import Watched, served, wait_said
+from explorer_fixtures import Watched, said, served, wait_said, wait_until
 from synthetic_bundle import Synthetic, write_synthetic
 
 if TYPE_CHECKING:
@@ -54,10 +54,6 @@ def visit(site: str, chromium: Browser) -> Iterator[Visit]:
         assert watched.outside == []
         assert not watched.page.evaluate("Boolean(window.hacked)")
         watched.page.context.close()
-
-
-def query(page: Page) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
 
 
 def first(page: Page, selector: str) -> str:
@@ -129,11 +125,11 @@ def test_a_row_opens_its_card_and_back_is_the_table_again(visit: Visit) -> None:
     page.locator(f"{ROW} td.label a").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector(f'.card[data-concept="{name}"]')
-    assert "tab" not in query(page)
-    assert query(page)["concept"] == name
+    wait_said(page, "tab", None)
+    wait_said(page, "concept", name)
     page.go_back()
     page.wait_for_selector(ROW)
-    assert query(page)["tab"] == "concepts"
+    assert said(page, "tab") == "concepts"
     page.wait_for_selector("#concepts-table .pager >> text=page 2")
     page.go_forward()
     page.wait_for_selector(f'.card[data-concept="{name}"]')
@@ -164,13 +160,14 @@ def test_pairs_are_opened_searched_and_walked_back_to(visit: Visit) -> None:
     page = visit("tab=pairs", PAIR).page
     page.locator(f"{PAIR} .caption a").nth(3).click()
     page.wait_for_selector(".open-pair tbody tr")
-    pair = query(page)["pair"]
+    wait_until(page, lambda: said(page, "pair") is not None, "the address names the pair")
+    pair = said(page, "pair")
     assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Close the pair"
     page.locator(".open-pair tbody a").first.click()
     page.wait_for_selector(".card[data-concept]")
     page.go_back()
     page.wait_for_selector(".open-pair")
-    assert query(page)["pair"] == pair
+    assert said(page, "pair") == pair
     page.click(".open-pair [data-close]")
     page.wait_for_selector(".open-pair", state="detached")
     wait_said(page, "pair", None)
@@ -222,7 +219,8 @@ def test_an_open_pair_has_overlays_a_slider_and_opens_large(visit: Visit, tmp_pa
     assert pressed.get_attribute("data-over") == chosen
     again.locator(f"{PAIR} figure.pair").first.press("Enter")
     again.wait_for_selector("dialog.lightbox[open]")
-    assert query(again)["pair"] == query(page)["pair"], "a picture of the list opens no pair"
+    assert said(page, "pair") is not None
+    assert said(again, "pair") == said(page, "pair"), "a picture of the list opens no pair"
 
 
 def test_kinds_of_pairs_are_chosen_and_memorised_ones_by_their_cause(visit: Visit) -> None:
